@@ -1,0 +1,130 @@
+//! A directory on this machine.
+//!
+//! Scheme `file:` or a plain path. Files appear by rename after an fsync; their directory is synced after.
+
+use super::{Backend, Spool};
+use crate::error::{Code, Error, IoContext, Result, fail};
+use crate::fs::{
+    PRIVATE_DIR, PRIVATE_FILE, create_dir_durable, create_durable, remove_if_there, sync_dir, write_durable,
+};
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+/// A directory that keeps named bytes.
+pub struct FsBackend {
+    root: PathBuf,
+    temp: PathBuf,
+}
+
+impl FsBackend {
+    /// The directory `root`, which need not exist before the first write. Spools live in `root/tmp`.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        let root = root.into();
+        FsBackend { temp: root.join("tmp"), root }
+    }
+
+    fn path(&self, name: &str) -> Result<PathBuf> {
+        let sound = !name.is_empty() && name.split('/').all(|part| !part.is_empty() && part != "." && part != "..");
+        if sound {
+            Ok(self.root.join(name))
+        } else {
+            fail(Code::InvalidArg, format!("`{name}` is not a name in a repository"))
+        }
+    }
+
+    fn path_for_writing(&self, name: &str) -> Result<PathBuf> {
+        let path = self.path(name)?;
+        if let Some(dir) = path.parent() {
+            create_dir_durable(dir, PRIVATE_DIR)?;
+        }
+        Ok(path)
+    }
+}
+
+impl Backend for FsBackend {
+    fn location(&self) -> String {
+        self.root.display().to_string()
+    }
+
+    fn put(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        write_durable(&self.path_for_writing(name)?, bytes, PRIVATE_FILE)
+    }
+
+    fn put_new(&self, name: &str, bytes: &[u8]) -> Result<bool> {
+        create_durable(&self.path_for_writing(name)?, bytes, PRIVATE_FILE)
+    }
+
+    fn spool(&self) -> Result<Spool> {
+        create_dir_durable(&self.temp, PRIVATE_DIR)?;
+        tempfile::Builder::new().prefix("spool-").tempfile_in(&self.temp).at("create a file in", &self.temp)
+    }
+
+    fn put_spool(&self, name: &str, spool: Spool) -> Result<()> {
+        let path = self.path_for_writing(name)?;
+        spool.as_file().sync_all().at("sync", spool.path())?;
+        spool.persist(&path).map_err(|failed| failed.error).at("rename to", &path)?;
+        path.parent().map_or(Ok(()), sync_dir)
+    }
+
+    fn get(&self, name: &str) -> Result<Vec<u8>> {
+        let path = self.path(name)?;
+        fs::read(&path).at("read", &path)
+    }
+
+    fn get_range(&self, name: &str, offset: u64, len: usize) -> Result<Vec<u8>> {
+        let path = self.path(name)?;
+        let file = File::open(&path).at("open", &path)?;
+        let mut bytes = vec![0; len];
+        match file.read_exact_at(&mut bytes, offset) {
+            Ok(()) => Ok(bytes),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                fail(Code::StorageCorrupted, format!("{} is shorter than it should be", path.display()))
+            }
+            Err(error) => Err(Error::io("read", &path, error)),
+        }
+    }
+
+    fn stat(&self, name: &str) -> Result<Option<u64>> {
+        let path = self.path(name)?;
+        match fs::metadata(&path) {
+            Ok(meta) => Ok(Some(meta.len()).filter(|_| meta.is_file())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::io("look at", &path, error)),
+        }
+    }
+
+    fn list(&self, prefix: &str, each: &mut dyn FnMut(&str, u64) -> Result<()>) -> Result<()> {
+        let top = self.path(prefix)?;
+        if !top.is_dir() {
+            return Ok(());
+        }
+        for entry in walkdir::WalkDir::new(&top) {
+            let entry = match entry {
+                Ok(entry) => entry,
+                // Deleted while we listed: gone is gone.
+                Err(error) if error.io_error().is_some_and(|e| e.kind() == io::ErrorKind::NotFound) => continue,
+                Err(error) => return Err(Error::io("list", &top, io::Error::from(error))),
+            };
+            if !entry.file_type().is_file() || entry.file_name().as_encoded_bytes().starts_with(b".new-") {
+                continue;
+            }
+            let Some(name) = entry.path().strip_prefix(&self.root).ok().and_then(Path::to_str) else { continue };
+            match entry.metadata() {
+                Ok(meta) => each(name, meta.len())?,
+                Err(error) if error.io_error().is_some_and(|e| e.kind() == io::ErrorKind::NotFound) => {}
+                Err(error) => return Err(Error::io("look at", entry.path(), io::Error::from(error))),
+            }
+        }
+        Ok(())
+    }
+
+    fn delete(&self, name: &str) -> Result<()> {
+        remove_if_there(&self.path(name)?)
+    }
+
+    fn local_dir(&self) -> Option<&Path> {
+        Some(&self.root)
+    }
+}

@@ -1,0 +1,94 @@
+//! A medium in memory, for tests and for trying things.
+
+use super::{Backend, Spool};
+use crate::error::{Code, Error, IoContext, Result};
+use std::collections::BTreeMap;
+use std::fs;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Named bytes in memory.
+#[derive(Default)]
+pub struct MemBackend {
+    files: Mutex<BTreeMap<String, Vec<u8>>>,
+}
+
+impl MemBackend {
+    /// An empty medium.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn files(&self) -> MutexGuard<'_, BTreeMap<String, Vec<u8>>> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn with<T>(&self, name: &str, look: impl FnOnce(&[u8]) -> Result<T>) -> Result<T> {
+        match self.files().get(name) {
+            Some(bytes) => look(bytes),
+            None => Err(Error::new(Code::FileNotFound, format!("there is no {name} in memory"))),
+        }
+    }
+}
+
+impl Backend for MemBackend {
+    fn location(&self) -> String {
+        "mem:".to_string()
+    }
+
+    fn put(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        self.files().insert(name.to_string(), bytes.to_vec());
+        Ok(())
+    }
+
+    fn put_new(&self, name: &str, bytes: &[u8]) -> Result<bool> {
+        let mut files = self.files();
+        if files.contains_key(name) {
+            return Ok(false);
+        }
+        files.insert(name.to_string(), bytes.to_vec());
+        Ok(true)
+    }
+
+    fn spool(&self) -> Result<Spool> {
+        tempfile::NamedTempFile::new().at("create", "a temporary file")
+    }
+
+    fn put_spool(&self, name: &str, spool: Spool) -> Result<()> {
+        let bytes = fs::read(spool.path()).at("read", spool.path())?;
+        self.put(name, &bytes)
+    }
+
+    fn get(&self, name: &str) -> Result<Vec<u8>> {
+        self.with(name, |bytes| Ok(bytes.to_vec()))
+    }
+
+    fn get_range(&self, name: &str, offset: u64, len: usize) -> Result<Vec<u8>> {
+        self.with(name, |bytes| {
+            let start = usize::try_from(offset).unwrap_or(usize::MAX);
+            bytes
+                .get(start..start.saturating_add(len))
+                .map(<[u8]>::to_vec)
+                .ok_or_else(|| Error::new(Code::StorageCorrupted, format!("{name} is shorter than it should be")))
+        })
+    }
+
+    fn stat(&self, name: &str) -> Result<Option<u64>> {
+        Ok(self.files().get(name).map(|bytes| bytes.len() as u64))
+    }
+
+    fn list(&self, prefix: &str, each: &mut dyn FnMut(&str, u64) -> Result<()>) -> Result<()> {
+        let start = format!("{prefix}/");
+        let names: Vec<(String, u64)> = self
+            .files()
+            .range(start.clone()..)
+            .take_while(|(name, _)| name.starts_with(&start))
+            .map(|(name, bytes)| (name.clone(), bytes.len() as u64))
+            .collect();
+        names.iter().try_for_each(|(name, len)| each(name, *len))
+    }
+
+    fn delete(&self, name: &str) -> Result<()> {
+        self.files().remove(name);
+        Ok(())
+    }
+}

@@ -1,0 +1,83 @@
+//! Places that keep named bytes. Nothing here knows what the bytes mean.
+//!
+//! Floor 2. A scheme is one file and one row; the conformance suite in `tests/backends.rs` runs over every row.
+//! Names are relative, `/`-separated, as in FORMAT section 1. Everything is write-once but for `put`, durable on
+//! return (promise 4), and safe to call from many threads.
+
+mod fs;
+mod mem;
+
+pub use fs::FsBackend;
+pub use mem::MemBackend;
+
+use crate::error::Result;
+use std::path::Path;
+
+/// A file being written that will get its name when it is whole. Dropped without [`Backend::put_spool`], it vanishes.
+pub type Spool = tempfile::NamedTempFile;
+
+/// A place that keeps named bytes.
+pub trait Backend: Send + Sync {
+    /// Where it is, for messages: never with credentials.
+    fn location(&self) -> String;
+
+    /// Creates or replaces a small file, whole or not at all.
+    ///
+    /// # Errors
+    /// FILE_IO, STORAGE_FULL, PERMISSION_DENIED, and the network codes of remote media.
+    fn put(&self, name: &str, bytes: &[u8]) -> Result<()>;
+
+    /// Creates a small file; false, and nothing changed, if the name is taken.
+    ///
+    /// # Errors
+    /// As [`Backend::put`].
+    fn put_new(&self, name: &str, bytes: &[u8]) -> Result<bool>;
+
+    /// A temporary file from which [`Backend::put_spool`] is cheap.
+    ///
+    /// # Errors
+    /// FILE_IO, STORAGE_FULL.
+    fn spool(&self) -> Result<Spool>;
+
+    /// Gives a finished spool its name.
+    ///
+    /// # Errors
+    /// As [`Backend::put`].
+    fn put_spool(&self, name: &str, spool: Spool) -> Result<()>;
+
+    /// A whole small file.
+    ///
+    /// # Errors
+    /// FILE_NOT_FOUND when there is none of this name, FILE_IO and network codes.
+    fn get(&self, name: &str) -> Result<Vec<u8>>;
+
+    /// Exactly `len` bytes from `offset`.
+    ///
+    /// # Errors
+    /// FILE_NOT_FOUND; STORAGE_CORRUPTED when the file is shorter.
+    fn get_range(&self, name: &str, offset: u64, len: usize) -> Result<Vec<u8>>;
+
+    /// The length of a file in bytes, `None` if there is none.
+    ///
+    /// # Errors
+    /// FILE_IO and network codes.
+    fn stat(&self, name: &str) -> Result<Option<u64>>;
+
+    /// Calls `each` with the name and length of every file below the directory `prefix` (such as `packs`), in no
+    /// order. Temporary files are not listed. A directory that is not there is empty.
+    ///
+    /// # Errors
+    /// FILE_IO, network codes, and what `each` answers.
+    fn list(&self, prefix: &str, each: &mut dyn FnMut(&str, u64) -> Result<()>) -> Result<()>;
+
+    /// Deletes a file; no failure if it is not there.
+    ///
+    /// # Errors
+    /// FILE_IO, PERMISSION_DENIED, network codes.
+    fn delete(&self, name: &str) -> Result<()>;
+
+    /// The directory, when the medium is one on this machine.
+    fn local_dir(&self) -> Option<&Path> {
+        None
+    }
+}

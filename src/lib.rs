@@ -1,0 +1,69 @@
+//! larder: what you have, and how you made it, in one place.
+//!
+//! One content-addressed, encrypted, deduplicating repository with an SQLite index; tasks that run once and are
+//! remembered; snapshots of directories. The words are those of git and restic: object, tree, chunk, pack, snapshot.
+//!
+//! # Floors
+//!
+//! A module imports lower floors only, and modules of one floor do not import one another; `tests/tidy.rs` fails on
+//! an edge that runs up or sideways.
+//!
+//! | floor | modules | what stands there |
+//! | --- | --- | --- |
+//! | 6 context | [`context`], [`config`] | opens a repository as a command needs it, layers settings |
+//! | 5 engines | [`backup`], [`restore`], [`verify`], [`gc`], [`diff`] | functions: options in, statistics out, a monitor to speak to |
+//! | 4 model | [`snapshot`], [`tree`], [`walk`], [`reach`], [`state`], [`retention`] | what the stored bytes mean |
+//! | 3 store | [`repo`] | packs, frames, segments, index, roots, keys, lock, leases; the faces see [`repo::Repo`] |
+//! | 2 medium | [`backend`] | bytes and names only |
+//! | 1 codec | [`object`], [`chunker`], [`recipe`], [`compress`], [`crypto`] | pure: bytes in, bytes out |
+//! | 0 words | [`error`], [`id`], [`wire`], [`units`], [`clock`], [`monitor`], [`fs`] | what everything is said with |
+//!
+//! # Every file on disk and the module that owns it
+//!
+//! | file | module |
+//! | --- | --- |
+//! | `config.toml` | `repo::format` |
+//! | `keys/` | `repo::keys` |
+//! | `packs/` | `repo::pack` |
+//! | `index/`, `index.sqlite`, `state/filter` | `repo::segment`, `repo::index` |
+//! | `roots/` | `repo::roots` |
+//! | `leases/`, `gc/` | `repo::lease` |
+//! | `lock` | `repo::lock` |
+//! | `state.sqlite` | [`state`] |
+
+#![deny(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod clock;
+pub mod error;
+pub mod fs;
+pub mod id;
+pub mod monitor;
+pub mod units;
+pub mod wire;
+
+pub mod chunker;
+pub mod compress;
+pub mod crypto;
+pub mod object;
+pub mod recipe;
+
+pub mod backend;
+
+pub mod repo;
+
+pub mod reach;
+pub mod retention;
+pub mod snapshot;
+pub mod state;
+pub mod tree;
+pub mod walk;
+
+pub mod backup;
+pub mod diff;
+pub mod gc;
+pub mod restore;
+pub mod verify;
+
+pub mod config;
+pub mod context;
