@@ -2,7 +2,7 @@
 //!
 //! Scheme `file:` or a plain path. Files appear by rename after an fsync; their directory is synced after.
 
-use super::{Backend, Spool};
+use super::{Backend, Spool, check_name};
 use crate::error::{Code, Error, IoContext, Result, fail};
 use crate::fs::{
     PRIVATE_DIR, PRIVATE_FILE, create_dir_durable, create_durable, remove_if_there, sync_dir, write_durable,
@@ -11,6 +11,9 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+
+/// Ranges up to this many bytes are read without asking for the length of the file first.
+const UNCHECKED_RANGE: usize = 2 << 20;
 
 /// A directory that keeps named bytes.
 pub struct FsBackend {
@@ -26,12 +29,7 @@ impl FsBackend {
     }
 
     fn path(&self, name: &str) -> Result<PathBuf> {
-        let sound = !name.is_empty() && name.split('/').all(|part| !part.is_empty() && part != "." && part != "..");
-        if sound {
-            Ok(self.root.join(name))
-        } else {
-            fail(Code::InvalidArg, format!("`{name}` is not a name in a repository"))
-        }
+        check_name(name).map(|()| self.root.join(name))
     }
 
     fn path_for_writing(&self, name: &str) -> Result<PathBuf> {
@@ -76,12 +74,16 @@ impl Backend for FsBackend {
     fn get_range(&self, name: &str, offset: u64, len: usize) -> Result<Vec<u8>> {
         let path = self.path(name)?;
         let file = File::open(&path).at("open", &path)?;
+        let too_short = || fail(Code::StorageCorrupted, format!("{} is shorter than it should be", path.display()));
+        let is_there = || file.metadata().map(|meta| meta.len() >= offset.saturating_add(len as u64));
+        // A length from a damaged index must not make us allocate what no file has.
+        if (len > UNCHECKED_RANGE || i64::try_from(offset).is_err()) && !is_there().at("look at", &path)? {
+            return too_short();
+        }
         let mut bytes = vec![0; len];
         match file.read_exact_at(&mut bytes, offset) {
             Ok(()) => Ok(bytes),
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                fail(Code::StorageCorrupted, format!("{} is shorter than it should be", path.display()))
-            }
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => too_short(),
             Err(error) => Err(Error::io("read", &path, error)),
         }
     }

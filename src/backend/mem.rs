@@ -1,6 +1,6 @@
 //! A medium in memory, for tests and for trying things.
 
-use super::{Backend, Spool};
+use super::{Backend, Spool, check_name};
 use crate::error::{Code, Error, IoContext, Result};
 use std::collections::BTreeMap;
 use std::fs;
@@ -23,6 +23,7 @@ impl MemBackend {
     }
 
     fn with<T>(&self, name: &str, look: impl FnOnce(&[u8]) -> Result<T>) -> Result<T> {
+        check_name(name)?;
         match self.files().get(name) {
             Some(bytes) => look(bytes),
             None => Err(Error::new(Code::FileNotFound, format!("there is no {name} in memory"))),
@@ -36,11 +37,13 @@ impl Backend for MemBackend {
     }
 
     fn put(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        check_name(name)?;
         self.files().insert(name.to_string(), bytes.to_vec());
         Ok(())
     }
 
     fn put_new(&self, name: &str, bytes: &[u8]) -> Result<bool> {
+        check_name(name)?;
         let mut files = self.files();
         if files.contains_key(name) {
             return Ok(false);
@@ -73,10 +76,12 @@ impl Backend for MemBackend {
     }
 
     fn stat(&self, name: &str) -> Result<Option<u64>> {
+        check_name(name)?;
         Ok(self.files().get(name).map(|bytes| bytes.len() as u64))
     }
 
     fn list(&self, prefix: &str, each: &mut dyn FnMut(&str, u64) -> Result<()>) -> Result<()> {
+        check_name(prefix)?;
         let start = format!("{prefix}/");
         let names: Vec<(String, u64)> = self
             .files()
@@ -88,6 +93,7 @@ impl Backend for MemBackend {
     }
 
     fn delete(&self, name: &str) -> Result<()> {
+        check_name(name)?;
         self.files().remove(name);
         Ok(())
     }

@@ -4,13 +4,17 @@
 //! Names are relative, `/`-separated, as in FORMAT section 1. Everything is write-once but for `put`, durable on
 //! return (promise 4), and safe to call from many threads.
 
+mod fault;
 mod fs;
 mod mem;
+mod record;
 
+pub use fault::{Fault, FaultBackend, Plan};
 pub use fs::FsBackend;
 pub use mem::MemBackend;
+pub use record::{Call, Operation, RecordBackend};
 
-use crate::error::Result;
+use crate::error::{Code, Result, fail};
 use std::path::Path;
 
 /// A file being written that will get its name when it is whole. Dropped without [`Backend::put_spool`], it vanishes.
@@ -79,5 +83,15 @@ pub trait Backend: Send + Sync {
     /// The directory, when the medium is one on this machine.
     fn local_dir(&self) -> Option<&Path> {
         None
+    }
+}
+
+/// Refuses what is not a name in a repository: empty parts, `.` and `..` would lead elsewhere.
+fn check_name(name: &str) -> Result<()> {
+    let is_sound = |part: &str| !part.is_empty() && part != "." && part != ".." && !part.contains('\0');
+    if name.split('/').all(is_sound) {
+        Ok(())
+    } else {
+        fail(Code::InvalidArg, format!("`{}` is not a name in a repository", name.escape_debug()))
     }
 }

@@ -1,0 +1,263 @@
+//! The conformance suite: every rule of the `Backend` trait, over every backend there is.
+//!
+//! A new backend is one row in `ROWS`. A new rule is one function in `RULES`. Wrappers are rows too: they must be
+//! unnoticeable.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
+
+use larder::backend::{Backend, FaultBackend, FsBackend, MemBackend, Plan, RecordBackend};
+use larder::error::{Code, Error};
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+type Open = fn(&Path) -> Arc<dyn Backend>;
+
+/// Every backend: how messages of this suite call it, and how to make an empty one with the help of a directory.
+const ROWS: [(&str, Open); 4] = [
+    ("file", |dir| Arc::new(FsBackend::new(dir.join("not yet/there")))),
+    ("mem", |_| Arc::new(MemBackend::new())),
+    ("record", |dir| Arc::new(RecordBackend::new(Arc::new(FsBackend::new(dir))))),
+    ("fault", |_| Arc::new(FaultBackend::new(Arc::new(MemBackend::new()), Plan::NONE))),
+];
+
+type Rule = fn(&dyn Backend);
+
+/// Every rule, by name.
+const RULES: [(&str, Rule); 12] = [
+    ("what is put is there", what_is_put_is_there),
+    ("put replaces whole", put_replaces_whole),
+    ("put_new never replaces", put_new_never_replaces),
+    ("put_new has one winner", put_new_has_one_winner),
+    ("a spool gets its name", a_spool_gets_its_name),
+    ("a dropped spool vanishes", a_dropped_spool_vanishes),
+    ("absence has its own code", absence_has_its_own_code),
+    ("ranges are exact", ranges_are_exact),
+    ("list shows what is below", list_shows_what_is_below),
+    ("list hands on an error", list_hands_on_an_error),
+    ("bad names are refused", bad_names_are_refused),
+    ("threads do not disturb each other", threads_do_not_disturb_each_other),
+];
+
+#[test]
+fn every_backend_keeps_every_rule() {
+    for (backend_name, open) in ROWS {
+        for (rule_name, rule) in RULES {
+            let dir = tempfile::tempdir().unwrap();
+            let backend = open(dir.path());
+            let kept = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| rule(&*backend)));
+            assert!(kept.is_ok(), "backend `{backend_name}` breaks the rule `{rule_name}`; the reason stands above");
+        }
+    }
+}
+
+#[test]
+fn a_directory_survives_its_backend() {
+    let dir = tempfile::tempdir().unwrap();
+    FsBackend::new(dir.path()).put("roots/a", b"kept").unwrap();
+    assert_eq!(FsBackend::new(dir.path()).get("roots/a").unwrap(), b"kept");
+    assert_eq!(std::fs::read(dir.path().join("roots/a")).unwrap(), b"kept");
+}
+
+#[test]
+fn files_of_a_directory_are_private() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let backend = FsBackend::new(dir.path());
+    backend.put("keys/a", b"slot").unwrap();
+    backend.put_new("leases/w/1", b"lease").unwrap();
+    let mut spool = backend.spool().unwrap();
+    spool.write_all(b"pack").unwrap();
+    backend.put_spool("packs/ab/p", spool).unwrap();
+    for name in ["keys", "keys/a", "leases/w", "leases/w/1", "packs/ab/p", "tmp"] {
+        let mode = std::fs::metadata(dir.path().join(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{name} has mode {mode:o}");
+    }
+}
+
+fn code<T>(answer: Result<T, Error>) -> Option<Code> {
+    answer.err().map(|error| error.code())
+}
+
+fn listed(backend: &dyn Backend, prefix: &str) -> BTreeMap<String, u64> {
+    let mut found = BTreeMap::new();
+    backend
+        .list(prefix, &mut |name, len| {
+            assert_eq!(found.insert(name.to_string(), len), None, "{name} is listed twice");
+            Ok(())
+        })
+        .unwrap();
+    found
+}
+
+fn what_is_put_is_there(backend: &dyn Backend) {
+    for (name, len) in [("config.toml", 0), ("roots/a", 1), ("packs/ab/c", 3 << 20)] {
+        let bytes: Vec<u8> = (0..len).map(|index: u32| (index % 251) as u8).collect();
+        backend.put(name, &bytes).unwrap();
+        assert!(backend.get(name).unwrap() == bytes);
+        assert_eq!(backend.stat(name).unwrap(), Some(u64::from(len)));
+        backend.delete(name).unwrap();
+        assert_eq!(backend.stat(name).unwrap(), None);
+        assert_eq!(code(backend.get(name)), Some(Code::FileNotFound));
+    }
+}
+
+fn put_replaces_whole(backend: &dyn Backend) {
+    let values = [vec![b'a'; 100_000], vec![b'b'; 50_000]];
+    backend.put("roots/x", &values[0]).unwrap();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for round in 0..40 {
+                backend.put("roots/x", &values[round % 2]).unwrap();
+            }
+            done.store(true, Ordering::SeqCst);
+        });
+        while !done.load(Ordering::SeqCst) {
+            assert!(values.contains(&backend.get("roots/x").unwrap()), "a reader saw part of a file");
+        }
+    });
+    assert!(backend.get("roots/x").unwrap() == values[1]);
+    assert_eq!(listed(backend, "roots").len(), 1);
+}
+
+fn put_new_never_replaces(backend: &dyn Backend) {
+    assert!(backend.put_new("leases/w/1", b"first").unwrap());
+    assert!(!backend.put_new("leases/w/1", b"second").unwrap());
+    assert_eq!(backend.get("leases/w/1").unwrap(), b"first");
+    backend.delete("leases/w/1").unwrap();
+    assert!(backend.put_new("leases/w/1", b"third").unwrap());
+}
+
+fn put_new_has_one_winner(backend: &dyn Backend) {
+    let winners = AtomicUsize::new(0);
+    let winner = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for number in 0..16_usize {
+            let (winners, winner) = (&winners, &winner);
+            scope.spawn(move || {
+                if backend.put_new("leases/w/1", &[number as u8; 100]).unwrap() {
+                    winners.fetch_add(1, Ordering::SeqCst);
+                    winner.store(number, Ordering::SeqCst);
+                }
+            });
+        }
+    });
+    assert_eq!(winners.load(Ordering::SeqCst), 1);
+    assert_eq!(backend.get("leases/w/1").unwrap(), [winner.load(Ordering::SeqCst) as u8; 100]);
+}
+
+fn a_spool_gets_its_name(backend: &dyn Backend) {
+    let mut spool = backend.spool().unwrap();
+    for part in [&b"head "[..], b"and tail"] {
+        spool.write_all(part).unwrap();
+    }
+    assert!(listed(backend, "packs").is_empty());
+    backend.put_spool("packs/ab/p", spool).unwrap();
+    assert_eq!(backend.get("packs/ab/p").unwrap(), b"head and tail");
+    backend.put_spool("packs/ab/empty", backend.spool().unwrap()).unwrap();
+    assert_eq!(backend.stat("packs/ab/empty").unwrap(), Some(0));
+    // Two writers may store the same pack: its name is the hash of its bytes.
+    let mut again = backend.spool().unwrap();
+    again.write_all(b"head and tail").unwrap();
+    backend.put_spool("packs/ab/p", again).unwrap();
+    assert_eq!(backend.get("packs/ab/p").unwrap(), b"head and tail");
+}
+
+fn a_dropped_spool_vanishes(backend: &dyn Backend) {
+    let mut spool = backend.spool().unwrap();
+    spool.write_all(b"x").unwrap();
+    let path = spool.path().to_path_buf();
+    drop(spool);
+    assert!(!path.exists());
+    assert!(listed(backend, "packs").is_empty() && listed(backend, "tmp").is_empty());
+}
+
+fn absence_has_its_own_code(backend: &dyn Backend) {
+    assert_eq!(code(backend.get("roots/none")), Some(Code::FileNotFound));
+    assert_eq!(code(backend.get_range("roots/none", 0, 1)), Some(Code::FileNotFound));
+    assert_eq!(backend.stat("roots/none").unwrap(), None);
+    assert!(backend.delete("roots/none").is_ok() && backend.delete("no/such/dir").is_ok());
+    backend.put("roots/there/x", b"x").unwrap();
+    assert_eq!(backend.stat("roots/there").unwrap(), None, "a directory is no file");
+}
+
+fn ranges_are_exact(backend: &dyn Backend) {
+    let bytes: Vec<u8> = (0..100_000_u32).map(|index| (index * 7 % 253) as u8).collect();
+    backend.put("packs/ab/r", &bytes).unwrap();
+    for (offset, len) in [(0, 0), (0, 1), (1, 99_999), (99_999, 1), (100_000, 0), (65_000, 1_000)] {
+        let end = offset as usize + len;
+        assert!(backend.get_range("packs/ab/r", offset, len).unwrap() == bytes[offset as usize..end]);
+    }
+    for (offset, len) in [(0, 100_001), (99_999, 2), (100_000, 1), (1 << 40, 1), (u64::MAX - 9, 8), (0, 1 << 50)] {
+        let answer = backend.get_range("packs/ab/r", offset, len);
+        assert_eq!(code(answer), Some(Code::StorageCorrupted), "{len} bytes from {offset}");
+    }
+}
+
+fn list_shows_what_is_below(backend: &dyn Backend) {
+    assert!(listed(backend, "packs").is_empty());
+    let names = ["packs/ab/1", "packs/ab/2", "packs/cd/3", "packs2/x", "keys/a", "keys/devices/b", "packs.txt"];
+    for (len, name) in names.iter().enumerate() {
+        backend.put(name, &vec![0; len]).unwrap();
+    }
+    let below = |prefix: &str| listed(backend, prefix).into_iter().collect::<Vec<_>>();
+    let expect = |found: &[(&str, u64)]| found.iter().map(|(name, len)| (name.to_string(), *len)).collect::<Vec<_>>();
+    assert_eq!(below("packs"), expect(&[("packs/ab/1", 0), ("packs/ab/2", 1), ("packs/cd/3", 2)]));
+    assert_eq!(below("packs/ab"), expect(&[("packs/ab/1", 0), ("packs/ab/2", 1)]));
+    assert_eq!(below("keys"), expect(&[("keys/a", 4), ("keys/devices/b", 5)]));
+    assert!(below("none").is_empty());
+}
+
+fn list_hands_on_an_error(backend: &dyn Backend) {
+    for name in ["roots/a", "roots/b", "roots/c"] {
+        backend.put(name, b"x").unwrap();
+    }
+    let mut seen = 0;
+    let answer = backend.list("roots", &mut |_, _| {
+        seen += 1;
+        if seen == 2 { Err(Error::new(Code::Timeout, "enough")) } else { Ok(()) }
+    });
+    assert_eq!((code(answer), seen), (Some(Code::Timeout), 2));
+}
+
+fn bad_names_are_refused(backend: &dyn Backend) {
+    for name in ["", "/", "/etc/x", "../x", "a/../b", "a//b", "a/", "./a", "a/.", "..", "a\0b"] {
+        let answers = [
+            code(backend.put(name, b"x")),
+            code(backend.put_new(name, b"x")),
+            code(backend.put_spool(name, backend.spool().unwrap())),
+            code(backend.get(name)),
+            code(backend.get_range(name, 0, 0)),
+            code(backend.stat(name)),
+            code(backend.list(name, &mut |_, _| Ok(()))),
+            code(backend.delete(name)),
+        ];
+        assert_eq!(answers, [Some(Code::InvalidArg); 8], "{name:?}");
+    }
+}
+
+fn threads_do_not_disturb_each_other(backend: &dyn Backend) {
+    let (threads, files) = (8, 12);
+    std::thread::scope(|scope| {
+        for thread in 0..threads {
+            scope.spawn(move || {
+                for file in 0..files {
+                    let name = format!("packs/{file:02}/{thread}");
+                    backend.put(&name, name.as_bytes()).unwrap();
+                    assert_eq!(backend.get(&name).unwrap(), name.as_bytes());
+                    let passing = format!("packs/{file:02}/passing{thread}");
+                    backend.put(&passing, b"x").unwrap();
+                    backend.delete(&passing).unwrap();
+                }
+            });
+        }
+        // A listing beside them sees whole files, and those that go do not make it fail.
+        scope.spawn(|| (0..20).for_each(|_| drop(listed(backend, "packs"))));
+    });
+    let found = listed(backend, "packs");
+    assert_eq!(found.len(), threads * files);
+    assert!(found.iter().all(|(name, len)| name.len() as u64 == *len));
+}
