@@ -1,0 +1,407 @@
+//! Reading objects: from id to checked bytes.
+//!
+//! Promise 6: every byte is authenticated when its frame is opened and re-hashed before it is used. Where one copy is
+//! damaged the next is tried; a bad byte is an error with the object, pack and path named, and is never returned.
+
+use super::pack::RAW_FRAME_BYTES_MAX;
+use super::segment::{PackFacts, Place};
+use super::{Core, Repo, pack_path};
+use crate::compress::Decompressor;
+use crate::crypto::seal::{Domain, FileCipher, FileType};
+use crate::error::{Class as ErrorClass, Code, Error, Result, fail};
+use crate::id::Id;
+use crate::object::{Class, Hasher, Key, Kind, hash};
+use crate::recipe::{Entry, Node};
+use lru::LruCache;
+use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Raw bytes of frames kept for the next read.
+const FRAME_CACHE_BYTES: usize = 24 << 20;
+/// Zeros to feed a hash with.
+static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+
+/// What is known of an object without reading it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ObjectInfo {
+    /// Its kind, as whoever stored it first said.
+    pub kind: Kind,
+    /// Its length in bytes.
+    pub len: u64,
+}
+
+/// A stretch of an object that is stored as one entry, or is a hole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// From the start of the object, bytes.
+    pub offset: u64,
+    /// Bytes.
+    pub len: u64,
+    /// The entry; `None` is a hole, whose bytes are zeros.
+    pub key: Option<Key>,
+}
+
+/// An entry that [`Repo::fetch`] is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Want {
+    /// The entry.
+    pub key: Key,
+    /// Its length in bytes.
+    pub len: u64,
+}
+
+/// Receives what [`Repo::fetch`] reads: the index of the want, and its bytes or why there are none.
+pub type Each<'a> = dyn Fn(usize, Result<&[u8]>) + Sync + 'a;
+
+/// Frames that were opened lately.
+pub(crate) struct FrameCache {
+    frames: Mutex<(LruCache<(u32, u32), Arc<Vec<u8>>>, usize)>,
+}
+
+impl Default for FrameCache {
+    fn default() -> Self {
+        FrameCache { frames: Mutex::new((LruCache::unbounded(), 0)) }
+    }
+}
+
+impl FrameCache {
+    fn get(&self, at: (u32, u32)) -> Option<Arc<Vec<u8>>> {
+        self.frames.lock().unwrap_or_else(PoisonError::into_inner).0.get(&at).cloned()
+    }
+
+    fn put(&self, at: (u32, u32), raw: Arc<Vec<u8>>) {
+        let mut guard = self.frames.lock().unwrap_or_else(PoisonError::into_inner);
+        let (cache, held_bytes) = &mut *guard;
+        *held_bytes += raw.len();
+        if let Some(old) = cache.put(at, raw) {
+            *held_bytes -= old.len();
+        }
+        while *held_bytes > FRAME_CACHE_BYTES {
+            match cache.pop_lru() {
+                Some((_, old)) => *held_bytes -= old.len(),
+                None => break,
+            }
+        }
+    }
+
+    /// Forgets everything, as when numbers of packs were given anew.
+    pub(crate) fn clear(&self) {
+        let mut guard = self.frames.lock().unwrap_or_else(PoisonError::into_inner);
+        guard.0.clear();
+        guard.1 = 0;
+    }
+}
+
+/// Opens one frame of a pack: reads, authenticates, decompresses.
+pub(crate) fn open_frame(core: &Core, pack: &PackFacts, frame: u32, decompressor: &mut Decompressor) -> Result<Vec<u8>> {
+    let path = pack_path(&pack.name);
+    let place = pack
+        .frames
+        .get(frame as usize)
+        .ok_or_else(|| Error::new(Code::StorageCorrupted, format!("{path} has no frame {frame}")))?;
+    let cipher = FileCipher::from_parts(FileType::Pack, pack.key_id, pack.salt, &core.keyring, &core.format.id)?;
+    let sealed = core.backend.get_range(&path, place.offset, place.sealed_bytes as usize)?;
+    cipher
+        .open(Domain::Frame, place.ordinal, &sealed)
+        .and_then(|wrapped| decompressor.unwrap_frame(&wrapped, RAW_FRAME_BYTES_MAX))
+        .map_err(|error| error.context(format!("frame {frame} of {path} is damaged")))
+}
+
+impl Repo {
+    /// What is known of an object, `None` if it is not here.
+    ///
+    /// # Errors
+    /// CACHE_ERROR.
+    pub fn find(&self, id: &Id) -> Result<Option<ObjectInfo>> {
+        if *id == Id::EMPTY {
+            return Ok(Some(ObjectInfo { kind: Kind::Blob, len: 0 }));
+        }
+        for class in [Class::Whole, Class::Alias] {
+            if let Some(record) = self.index().lookup(&Key { class, id: *id })?.first() {
+                let len = match record.place {
+                    Place::Frame { len, .. } => u64::from(len),
+                    Place::Alias { len, .. } => len,
+                };
+                return Ok(Some(ObjectInfo { kind: record.kind, len }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// A whole object in memory, checked against its id.
+    ///
+    /// # Errors
+    /// CHUNK_NOT_FOUND when it or a piece of it is not here; CHUNK_INVALID when every copy is damaged.
+    pub fn read(&self, id: &Id) -> Result<Vec<u8>> {
+        if *id == Id::EMPTY {
+            return Ok(Vec::new());
+        }
+        let key = Key { class: Class::Whole, id: *id };
+        if !self.index().lookup(&key)?.is_empty() {
+            return self.entry(&key);
+        }
+        let mut bytes = Vec::new();
+        self.stream(id, &mut |piece| {
+            bytes.extend_from_slice(piece);
+            Ok(())
+        })?;
+        Ok(bytes)
+    }
+
+    /// An object from first byte to last, in pieces; the whole is checked at the end.
+    ///
+    /// # Errors
+    /// As [`Repo::read`], CAS_ERROR when sound pieces make another object, and what `out` answers.
+    pub fn stream(&self, id: &Id, out: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
+        let mut hasher = Hasher::new();
+        self.pieces(id, &mut |piece| match piece.key {
+            Some(key) => {
+                let bytes = self.entry(&key)?;
+                hasher.update(&bytes);
+                out(&bytes)
+            }
+            None => for_zeros(piece.len, &mut |zeros| {
+                hasher.update(zeros);
+                out(zeros)
+            }),
+        })?;
+        if hasher.finish() != *id {
+            return fail(Code::CasError, format!("object {id} does not have the bytes its name says"));
+        }
+        Ok(())
+    }
+
+    /// So many bytes from `offset` of an object; fewer at its end. Pieces are checked, the whole is not.
+    ///
+    /// # Errors
+    /// As [`Repo::read`].
+    pub fn read_range(&self, id: &Id, offset: u64, len: usize) -> Result<Vec<u8>> {
+        let mut bytes = Vec::with_capacity(len.min(1 << 20));
+        let range = offset..offset.saturating_add(len as u64);
+        self.pieces_in(id, &range, &mut |piece| {
+            let from = range.start.saturating_sub(piece.offset) as usize;
+            let to = (range.end - piece.offset).min(piece.len) as usize;
+            match piece.key {
+                Some(key) => bytes.extend_from_slice(&self.entry(&key)?[from..to]),
+                None => bytes.resize(bytes.len() + (to - from), 0),
+            }
+            Ok(())
+        })?;
+        Ok(bytes)
+    }
+
+    /// The pieces of an object in order. A small object is one piece.
+    ///
+    /// # Errors
+    /// As [`Repo::read`], for the recipe.
+    pub fn pieces(&self, id: &Id, each: &mut dyn FnMut(Piece) -> Result<()>) -> Result<()> {
+        self.pieces_in(id, &(0..u64::MAX), each)
+    }
+
+    fn pieces_in(&self, id: &Id, range: &Range<u64>, each: &mut dyn FnMut(Piece) -> Result<()>) -> Result<()> {
+        if *id == Id::EMPTY {
+            return Ok(());
+        }
+        let whole = Key { class: Class::Whole, id: *id };
+        if let Some(record) = self.index().lookup(&whole)?.first()
+            && let Place::Frame { len, .. } = record.place
+        {
+            let piece = Piece { offset: 0, len: u64::from(len), key: Some(whole) };
+            return if range.start < piece.len && range.end > 0 { each(piece) } else { Ok(()) };
+        }
+        let (len, root) = self.alias(id)?;
+        let mut offset = 0;
+        self.walk_node(&root, None, &mut offset, range, each)?;
+        if offset != len {
+            return fail(Code::CasError, format!("the recipe of object {id} makes {offset} bytes instead of {len}"));
+        }
+        Ok(())
+    }
+
+    /// Length and root node of a large object.
+    pub(crate) fn alias(&self, id: &Id) -> Result<(u64, Id)> {
+        match self.index().lookup(&Key { class: Class::Alias, id: *id })?.first().map(|record| record.place) {
+            Some(Place::Alias { len, root }) => Ok((len, root)),
+            _ => fail(Code::ChunkNotFound, format!("object {id} is not in the repository")),
+        }
+    }
+
+    /// A recipe node, checked.
+    pub(crate) fn node(&self, id: &Id) -> Result<Node> {
+        Node::decode(&self.entry(&Key { class: Class::Node, id: *id })?)
+    }
+
+    fn walk_node(
+        &self,
+        id: &Id,
+        level: Option<u8>,
+        offset: &mut u64,
+        range: &Range<u64>,
+        each: &mut dyn FnMut(Piece) -> Result<()>,
+    ) -> Result<()> {
+        let node = self.node(id)?;
+        // Levels fall by one from node to node, so a recipe cannot lead in a circle.
+        if level.is_some_and(|level| level != node.level) {
+            return fail(Code::ChunkInvalid, format!("recipe node {id} stands at the wrong level"));
+        }
+        for entry in &node.entries {
+            let (start, len) = (*offset, entry.len());
+            if start >= range.end || start + len <= range.start {
+                *offset += len;
+                continue;
+            }
+            match entry {
+                Entry::Hole { len } => {
+                    *offset += len;
+                    each(Piece { offset: start, len: *len, key: None })?;
+                }
+                Entry::Piece { id, len } if node.level == 0 => {
+                    *offset += len;
+                    each(Piece { offset: start, len: *len, key: Some(Key { class: Class::Chunk, id: *id }) })?;
+                }
+                Entry::Piece { id, .. } => self.walk_node(id, Some(node.level - 1), offset, range, each)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// The bytes of one entry, checked against its id; copies are tried in turn.
+    pub(crate) fn entry(&self, key: &Key) -> Result<Vec<u8>> {
+        match self.entry_once(key) {
+            // Packs are rewritten while we read: what moved is found again by looking at the segments once more.
+            Err(error) if error.code() == Code::FileNotFound || error.code() == Code::ChunkNotFound => {
+                self.refresh()?;
+                self.entry_once(key).map_err(|error| match error.code() {
+                    Code::FileNotFound => Error::new(Code::ChunkNotFound, format!("{} is lost", describe(key))).with_source(error),
+                    _ => error,
+                })
+            }
+            answer => answer,
+        }
+    }
+
+    fn entry_once(&self, key: &Key) -> Result<Vec<u8>> {
+        let mut failure = None;
+        for location in self.index().lookup(key)? {
+            let Place::Frame { frame, offset, len } = location.place else { continue };
+            let read = self.cached_frame(location.pack, frame).and_then(|raw| {
+                let bytes = raw.get(offset as usize..offset as usize + len as usize).unwrap_or_default();
+                self.check(key, bytes).map(|()| bytes.to_vec())
+            });
+            match read {
+                Ok(bytes) => return Ok(bytes),
+                Err(error) => failure = Some(self.note_damage(key, location.pack, error)),
+            }
+        }
+        Err(failure.unwrap_or_else(|| Error::new(Code::ChunkNotFound, format!("{} is not in the repository", describe(key)))))
+    }
+
+    /// Marks a copy as bad when the failure says so, and names object, pack and path.
+    fn note_damage(&self, key: &Key, pack: u32, error: Error) -> Error {
+        if error.class() != ErrorClass::Damaged {
+            return error;
+        }
+        // A replica that cannot be written to is read all the same.
+        let _ = self.index().mark_bad(key, pack);
+        match self.index().pack(pack) {
+            Ok(facts) => error.context(format!("{} is damaged in {}", describe(key), pack_path(&facts.name))),
+            Err(_) => error,
+        }
+    }
+
+    fn cached_frame(&self, pack: u32, frame: u32) -> Result<Arc<Vec<u8>>> {
+        if let Some(raw) = self.frame_cache().get((pack, frame)) {
+            return Ok(raw);
+        }
+        let facts = self.index().pack(pack)?;
+        let raw = Arc::new(open_frame(self.core(), &facts, frame, &mut Decompressor::new())?);
+        self.frame_cache().put((pack, frame), raw.clone());
+        Ok(raw)
+    }
+
+    /// Re-hashes the bytes of an entry.
+    pub(crate) fn check(&self, key: &Key, bytes: &[u8]) -> Result<()> {
+        let id = match key.class {
+            Class::Whole => hash(bytes),
+            Class::Chunk => self.core().chunk_ids.chunk(bytes),
+            Class::Node => self.core().chunk_ids.node(bytes),
+            Class::Alias => return fail(Code::ChunkInvalid, "an alias has no bytes"),
+        };
+        if id == key.id { Ok(()) } else { fail(Code::ChunkInvalid, format!("{} does not have the bytes its name says", describe(key))) }
+    }
+
+    /// Reads many entries: each frame is opened once, in (pack, frame) order, by `jobs` threads. `each` is called once
+    /// for every want, from any thread, in no order.
+    ///
+    /// # Errors
+    /// CACHE_ERROR. What is wrong with a single entry goes to `each`.
+    pub fn fetch(&self, wants: &[Want], jobs: usize, each: &Each<'_>) -> Result<()> {
+        let mut by_key: Vec<u32> = (0..wants.len() as u32).collect();
+        by_key.sort_unstable_by_key(|at| wants[*at as usize].key);
+        let found = self.index().lookup_many(&mut by_key.iter().map(|at| wants[*at as usize].key))?;
+        let mut located = Vec::with_capacity(wants.len());
+        for (at, location) in by_key.iter().zip(found) {
+            match location.map(|record| (record.pack, record.place)) {
+                Some((pack, Place::Frame { frame, offset, len })) => located.push((pack, frame, offset, len, *at)),
+                _ => each(*at as usize, self.entry(&wants[*at as usize].key).as_deref().map_err(again)),
+            }
+        }
+        located.sort_unstable();
+        let frames: Vec<&[(u32, u32, u32, u32, u32)]> =
+            located.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)).collect();
+        let next = AtomicUsize::new(0);
+        let work = || {
+            let mut decompressor = Decompressor::new();
+            while let Some(group) = frames.get(next.fetch_add(1, Ordering::Relaxed)) {
+                self.fetch_frame(group, wants, &mut decompressor, each);
+            }
+        };
+        match jobs.min(frames.len()) {
+            0 | 1 => work(),
+            threads => std::thread::scope(|scope| (0..threads).for_each(|_| _ = scope.spawn(work))),
+        }
+        Ok(())
+    }
+
+    fn fetch_frame(
+        &self,
+        group: &[(u32, u32, u32, u32, u32)],
+        wants: &[Want],
+        decompressor: &mut Decompressor,
+        each: &Each<'_>,
+    ) {
+        let raw = self.index().pack(group[0].0).and_then(|facts| open_frame(self.core(), &facts, group[0].1, decompressor));
+        for (_, _, offset, len, at) in group {
+            let key = &wants[*at as usize].key;
+            let bytes = raw.as_ref().ok().and_then(|raw| raw.get(*offset as usize..(*offset + *len) as usize));
+            match bytes.filter(|bytes| self.check(key, bytes).is_ok()) {
+                Some(bytes) => each(*at as usize, Ok(bytes)),
+                // The slow way tries every copy and says what is wrong.
+                None => each(*at as usize, self.entry(key).as_deref().map_err(again)),
+            }
+        }
+    }
+}
+
+/// The same failure as a value of its own.
+fn again(error: &Error) -> Error {
+    Error::new(error.code(), error.to_string())
+}
+
+fn describe(key: &Key) -> String {
+    match key.class {
+        Class::Whole | Class::Alias => format!("object {}", key.id),
+        Class::Chunk => format!("chunk {}", key.id),
+        Class::Node => format!("recipe node {}", key.id),
+    }
+}
+
+fn for_zeros(mut len: u64, out: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
+    while len > 0 {
+        let part = len.min(ZEROS.len() as u64) as usize;
+        out(&ZEROS[..part])?;
+        len -= part as u64;
+    }
+    Ok(())
+}

@@ -1,0 +1,285 @@
+//! Segments: sealed lists of what some packs hold, sorted by (class, id).
+//!
+//! FORMAT section 7. A segment holds facts only; it supersedes only as a merge. Reading streams frame by frame, so
+//! that a k-way merge over any number of segments needs one frame of each.
+
+use super::Core;
+use super::pack::{Alias, FinishedPack, FramePlace, PackKind, SealedFileWriter, get_place, put_place, read_directory, wrap_plain};
+use crate::compress::Decompressor;
+use crate::crypto::seal::{Domain, FileCipher, FileType};
+use crate::error::Result;
+use crate::id::{Id, ShortId};
+use crate::object::{Class, Key, Kind};
+use crate::wire::{Cursor, put_varint};
+
+const SEGMENT_VERSION: u8 = 1;
+/// Raw bytes of records in one frame: what one reader of a merge holds.
+const SEGMENT_FRAME_BYTES: usize = 256 << 10;
+/// Lists in a segment are bounded by this, far above what a merge makes.
+const LIST_MAX: usize = 1 << 24;
+
+/// A pack as a segment describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PackFacts {
+    pub(crate) name: Id,
+    pub(crate) kind: PackKind,
+    pub(crate) file_bytes: u64,
+    pub(crate) salt: [u8; 32],
+    pub(crate) key_id: ShortId,
+    pub(crate) frames: Vec<FramePlace>,
+}
+
+impl PackFacts {
+    /// What a segment says of a pack just finished.
+    pub(crate) fn of(pack: &FinishedPack) -> Self {
+        PackFacts {
+            name: pack.name,
+            kind: pack.directory.kind,
+            file_bytes: pack.file_bytes,
+            salt: pack.salt,
+            key_id: pack.key_id,
+            frames: pack.directory.frames.iter().map(|(place, _)| *place).collect(),
+        }
+    }
+}
+
+/// One entry of some pack: `pack` counts into the segment's packs, or is a number of the index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Record {
+    pub(crate) key: Key,
+    pub(crate) pack: u32,
+    pub(crate) place: Place,
+    pub(crate) kind: Kind,
+}
+
+/// Where an entry's bytes are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// So many bytes from `offset` of the raw bytes of a frame.
+    Frame { frame: u32, offset: u32, len: u32 },
+    /// Nowhere: an alias of an object so long, with this root node.
+    Alias { len: u64, root: Id },
+}
+
+/// Every entry of a finished pack, in directory order.
+pub(crate) fn records_of(pack: &FinishedPack, number: u32) -> Vec<Record> {
+    let mut records = Vec::new();
+    for (frame, (_, entries)) in pack.directory.frames.iter().enumerate() {
+        let mut offset = 0;
+        for entry in entries {
+            let place = Place::Frame { frame: frame as u32, offset, len: entry.len };
+            records.push(Record { key: entry.key, pack: number, place, kind: entry.kind });
+            offset += entry.len;
+        }
+    }
+    records.extend(pack.directory.aliases.iter().map(|alias| alias_record(alias, number)));
+    records
+}
+
+fn alias_record(alias: &Alias, pack: u32) -> Record {
+    let key = Key { class: Class::Alias, id: alias.id };
+    Record { key, pack, place: Place::Alias { len: alias.len, root: alias.root }, kind: alias.kind }
+}
+
+fn put_record(out: &mut Vec<u8>, record: &Record) {
+    out.push(record.key.class.code());
+    out.extend(record.key.id.as_bytes());
+    put_varint(out, u64::from(record.pack));
+    match record.place {
+        Place::Frame { frame, offset, len } => {
+            put_varint(out, u64::from(frame));
+            put_varint(out, u64::from(offset));
+            put_varint(out, u64::from(len));
+            out.push(record.kind.code());
+        }
+        Place::Alias { len, root } => {
+            put_varint(out, len);
+            out.push(record.kind.code());
+            out.extend(root.as_bytes());
+        }
+    }
+}
+
+fn get_record(cursor: &mut Cursor<'_>) -> Result<Record> {
+    let class = Class::from_code(cursor.u8()?).ok_or_else(|| cursor.broken("has an unknown class"))?;
+    let key = Key { class, id: cursor.id()? };
+    let pack = cursor.count(LIST_MAX)? as u32;
+    if class == Class::Alias {
+        let len = cursor.varint()?;
+        let kind = Kind::from_code(cursor.u8()?);
+        return Ok(Record { key, pack, place: Place::Alias { len, root: cursor.id()? }, kind });
+    }
+    let (frame, offset) = (cursor.count(LIST_MAX)? as u32, cursor.count(1 << 30)? as u32);
+    let len = cursor.count(1 << 30)? as u32;
+    Ok(Record { key, pack, place: Place::Frame { frame, offset, len }, kind: Kind::from_code(cursor.u8()?) })
+}
+
+/// Writes a segment from records that come sorted by key.
+pub(crate) struct SegmentWriter {
+    file: SealedFileWriter,
+    buffer: Vec<u8>,
+    buffered: u64,
+    frames: Vec<(FramePlace, u64)>,
+}
+
+impl SegmentWriter {
+    /// Begins a segment.
+    pub(crate) fn create(core: &Core) -> Result<Self> {
+        let file = SealedFileWriter::create(FileType::Segment, core)?;
+        Ok(SegmentWriter { file, buffer: Vec::new(), buffered: 0, frames: Vec::new() })
+    }
+
+    /// Appends the next record; `record.pack` counts into the packs given at the end.
+    pub(crate) fn push(&mut self, record: &Record) -> Result<()> {
+        put_record(&mut self.buffer, record);
+        self.buffered += 1;
+        if self.buffer.len() >= SEGMENT_FRAME_BYTES { self.close_frame() } else { Ok(()) }
+    }
+
+    fn close_frame(&mut self) -> Result<()> {
+        if self.buffered > 0 {
+            let place = self.file.append(&wrap_plain(&self.buffer), true)?;
+            self.frames.push((place, self.buffered));
+            self.buffer.clear();
+            self.buffered = 0;
+        }
+        Ok(())
+    }
+
+    /// Ends the segment: durable under its name on return.
+    pub(crate) fn finish(mut self, core: &Core, packs: &[PackFacts], supersedes: &[Id]) -> Result<Id> {
+        self.close_frame()?;
+        let mut out = vec![SEGMENT_VERSION];
+        put_varint(&mut out, supersedes.len() as u64);
+        supersedes.iter().for_each(|name| out.extend(name.as_bytes()));
+        put_varint(&mut out, packs.len() as u64);
+        for pack in packs {
+            out.extend(pack.name.as_bytes());
+            out.push(pack.kind as u8);
+            put_varint(&mut out, pack.file_bytes);
+            out.extend(pack.salt);
+            out.extend(pack.key_id.as_bytes());
+            put_frames(&mut out, &pack.frames);
+        }
+        put_varint(&mut out, self.frames.len() as u64);
+        for (place, count) in &self.frames {
+            put_place(&mut out, place);
+            put_varint(&mut out, *count);
+        }
+        let (name, _) = self.file.finish(core.backend.as_ref(), &wrap_plain(&out), super::segment_path)?;
+        Ok(name)
+    }
+}
+
+/// Writes a pack's table of frames.
+pub(crate) fn put_frames(out: &mut Vec<u8>, frames: &[FramePlace]) {
+    put_varint(out, frames.len() as u64);
+    frames.iter().for_each(|place| put_place(out, place));
+}
+
+/// Its inverse.
+pub(crate) fn get_frames(cursor: &mut Cursor<'_>) -> Result<Vec<FramePlace>> {
+    let count = cursor.count(LIST_MAX)?;
+    let mut frames = Vec::with_capacity(count.min(cursor.remaining() / 3));
+    for _ in 0..count {
+        frames.push(get_place(cursor)?);
+    }
+    Ok(frames)
+}
+
+/// A segment being read, in key order.
+pub(crate) struct SegmentReader<'a> {
+    core: &'a Core,
+    name: Id,
+    path: String,
+    cipher: FileCipher,
+    /// Segments that this one replaces.
+    pub(crate) supersedes: Vec<Id>,
+    /// The packs it speaks of.
+    pub(crate) packs: Vec<PackFacts>,
+    frames: Vec<(FramePlace, u64)>,
+    next_frame: usize,
+    records: std::vec::IntoIter<Record>,
+}
+
+impl<'a> SegmentReader<'a> {
+    /// Opens a segment and reads its directory.
+    ///
+    /// # Errors
+    /// FILE_NOT_FOUND when it was superseded and deleted meanwhile; STORAGE_CORRUPTED, DECRYPTION_FAILED.
+    pub(crate) fn open(core: &'a Core, name: &Id) -> Result<Self> {
+        let path = super::segment_path(name);
+        let (_, cipher, raw) =
+            read_directory(core.backend.as_ref(), &path, FileType::Segment, &core.keyring, &core.format.id)?;
+        let mut cursor = Cursor::new(&raw, "segment directory");
+        if cursor.u8()? != SEGMENT_VERSION {
+            return Err(cursor.broken("has an unknown version"));
+        }
+        let count = cursor.count(LIST_MAX)?;
+        let supersedes = (0..count).map(|_| cursor.id()).collect::<Result<_>>()?;
+        let count = cursor.count(LIST_MAX)?;
+        let packs = (0..count).map(|_| get_pack(&mut cursor)).collect::<Result<_>>()?;
+        let count = cursor.count(LIST_MAX)?;
+        let frames =
+            (0..count).map(|_| Ok((get_place(&mut cursor)?, cursor.varint()?))).collect::<Result<Vec<_>>>()?;
+        if !cursor.is_empty() {
+            return Err(cursor.broken("has bytes after its end"));
+        }
+        Ok(SegmentReader {
+            core,
+            name: *name,
+            path,
+            cipher,
+            supersedes,
+            packs,
+            frames,
+            next_frame: 0,
+            records: Vec::new().into_iter(),
+        })
+    }
+
+    /// Its name.
+    pub(crate) fn name(&self) -> Id {
+        self.name
+    }
+
+    /// How many records it has.
+    pub(crate) fn len(&self) -> u64 {
+        self.frames.iter().map(|(_, count)| count).sum()
+    }
+
+    /// The next record in key order.
+    pub(crate) fn next(&mut self) -> Result<Option<Record>> {
+        loop {
+            if let Some(record) = self.records.next() {
+                return Ok(Some(record));
+            }
+            let Some((place, count)) = self.frames.get(self.next_frame) else { return Ok(None) };
+            self.next_frame += 1;
+            let sealed = self.core.backend.get_range(&self.path, place.offset, place.sealed_bytes as usize)?;
+            let wrapped = self.cipher.open(Domain::Frame, place.ordinal, &sealed)?;
+            let raw = Decompressor::new().unwrap_frame(&wrapped, 2 * SEGMENT_FRAME_BYTES)?;
+            let mut cursor = Cursor::new(&raw, "segment frame");
+            let mut records = Vec::with_capacity((*count as usize).min(raw.len() / 36));
+            while !cursor.is_empty() {
+                let record = get_record(&mut cursor)?;
+                if record.pack as usize >= self.packs.len() {
+                    return Err(cursor.broken("names a pack it does not list"));
+                }
+                records.push(record);
+            }
+            self.records = records.into_iter();
+        }
+    }
+}
+
+fn get_pack(cursor: &mut Cursor<'_>) -> Result<PackFacts> {
+    Ok(PackFacts {
+        name: cursor.id()?,
+        kind: PackKind::from_code(cursor.u8()?)?,
+        file_bytes: cursor.varint()?,
+        salt: cursor.array()?,
+        key_id: ShortId::new(cursor.array()?),
+        frames: get_frames(cursor)?,
+    })
+}

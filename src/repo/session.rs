@@ -1,0 +1,121 @@
+//! What a writer holds while it writes: the repository lock, a lease, the dooms it keeps clear of; and how it publishes.
+//!
+//! STORAGE section 8.1, in its order: the lease is created, *then* `gc/` and `index/` are listed; packs that a doom
+//! names count as absent, so that nothing new relies on them. A doom that comes later is not acknowledged by this
+//! writer: its sweep waits until the lease is gone, and then keeps whatever the published roots reach.
+
+use super::lease::{self, Lease};
+use super::lock::Lock;
+use super::roots::{self, Root};
+use super::{OpenOptions, Repo, WriterOptions, keys, root_path};
+use crate::clock;
+use crate::error::{Code, Result, fail};
+use crate::id::Id;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+/// One writer's hold on a repository.
+pub(crate) struct Session {
+    repo: Repo,
+    lease: Mutex<Option<Lease>>,
+    /// Numbers of packs that a doom names.
+    doomed: OnceLock<HashSet<u32>>,
+    doomed_names: HashSet<Id>,
+    dooms_seen: Vec<Id>,
+    _lock: Lock,
+}
+
+impl Session {
+    /// Takes the lock and a lease, then looks what is doomed.
+    pub(crate) fn open(repo: &Repo, options: &WriterOptions) -> Result<Self> {
+        let core = repo.core();
+        let lock = Lock::shared(&core.local.cache, &options.lock, &options.command)?;
+        let mut lease = Lease::create(core.backend.as_ref(), &core.keyring, &core.format.id, &options.command)?;
+        let dooms = lease::list_dooms(core.backend.as_ref(), &core.keyring, &core.format.id)?;
+        let dooms_seen: Vec<Id> = dooms.iter().map(|doom| doom.name).collect();
+        if !dooms_seen.is_empty() {
+            lease.refresh(core.backend.as_ref(), &core.keyring, &core.format.id, &dooms_seen)?;
+        }
+        let doomed_names = dooms.into_iter().flat_map(|doom| doom.packs).collect();
+        Ok(Session { repo: repo.clone(), lease: Mutex::new(Some(lease)), doomed: OnceLock::new(), doomed_names, dooms_seen, _lock: lock })
+    }
+
+    fn lease(&self) -> MutexGuard<'_, Option<Lease>> {
+        self.lease.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a pack of the index is doomed, so that a writer must not rely on it.
+    pub(crate) fn is_doomed(&self, pack: u32) -> bool {
+        if self.doomed_names.is_empty() {
+            return false;
+        }
+        let doomed = self.doomed.get_or_init(|| {
+            let packs = self.repo.index().packs().unwrap_or_default();
+            packs.into_iter().filter(|(_, facts)| self.doomed_names.contains(&facts.name)).map(|(number, _)| number).collect()
+        });
+        doomed.contains(&pack)
+    }
+
+    /// Shows a sign of life.
+    pub(crate) fn refresh(&self) -> Result<()> {
+        let core = self.repo.core();
+        match self.lease().as_mut() {
+            Some(lease) if lease.is_due() => {
+                lease.refresh(core.backend.as_ref(), &core.keyring, &core.format.id, &self.dooms_seen)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Signs and stores a root record; withdraws it if this writer was declared dead meanwhile.
+    pub(crate) fn publish(&self, repo: &Repo, record_type: u8, body: &[u8]) -> Result<Id> {
+        let core = repo.core();
+        let device = keys::device(core, repo.0.options.new_device)?;
+        let name = roots::append(core, &device, record_type, body, clock::now())?;
+        let is_fenced = match self.lease().as_ref() {
+            Some(lease) => lease.is_fenced(core.backend.as_ref())?,
+            None => true,
+        };
+        if is_fenced {
+            core.backend.delete(&root_path(&name))?;
+            return fail(Code::LeaseLost, "this writer was declared dead while it worked; nothing was published, run it again");
+        }
+        Ok(name)
+    }
+
+    /// Gives the lease back.
+    pub(crate) fn end(&self) -> Result<()> {
+        match self.lease().take() {
+            Some(lease) => lease.end(self.repo.core().backend.as_ref()),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // A lease that cannot be removed is found dead by its free flock.
+        let _ = self.end();
+    }
+}
+
+/// Reads and verifies every root record, taking those seen before from the index.
+pub(crate) fn load_roots(repo: &Repo, options: &OpenOptions) -> Result<Vec<Root>> {
+    let core = repo.core();
+    let cached = repo.index().cached_roots()?;
+    let mut known: HashMap<Id, Root> = HashMap::with_capacity(cached.len());
+    for (name, bytes) in &cached {
+        if let Ok(root) = Root::decode(*name, bytes) {
+            known.insert(*name, root);
+        }
+    }
+    let loaded = roots::load(core, &known, options.accept_rollback)?;
+    let fresh: Vec<(Id, Vec<u8>)> =
+        loaded.iter().filter(|root| !known.contains_key(&root.name)).map(|root| (root.name, root.encode())).collect();
+    let there: HashSet<&Id> = loaded.iter().map(|root| &root.name).collect();
+    let gone: Vec<Id> = cached.iter().map(|(name, _)| *name).filter(|name| !there.contains(name)).collect();
+    if !fresh.is_empty() || !gone.is_empty() {
+        repo.index().update_roots(&fresh, &gone)?;
+    }
+    Ok(loaded)
+}
