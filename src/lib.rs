@@ -16,7 +16,7 @@
 //! | 3 store | [`repo`] | packs, frames, segments, index, roots, keys, lock, leases; the faces see [`repo::Repo`] |
 //! | 2 medium | [`backend`] | bytes and names only |
 //! | 1 codec | [`object`], [`chunker`], [`recipe`], [`compress`], [`crypto`] | pure: bytes in, bytes out |
-//! | 0 words | [`wire`] | numbers and bytes as files have them |
+//! | 0 words | [`wire`], [`cbor`] | numbers, bytes and records as files have them |
 //! | 0 words | [`id`], [`units`], [`clock`], [`monitor`], [`fs`] | what everything is said with |
 //! | 0 words | [`error`] | every way to fail |
 //!
@@ -36,6 +36,7 @@
 // The lints stand in Cargo.toml and clippy.toml; tests may do what the library may not.
 #![cfg_attr(test, allow(clippy::disallowed_methods, clippy::panic))]
 
+pub mod cbor;
 pub mod clock;
 pub mod error;
 pub mod fs;
