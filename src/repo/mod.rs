@@ -1,1 +1,3 @@
 //! The repository.
+
+pub mod lock;
