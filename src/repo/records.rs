@@ -207,8 +207,11 @@ impl Runs {
     /// The body's bytes.
     pub fn encode(&self) -> Vec<u8> {
         let mut fields = self.extra.clone();
-        let list: Vec<_> =
-            self.entries.iter().map(|run| (run.action, run.record, run.status, run.sandbox, run.time_seconds)).collect();
+        let list: Vec<_> = self
+            .entries
+            .iter()
+            .map(|run| (run.action, run.record, run.status, run.sandbox, run.time_seconds))
+            .collect();
         fields.put(0, list);
         fields.encode()
     }

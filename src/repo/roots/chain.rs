@@ -217,7 +217,8 @@ impl Walk<'_> {
 
     /// Records that are missing, the last of which has this name, unless damaged files account for them.
     fn gap(&mut self, first: u64, last: u64, name: Option<Id>) {
-        let is_damage = name.is_none_or(|name| self.damaged.contains(&name)) && last - first < self.damaged.len() as u64;
+        let is_damage =
+            name.is_none_or(|name| self.damaged.contains(&name)) && last - first < self.damaged.len() as u64;
         if !is_damage {
             self.say(first, last, name, Fault::Missing);
         }
