@@ -12,7 +12,8 @@
 //! | --- | --- | --- |
 //! | 6 context | [`context`], [`config`] | opens a repository as a command needs it, layers settings |
 //! | 5 engines | [`backup`], [`restore`], [`verify`], [`gc`], [`diff`] | functions: options in, statistics out, a monitor to speak to |
-//! | 4 model | [`snapshot`], [`tree`], [`walk`], [`reach`], [`state`], [`retention`] | what the stored bytes mean |
+//! | 4 model | [`snapshot`], [`walk`], [`reach`], [`state`], [`retention`] | what the stored bytes mean |
+//! | 4 model | [`tree`] | directories and their entries |
 //! | 3 store | [`repo`] | packs, frames, segments, index, roots, keys, lock, leases; the faces see [`repo::Repo`] |
 //! | 2 medium | [`backend`] | bytes and names only |
 //! | 1 codec | [`object`], [`chunker`], [`recipe`], [`compress`], [`crypto`] | pure: bytes in, bytes out |
