@@ -223,7 +223,7 @@ impl SealedFileWriter {
         // An ordinal is spent by the attempt, whatever becomes of it: no two pieces share a nonce.
         self.next_ordinal += 1;
         let sealed = self.cipher.seal(Domain::Frame, ordinal, wrapped)?;
-        if check && self.cipher.open(Domain::Frame, ordinal, &sealed)? != wrapped {
+        if check && self.cipher.open_bytes(Domain::Frame, ordinal, &sealed)? != wrapped {
             return fail(Code::EncryptionFailed, "a frame did not open to what was sealed: check this machine's memory");
         }
         let place = FramePlace { offset: self.offset, sealed_bytes: sealed.len() as u32, ordinal };
@@ -337,13 +337,13 @@ pub(crate) fn read_directory(
     let trailer_bytes = cipher.trailer_bytes();
     let trailer_at = file_bytes.checked_sub(trailer_bytes as u64).ok_or_else(broken)?;
     let trailer =
-        Trailer::decode(&cipher.open(Domain::Trailer, 0, &backend.get_range(name, trailer_at, trailer_bytes)?)?)?;
+        Trailer::decode(&cipher.open_vec(Domain::Trailer, 0, backend.get_range(name, trailer_at, trailer_bytes)?)?)?;
     let end = trailer.directory_offset.checked_add(trailer.directory_sealed_bytes).ok_or_else(broken)?;
     if end > trailer_at {
         return Err(broken());
     }
     let sealed = backend.get_range(name, trailer.directory_offset, trailer.directory_sealed_bytes as usize)?;
-    let wrapped = cipher.open(Domain::Directory, 0, &sealed)?;
+    let wrapped = cipher.open_vec(Domain::Directory, 0, sealed)?;
     let raw = Decompressor::new().unwrap_frame(&wrapped, wrapped.len().saturating_mul(64).max(1 << 20))?;
     Ok((header, cipher, raw))
 }

@@ -100,10 +100,10 @@ pub(crate) fn open_frame(core: &Core, pack: &PackFacts, frame: u32, decompressor
         .frames
         .get(frame as usize)
         .ok_or_else(|| Error::new(Code::StorageCorrupted, format!("{path} has no frame {frame}")))?;
-    let cipher = FileCipher::from_parts(FileType::Pack, pack.key_id, pack.salt, &core.keyring, &core.format.id)?;
+    let cipher = FileCipher::from_parts(FileType::Pack, &pack.key_id, &pack.salt, &core.keyring, &core.format.id)?;
     let sealed = core.backend.get_range(&path, place.offset, place.sealed_bytes as usize)?;
     cipher
-        .open(Domain::Frame, place.ordinal, &sealed)
+        .open_vec(Domain::Frame, place.ordinal, sealed)
         .and_then(|wrapped| decompressor.unwrap_frame(&wrapped, RAW_FRAME_BYTES_MAX))
         .map_err(|error| error.context(format!("frame {frame} of {path} is damaged")))
 }

@@ -257,7 +257,7 @@ impl<'a> SegmentReader<'a> {
             let Some((place, count)) = self.frames.get(self.next_frame) else { return Ok(None) };
             self.next_frame += 1;
             let sealed = self.core.backend.get_range(&self.path, place.offset, place.sealed_bytes as usize)?;
-            let wrapped = self.cipher.open(Domain::Frame, place.ordinal, &sealed)?;
+            let wrapped = self.cipher.open_vec(Domain::Frame, place.ordinal, sealed)?;
             let raw = Decompressor::new().unwrap_frame(&wrapped, 2 * SEGMENT_FRAME_BYTES)?;
             let mut cursor = Cursor::new(&raw, "segment frame");
             let mut records = Vec::with_capacity((*count as usize).min(raw.len() / 36));

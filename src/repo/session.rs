@@ -5,13 +5,14 @@
 //! writer: its sweep waits until the lease is gone, and then keeps whatever the published roots reach.
 
 use super::lease::{self, Lease};
-use super::lock::Lock;
+use super::lock::{Lock, Mode};
 use super::roots::{self, Root};
 use super::{OpenOptions, Repo, WriterOptions, keys, root_path};
 use crate::clock;
 use crate::error::{Code, Result, fail};
 use crate::id::Id;
 use std::collections::{HashMap, HashSet};
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// One writer's hold on a repository.
@@ -29,7 +30,7 @@ impl Session {
     /// Takes the lock and a lease, then looks what is doomed.
     pub(crate) fn open(repo: &Repo, options: &WriterOptions) -> Result<Self> {
         let core = repo.core();
-        let lock = Lock::shared(&core.local.cache, &options.lock, &options.command)?;
+        let lock = take_lock(&core.local.cache.join(super::LOCK), options)?;
         let mut lease = Lease::create(core.backend.as_ref(), &core.keyring, &core.format.id, &options.command)?;
         let dooms = lease::list_dooms(core.backend.as_ref(), &core.keyring, &core.format.id)?;
         let dooms_seen: Vec<Id> = dooms.iter().map(|doom| doom.name).collect();
@@ -97,6 +98,16 @@ impl Drop for Session {
         // A lease that cannot be removed is found dead by its free flock.
         let _ = self.end();
     }
+}
+
+/// The repository lock for sharing: the one this command runs in, or its own.
+fn take_lock(path: &Path, options: &WriterOptions) -> Result<Lock> {
+    if let Some(token) = &options.lock_token
+        && let Some(lock) = Lock::inherited(path, token, Mode::Shared)?
+    {
+        return Ok(lock);
+    }
+    Lock::acquire(path, Mode::Shared, options.lock_wait, &options.command)
 }
 
 /// Reads and verifies every root record, taking those seen before from the index.

@@ -1,6 +1,6 @@
 //! The store as a whole: what is put comes back, after reopening, without the index, and never wrong.
 
-use super::lock::LockOptions;
+use super::lock::Wait;
 use super::*;
 use crate::backend::FsBackend;
 use crate::object::{Class, Key, Kind, hash};
@@ -30,7 +30,7 @@ pub(crate) fn reopen(dir: &Path) -> Repo {
 
 /// Options of a writer in tests.
 pub(crate) fn writer_options() -> WriterOptions {
-    WriterOptions { jobs: 2, verify_writes: true, compression: None, command: "test".to_string(), lock: LockOptions::default() }
+    WriterOptions { jobs: 2, verify_writes: true, compression: None, command: "test".to_string(), lock_wait: Wait::No, lock_token: None }
 }
 
 const KEY: [u8; 32] = [7; 32];
