@@ -108,7 +108,9 @@ impl Index {
         let connection = Connection::open(path).map_err(sql)?;
         connection.busy_timeout(std::time::Duration::from_secs(BUSY_TIMEOUT_SECONDS)).map_err(sql)?;
         connection
-            .execute_batch("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-8192; PRAGMA temp_store=FILE;")
+            .execute_batch(
+                "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-8192; PRAGMA temp_store=FILE;",
+            )
             .map_err(sql)?;
         connection.set_prepared_statement_cache_capacity(32);
         Ok(connection)
@@ -153,7 +155,8 @@ impl Index {
         db.execute_batch(SCHEMA).map_err(sql)?;
         db.pragma_update(None, "user_version", SCHEMA_VERSION).map_err(sql)?;
         let tag = i64::from_le_bytes(random::<8>()?);
-        db.execute("INSERT INTO meta VALUES('owner', ?1), ('filter', ?2)", params![owner_of(core), tag]).map_err(sql)?;
+        db.execute("INSERT INTO meta VALUES('owner', ?1), ('filter', ?2)", params![owner_of(core), tag])
+            .map_err(sql)?;
         merge_segments(core, &mut db)?;
         db.close().map_err(|(_, error)| sql(error))?;
         open_private(&new_path)?.sync_all().at("sync", &new_path)?;
@@ -173,7 +176,9 @@ impl Index {
     pub(crate) fn sync(&self, core: &Core) -> Result<()> {
         let there = list_segments(core)?;
         let known: HashMap<Id, i64> = self.with(|db| {
-            db.prepare_cached("SELECT name, no FROM segments")?.query_map([], |row| Ok((id_at(row, 0)?, row.get(1)?)))?.collect()
+            db.prepare_cached("SELECT name, no FROM segments")?
+                .query_map([], |row| Ok((id_at(row, 0)?, row.get(1)?)))?
+                .collect()
         })?;
         for name in there.iter().filter(|name| !known.contains_key(name)) {
             let mut segment = match SegmentReader::open(core, name) {
@@ -314,7 +319,8 @@ impl Index {
     pub(crate) fn for_each(&self, each: &mut dyn FnMut(&Record) -> Result<bool>) -> Result<()> {
         let mut failed = None;
         self.with(|db| {
-            let mut statement = db.prepare_cached("SELECT class, id, pack, frame, offset, length, kind, root FROM entries")?;
+            let mut statement =
+                db.prepare_cached("SELECT class, id, pack, frame, offset, length, kind, root FROM entries")?;
             let mut rows = statement.query([])?;
             while let Some(row) = rows.next()? {
                 match each(&record_at(row)?) {
@@ -349,7 +355,8 @@ impl Index {
         if slot.is_some() {
             return Ok(());
         }
-        let tag = self.with(|db| db.query_row("SELECT value FROM meta WHERE name = 'filter'", [], |row| row.get::<_, i64>(0)))?;
+        let tag = self
+            .with(|db| db.query_row("SELECT value FROM meta WHERE name = 'filter'", [], |row| row.get::<_, i64>(0)))?;
         if let Some(filter) = Filter::open(&self.filter_path, tag as u64)?.filter(|filter| !filter.is_full()) {
             *slot = Some(filter);
             return Ok(());
@@ -404,9 +411,11 @@ impl Index {
     /// CACHE_ERROR.
     pub(crate) fn segments(&self) -> Result<Vec<(Id, Vec<u32>)>> {
         let rows: Vec<(Id, u32)> = self.with(|db| {
-            db.prepare_cached("SELECT s.name, l.pack FROM segments AS s JOIN listed AS l ON l.segment = s.no ORDER BY s.no, l.pack")?
-                .query_map([], |row| Ok((id_at(row, 0)?, row.get(1)?)))?
-                .collect()
+            db.prepare_cached(
+                "SELECT s.name, l.pack FROM segments AS s JOIN listed AS l ON l.segment = s.no ORDER BY s.no, l.pack",
+            )?
+            .query_map([], |row| Ok((id_at(row, 0)?, row.get(1)?)))?
+            .collect()
         })?;
         let mut segments: Vec<(Id, Vec<u32>)> = Vec::new();
         for (name, pack) in rows {
@@ -424,8 +433,11 @@ impl Index {
     /// CACHE_ERROR.
     pub(crate) fn mark_bad(&self, key: &Key, pack: u32) -> Result<()> {
         self.with(|db| {
-            db.prepare_cached("INSERT OR IGNORE INTO bad VALUES(?1, ?2, ?3)")?
-                .execute(params![key.class.code(), key.id.as_bytes(), pack])?;
+            db.prepare_cached("INSERT OR IGNORE INTO bad VALUES(?1, ?2, ?3)")?.execute(params![
+                key.class.code(),
+                key.id.as_bytes(),
+                pack
+            ])?;
             db.execute("INSERT INTO meta VALUES('losses', 1) ON CONFLICT(name) DO UPDATE SET value = value + 1", [])
         })?;
         Ok(())
@@ -464,7 +476,9 @@ impl Index {
     /// CACHE_ERROR.
     pub(crate) fn cached_roots(&self) -> Result<Vec<(Id, Vec<u8>)>> {
         self.with(|db| {
-            db.prepare_cached("SELECT name, record FROM roots")?.query_map([], |row| Ok((id_at(row, 0)?, row.get(1)?)))?.collect()
+            db.prepare_cached("SELECT name, record FROM roots")?
+                .query_map([], |row| Ok((id_at(row, 0)?, row.get(1)?)))?
+                .collect()
         })
     }
 
@@ -509,7 +523,9 @@ impl Index {
     pub(crate) fn stats(&self) -> Result<IndexStats> {
         self.with(|db| {
             let (packs, pack_bytes): (i64, i64) =
-                db.query_row("SELECT count(*), coalesce(sum(file_bytes), 0) FROM packs", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+                db.query_row("SELECT count(*), coalesce(sum(file_bytes), 0) FROM packs", [], |row| {
+                    Ok((row.get(0)?, row.get(1)?))
+                })?;
             let segments: i64 = db.query_row("SELECT count(*) FROM segments", [], |row| row.get(0))?;
             let (entries, entry_bytes): (i64, i64) = db.query_row(
                 "SELECT count(*), coalesce(sum(CASE WHEN frame IS NULL THEN 0 ELSE length END), 0) FROM entries",
@@ -645,8 +661,9 @@ fn insert_packs(tx: &Connection, name: &Id, packs: &[PackFacts]) -> rusqlite::Re
             pack.key_id.as_bytes(),
             frames
         ])? > 0;
-        let number: u32 =
-            tx.prepare_cached("SELECT no FROM packs WHERE name = ?1")?.query_row([pack.name.as_bytes()], |row| row.get(0))?;
+        let number: u32 = tx
+            .prepare_cached("SELECT no FROM packs WHERE name = ?1")?
+            .query_row([pack.name.as_bytes()], |row| row.get(0))?;
         tx.prepare_cached("INSERT OR IGNORE INTO listed VALUES(?1, ?2)")?.execute(params![segment, number])?;
         numbers.push(fresh.then_some(number));
     }
@@ -686,7 +703,15 @@ fn record_at(row: &rusqlite::Row<'_>) -> rusqlite::Result<Record> {
 
 fn pack_at(row: &rusqlite::Row<'_>) -> Result<(u32, PackFacts)> {
     let read = || -> rusqlite::Result<_> {
-        Ok((row.get(0)?, id_at(row, 1)?, row.get(2)?, row.get::<_, i64>(3)?, row.get(4)?, row.get(5)?, row.get::<_, Vec<u8>>(6)?))
+        Ok((
+            row.get(0)?,
+            id_at(row, 1)?,
+            row.get(2)?,
+            row.get::<_, i64>(3)?,
+            row.get(4)?,
+            row.get(5)?,
+            row.get::<_, Vec<u8>>(6)?,
+        ))
     };
     let (number, name, kind, file_bytes, salt, key_id, frames) = read().map_err(sql)?;
     let facts = PackFacts {

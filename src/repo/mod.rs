@@ -1,7 +1,336 @@
-//! The repository.
+//! The repository: objects in packs, an index of them, roots that keep them, keys that open them.
+//!
+//! Floor 3. Everything below here is private to the store; the faces and engines see [`Repo`], [`Writer`] and the
+//! plain data they answer. FORMAT.md describes the bytes, STORAGE's two orders of steps live in `session` (writers)
+//! and in the gc engine.
+
+mod filter;
+
+pub(crate) mod index;
+mod provisional;
+pub(crate) use provisional::{format, keys, lease, root_store};
 
 pub mod lock;
+pub(crate) mod pack;
+mod read;
 pub mod records;
 pub(crate) mod roots;
+pub(crate) mod segment;
+mod session;
+mod stream;
+#[cfg(test)]
+pub(crate) mod tests;
+mod write;
 
+pub use index::IndexStats;
+pub use read::{Each, ObjectInfo, Piece, Want};
+pub use stream::ObjectWriter;
+pub use write::{Put, Putter, Writer, WriterStats};
+
+pub use format::Format;
 pub use roots::Root;
+
+use crate::backend::Backend;
+use crate::chunker::{Chunker, Sizes};
+use crate::compress::Compression;
+use crate::crypto::keyring::Keyring;
+use crate::crypto::seal::{Scheme, random};
+use crate::crypto::slot::{KdfCost, Secret};
+use crate::error::{Code, Error, Result, fail};
+use crate::fs::{PRIVATE_DIR, create_dir_durable};
+use crate::id::{Id, ShortId};
+use crate::recipe::ChunkIds;
+use index::Index;
+use read::FrameCache;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// The lock file, beside the index.
+pub const LOCK: &str = "lock";
+
+/// Where larder keeps what is local to this machine and never synced.
+#[derive(Clone, Debug)]
+pub struct Local {
+    /// `index.sqlite`, `state.sqlite`, `lock`, `state/`: the repository itself when that is a directory here.
+    pub cache: PathBuf,
+    /// The user's state directory: device key, highest heads seen, pins, each by repository id.
+    pub device: PathBuf,
+}
+
+/// How a new repository is made.
+#[derive(Clone, Debug)]
+pub struct InitOptions {
+    /// Sealed with AES-256-GCM, or not at all.
+    pub scheme: Scheme,
+    /// Sizes of chunks.
+    pub sizes: Sizes,
+    /// How new frames are compressed.
+    pub compression: Compression,
+    /// Cost of opening a passphrase slot.
+    pub kdf: KdfCost,
+    /// Label of the first slot.
+    pub label: String,
+}
+
+/// How a repository is opened.
+#[derive(Clone, Debug, Default)]
+pub struct OpenOptions {
+    /// Take a history that went back for the new truth, once.
+    pub accept_rollback: bool,
+    /// Make a new device identity where the old one is lost.
+    pub new_device: bool,
+}
+
+/// How a [`Writer`] works.
+#[derive(Clone, Debug)]
+pub struct WriterOptions {
+    /// Threads that compress.
+    pub jobs: usize,
+    /// Decode each frame again before it is written (`core.verify-writes`).
+    pub verify_writes: bool,
+    /// Another compression than the repository's.
+    pub compression: Option<Compression>,
+    /// What the lock and the lease say is being done.
+    pub command: String,
+    /// How long to wait for the repository lock.
+    pub lock_wait: lock::Wait,
+    /// The token of the `larder lock` that this command runs in.
+    pub lock_token: Option<String>,
+}
+
+/// What everything in the store stands on: the medium, the keys, the parameters.
+pub(crate) struct Core {
+    pub(crate) backend: Arc<dyn Backend>,
+    pub(crate) keyring: Keyring,
+    pub(crate) format: Format,
+    pub(crate) local: Local,
+    pub(crate) chunker: Chunker,
+    pub(crate) chunk_ids: ChunkIds,
+}
+
+struct Inner {
+    core: Core,
+    index: Index,
+    frames: FrameCache,
+    options: OpenOptions,
+}
+
+/// An open repository. Cheap to clone, used from any thread.
+#[derive(Clone)]
+pub struct Repo(Arc<Inner>);
+
+impl Repo {
+    /// Makes a new repository on an empty medium and opens it.
+    ///
+    /// # Errors
+    /// CONFIG_INVALID when there is one already; INVALID_ARG when encryption is asked for without a secret.
+    pub fn init(
+        backend: Arc<dyn Backend>,
+        local: Local,
+        options: &InitOptions,
+        secret: Option<Secret<'_>>,
+    ) -> Result<Self> {
+        if backend.stat(format::CONFIG)?.is_some() {
+            return fail(Code::ConfigInvalid, format!("{} holds a repository already", backend.location()));
+        }
+        let id = ShortId::new(random()?);
+        let format = Format::new(id, options.scheme, options.sizes, options.compression);
+        let keyring = match (options.scheme, secret) {
+            (Scheme::None, _) => Keyring::public(&id),
+            (Scheme::Aes256Gcm, Some(secret)) => {
+                let keyring = Keyring::generate()?;
+                keys::add_slot(backend.as_ref(), &keyring, &id, secret, &options.label, options.kdf)?;
+                keyring
+            }
+            (Scheme::Aes256Gcm, None) => {
+                return fail(Code::InvalidArg, "an encrypted repository needs a passphrase or a key file");
+            }
+        };
+        // The configuration comes last: before it, there is no repository here.
+        if !backend.put_new(format::CONFIG, format.render(&keyring).as_bytes())? {
+            return fail(
+                Code::ConfigInvalid,
+                format!("{} was made a repository by somebody else just now", backend.location()),
+            );
+        }
+        Self::with_keyring(backend, local, keyring, format, OpenOptions::default())
+    }
+
+    /// Opens a repository: reads its configuration, unlocks its keys, brings the index up to date.
+    ///
+    /// # Errors
+    /// CONFIG_MISSING when there is none; INVALID_KEY when no slot opens; CONFIG_INVALID when its configuration was
+    /// changed or needs a newer program.
+    pub fn open(
+        backend: Arc<dyn Backend>,
+        local: Local,
+        secret: Option<Secret<'_>>,
+        options: OpenOptions,
+    ) -> Result<Self> {
+        let text = Self::config_text(backend.as_ref())?;
+        let format = Format::parse(&text)?;
+        format.check_reading()?;
+        keys::check_pin(&local.device, &format, secret.is_some())?;
+        let keyring = match (format.scheme, secret) {
+            (Scheme::None, _) => Keyring::public(&format.id),
+            (Scheme::Aes256Gcm, Some(secret)) => keys::unlock(backend.as_ref(), &format.id, secret)?,
+            (Scheme::Aes256Gcm, None) => {
+                return Err(Error::new(Code::InvalidKey, "the repository is encrypted and no passphrase was given")
+                    .with_hint("give it with --passphrase-file, --passphrase-command or LARDER_PASSPHRASE_FILE"));
+            }
+        };
+        format.check_mac(&text, &keyring)?;
+        Self::with_keyring(backend, local, keyring, format, options)
+    }
+
+    /// The text of a repository's configuration.
+    ///
+    /// # Errors
+    /// CONFIG_MISSING when there is none.
+    pub fn config_text(backend: &dyn Backend) -> Result<String> {
+        let bytes = backend.get(format::CONFIG).map_err(|error| match error.is_not_found() {
+            true => Error::new(Code::ConfigMissing, format!("there is no repository at {}", backend.location())),
+            false => error,
+        })?;
+        String::from_utf8(bytes).map_err(|_| Error::new(Code::ConfigInvalid, "config.toml is not a text"))
+    }
+
+    fn with_keyring(
+        backend: Arc<dyn Backend>,
+        local: Local,
+        keyring: Keyring,
+        format: Format,
+        options: OpenOptions,
+    ) -> Result<Self> {
+        create_dir_durable(&local.cache, PRIVATE_DIR)?;
+        keys::pin(&local.device, &format)?;
+        let core = Core {
+            chunker: Chunker::new(keyring.chunking_key(), format.sizes),
+            chunk_ids: ChunkIds::new(keyring.chunk_id_key()),
+            backend,
+            keyring,
+            format,
+            local,
+        };
+        let index = Index::open(&core)?;
+        Ok(Repo(Arc::new(Inner { core, index, frames: FrameCache::default(), options })))
+    }
+
+    /// Its id.
+    pub fn id(&self) -> &ShortId {
+        &self.0.core.format.id
+    }
+
+    /// Its parameters.
+    pub fn config(&self) -> &Format {
+        &self.0.core.format
+    }
+
+    /// Its medium.
+    pub fn backend(&self) -> &Arc<dyn Backend> {
+        &self.0.core.backend
+    }
+
+    /// Its keys.
+    pub fn keyring(&self) -> &Keyring {
+        &self.0.core.keyring
+    }
+
+    /// Where its local files are.
+    pub fn local(&self) -> &Local {
+        &self.0.core.local
+    }
+
+    pub(crate) fn core(&self) -> &Core {
+        &self.0.core
+    }
+
+    pub(crate) fn index(&self) -> &Index {
+        &self.0.index
+    }
+
+    fn frame_cache(&self) -> &FrameCache {
+        &self.0.frames
+    }
+
+    /// Brings the index up to the segments that are there now.
+    ///
+    /// # Errors
+    /// CACHE_ERROR, and what reading segments can answer.
+    pub fn refresh(&self) -> Result<()> {
+        self.0.index.sync(self.core())
+    }
+
+    /// Makes the index anew from the segments.
+    ///
+    /// # Errors
+    /// As [`Repo::refresh`].
+    pub fn rebuild_index(&self) -> Result<()> {
+        self.0.frames.clear();
+        self.0.index.rebuild(self.core())
+    }
+
+    /// SQLite's check of the index: `ok`, or what is wrong.
+    ///
+    /// # Errors
+    /// CACHE_ERROR.
+    pub fn check_index(&self) -> Result<String> {
+        self.0.index.integrity()
+    }
+
+    /// Counts and sums over the index.
+    ///
+    /// # Errors
+    /// CACHE_ERROR.
+    pub fn index_stats(&self) -> Result<IndexStats> {
+        self.0.index.stats()
+    }
+
+    /// A number that changes whenever something that was known to be present may not be so any more: a gc doomed
+    /// packs, the index lost entries, was made anew, or found damage.
+    ///
+    /// # Errors
+    /// CACHE_ERROR, and what listing `gc/` can answer.
+    pub fn generation(&self) -> Result<u64> {
+        let (tag, losses) = self.0.index.epoch()?;
+        let doom = lease::highest_doom(self.0.core.backend.as_ref(), &self.0.core.keyring, self.id())?;
+        let mut bytes = Vec::new();
+        [tag as u64, losses as u64, doom].iter().for_each(|n| bytes.extend(n.to_le_bytes()));
+        let hash = crate::object::hash(&bytes);
+        let mut cursor = crate::wire::Cursor::new(hash.as_bytes(), "hash");
+        cursor.u64()
+    }
+
+    /// Begins to write: takes the repository lock for sharing and a lease.
+    ///
+    /// # Errors
+    /// LOCK_HELD, CONFIG_INVALID when writing needs a newer program.
+    pub fn writer(&self, options: &WriterOptions) -> Result<Writer> {
+        self.config().check_writing()?;
+        Writer::open(self, options)
+    }
+
+    /// Every root record that is here, verified. Records seen before come from the index.
+    ///
+    /// # Errors
+    /// ROLLBACK_DETECTED, STORAGE_CORRUPTED, INVALID_SIGNATURE.
+    pub fn roots(&self) -> Result<Vec<Root>> {
+        session::load_roots(self, &self.0.options)
+    }
+}
+
+/// Where a pack lies.
+pub(crate) fn pack_path(name: &Id) -> String {
+    let hex = name.to_hex();
+    format!("packs/{}/{hex}", &hex[..2])
+}
+
+/// Where a segment lies.
+pub(crate) fn segment_path(name: &Id) -> String {
+    format!("index/{name}")
+}
+
+/// Where a root record lies.
+pub(crate) fn root_path(name: &Id) -> String {
+    format!("roots/{name}")
+}

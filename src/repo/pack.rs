@@ -5,10 +5,10 @@
 
 use super::Core;
 use crate::backend::{Backend, Spool};
-use crate::error::{Code, Error, IoContext, Result, fail};
 use crate::compress::Decompressor;
-use crate::crypto::seal::{Domain, FileCipher, FileType, HEADER_BYTES, Header, Trailer, padme, random_fill};
 use crate::crypto::keyring::Keyring;
+use crate::crypto::seal::{Domain, FileCipher, FileType, HEADER_BYTES, Header, Trailer, padme, random_fill};
+use crate::error::{Code, Error, IoContext, Result, fail};
 use crate::id::{Id, ShortId};
 use crate::object::{Class, Hasher, Key, Kind};
 use crate::wire::{Cursor, put_varint};
@@ -224,7 +224,10 @@ impl SealedFileWriter {
         self.next_ordinal += 1;
         let sealed = self.cipher.seal(Domain::Frame, ordinal, wrapped)?;
         if check && self.cipher.open_bytes(Domain::Frame, ordinal, &sealed)? != wrapped {
-            return fail(Code::EncryptionFailed, "a frame did not open to what was sealed: check this machine's memory");
+            return fail(
+                Code::EncryptionFailed,
+                "a frame did not open to what was sealed: check this machine's memory",
+            );
         }
         let place = FramePlace { offset: self.offset, sealed_bytes: sealed.len() as u32, ordinal };
         self.write(&sealed)?;
@@ -242,7 +245,12 @@ impl SealedFileWriter {
     }
 
     /// Writes directory, padding and trailer, and gives the file its name below `dir`.
-    pub(crate) fn finish(mut self, backend: &dyn Backend, wrapped_directory: &[u8], name: fn(&Id) -> String) -> Result<(Id, u64)> {
+    pub(crate) fn finish(
+        mut self,
+        backend: &dyn Backend,
+        wrapped_directory: &[u8],
+        name: fn(&Id) -> String,
+    ) -> Result<(Id, u64)> {
         let sealed = self.cipher.seal(Domain::Directory, 0, wrapped_directory)?;
         let trailer = Trailer {
             directory_offset: self.offset,
@@ -277,7 +285,11 @@ impl PackWriter {
     /// Begins a pack.
     pub(crate) fn create(core: &Core, kind: PackKind) -> Result<Self> {
         let file = SealedFileWriter::create(FileType::Pack, core)?;
-        Ok(PackWriter { file, directory: Directory { kind, frames: Vec::new(), aliases: Vec::new() }, directory_bytes: 16 })
+        Ok(PackWriter {
+            file,
+            directory: Directory { kind, frames: Vec::new(), aliases: Vec::new() },
+            directory_bytes: 16,
+        })
     }
 
     /// Whether a frame of so many wrapped bytes still fits below `target_bytes`. The first always does.

@@ -94,7 +94,12 @@ impl FrameCache {
 }
 
 /// Opens one frame of a pack: reads, authenticates, decompresses.
-pub(crate) fn open_frame(core: &Core, pack: &PackFacts, frame: u32, decompressor: &mut Decompressor) -> Result<Vec<u8>> {
+pub(crate) fn open_frame(
+    core: &Core,
+    pack: &PackFacts,
+    frame: u32,
+    decompressor: &mut Decompressor,
+) -> Result<Vec<u8>> {
     let path = pack_path(&pack.name);
     let place = pack
         .frames
@@ -273,7 +278,9 @@ impl Repo {
             Err(error) if error.code() == Code::FileNotFound || error.code() == Code::ChunkNotFound => {
                 self.refresh()?;
                 self.entry_once(key).map_err(|error| match error.code() {
-                    Code::FileNotFound => Error::new(Code::ChunkNotFound, format!("{} is lost", describe(key))).with_source(error),
+                    Code::FileNotFound => {
+                        Error::new(Code::ChunkNotFound, format!("{} is lost", describe(key))).with_source(error)
+                    }
                     _ => error,
                 })
             }
@@ -294,7 +301,8 @@ impl Repo {
                 Err(error) => failure = Some(self.note_damage(key, location.pack, error)),
             }
         }
-        Err(failure.unwrap_or_else(|| Error::new(Code::ChunkNotFound, format!("{} is not in the repository", describe(key)))))
+        Err(failure
+            .unwrap_or_else(|| Error::new(Code::ChunkNotFound, format!("{} is not in the repository", describe(key)))))
     }
 
     /// Marks a copy as bad when the failure says so, and names object, pack and path.
@@ -328,7 +336,11 @@ impl Repo {
             Class::Node => self.core().chunk_ids.node(bytes),
             Class::Alias => return fail(Code::ChunkInvalid, "an alias has no bytes"),
         };
-        if id == key.id { Ok(()) } else { fail(Code::ChunkInvalid, format!("{} does not have the bytes its name says", describe(key))) }
+        if id == key.id {
+            Ok(())
+        } else {
+            fail(Code::ChunkInvalid, format!("{} does not have the bytes its name says", describe(key)))
+        }
     }
 
     /// Reads many entries: each frame is opened once, in (pack, frame) order, by `jobs` threads. `each` is called once
@@ -348,8 +360,7 @@ impl Repo {
             }
         }
         located.sort_unstable();
-        let frames: Vec<&[(u32, u32, u32, u32, u32)]> =
-            located.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)).collect();
+        let frames: Vec<&[(u32, u32, u32, u32, u32)]> = located.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)).collect();
         let next = AtomicUsize::new(0);
         let work = || {
             let mut decompressor = Decompressor::new();
@@ -371,7 +382,8 @@ impl Repo {
         decompressor: &mut Decompressor,
         each: &Each<'_>,
     ) {
-        let raw = self.index().pack(group[0].0).and_then(|facts| open_frame(self.core(), &facts, group[0].1, decompressor));
+        let raw =
+            self.index().pack(group[0].0).and_then(|facts| open_frame(self.core(), &facts, group[0].1, decompressor));
         for (_, _, offset, len, at) in group {
             let key = &wants[*at as usize].key;
             let bytes = raw.as_ref().ok().and_then(|raw| raw.get(*offset as usize..(*offset + *len) as usize));

@@ -4,7 +4,9 @@
 //! that a k-way merge over any number of segments needs one frame of each.
 
 use super::Core;
-use super::pack::{Alias, FinishedPack, FramePlace, PackKind, SealedFileWriter, get_place, put_place, read_directory, wrap_plain};
+use super::pack::{
+    Alias, FinishedPack, FramePlace, PackKind, SealedFileWriter, get_place, put_place, read_directory, wrap_plain,
+};
 use crate::compress::Decompressor;
 use crate::crypto::seal::{Domain, FileCipher, FileType};
 use crate::error::Result;
@@ -220,8 +222,7 @@ impl<'a> SegmentReader<'a> {
         let count = cursor.count(LIST_MAX)?;
         let packs = (0..count).map(|_| get_pack(&mut cursor)).collect::<Result<_>>()?;
         let count = cursor.count(LIST_MAX)?;
-        let frames =
-            (0..count).map(|_| Ok((get_place(&mut cursor)?, cursor.varint()?))).collect::<Result<Vec<_>>>()?;
+        let frames = (0..count).map(|_| Ok((get_place(&mut cursor)?, cursor.varint()?))).collect::<Result<Vec<_>>>()?;
         if !cursor.is_empty() {
             return Err(cursor.broken("has bytes after its end"));
         }

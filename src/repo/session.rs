@@ -6,8 +6,8 @@
 
 use super::lease::{self, Lease};
 use super::lock::{Lock, Mode};
-use super::roots::{self, Root};
-use super::{OpenOptions, Repo, WriterOptions, keys, root_path};
+use super::roots::Root;
+use super::{OpenOptions, Repo, WriterOptions, keys, root_path, root_store};
 use crate::clock;
 use crate::error::{Code, Result, fail};
 use crate::id::Id;
@@ -38,7 +38,14 @@ impl Session {
             lease.refresh(core.backend.as_ref(), &core.keyring, &core.format.id, &dooms_seen)?;
         }
         let doomed_names = dooms.into_iter().flat_map(|doom| doom.packs).collect();
-        Ok(Session { repo: repo.clone(), lease: Mutex::new(Some(lease)), doomed: OnceLock::new(), doomed_names, dooms_seen, _lock: lock })
+        Ok(Session {
+            repo: repo.clone(),
+            lease: Mutex::new(Some(lease)),
+            doomed: OnceLock::new(),
+            doomed_names,
+            dooms_seen,
+            _lock: lock,
+        })
     }
 
     fn lease(&self) -> MutexGuard<'_, Option<Lease>> {
@@ -52,7 +59,11 @@ impl Session {
         }
         let doomed = self.doomed.get_or_init(|| {
             let packs = self.repo.index().packs().unwrap_or_default();
-            packs.into_iter().filter(|(_, facts)| self.doomed_names.contains(&facts.name)).map(|(number, _)| number).collect()
+            packs
+                .into_iter()
+                .filter(|(_, facts)| self.doomed_names.contains(&facts.name))
+                .map(|(number, _)| number)
+                .collect()
         });
         doomed.contains(&pack)
     }
@@ -72,14 +83,17 @@ impl Session {
     pub(crate) fn publish(&self, repo: &Repo, record_type: u8, body: &[u8]) -> Result<Id> {
         let core = repo.core();
         let device = keys::device(core, repo.0.options.new_device)?;
-        let name = roots::append(core, &device, record_type, body, clock::now())?;
+        let name = root_store::append(core, &device, record_type, body, clock::now())?;
         let is_fenced = match self.lease().as_ref() {
             Some(lease) => lease.is_fenced(core.backend.as_ref())?,
             None => true,
         };
         if is_fenced {
             core.backend.delete(&root_path(&name))?;
-            return fail(Code::LeaseLost, "this writer was declared dead while it worked; nothing was published, run it again");
+            return fail(
+                Code::LeaseLost,
+                "this writer was declared dead while it worked; nothing was published, run it again",
+            );
         }
         Ok(name)
     }
@@ -120,7 +134,7 @@ pub(crate) fn load_roots(repo: &Repo, options: &OpenOptions) -> Result<Vec<Root>
             known.insert(*name, root);
         }
     }
-    let loaded = roots::load(core, &known, options.accept_rollback)?;
+    let loaded = root_store::load(core, &known, options.accept_rollback)?;
     let fresh: Vec<(Id, Vec<u8>)> =
         loaded.iter().filter(|root| !known.contains_key(&root.name)).map(|root| (root.name, root.encode())).collect();
     let there: HashSet<&Id> = loaded.iter().map(|root| &root.name).collect();

@@ -30,7 +30,14 @@ pub(crate) fn reopen(dir: &Path) -> Repo {
 
 /// Options of a writer in tests.
 pub(crate) fn writer_options() -> WriterOptions {
-    WriterOptions { jobs: 2, verify_writes: true, compression: None, command: "test".to_string(), lock_wait: Wait::No, lock_token: None }
+    WriterOptions {
+        jobs: 2,
+        verify_writes: true,
+        compression: None,
+        command: "test".to_string(),
+        lock_wait: Wait::No,
+        lock_token: None,
+    }
 }
 
 const KEY: [u8; 32] = [7; 32];
@@ -55,7 +62,8 @@ fn noise(len: usize, seed: u64) -> Vec<u8> {
 #[test]
 fn what_is_put_comes_back_after_reopening_and_without_the_index() {
     let dir = tempfile::tempdir().expect("a directory");
-    let objects: Vec<Vec<u8>> = [0, 1, 100, 1024, 1025, 5_000, 300_000].iter().map(|len| noise(*len, *len as u64)).collect();
+    let objects: Vec<Vec<u8>> =
+        [0, 1, 100, 1024, 1025, 5_000, 300_000].iter().map(|len| noise(*len, *len as u64)).collect();
     {
         let repo = repo_in(dir.path());
         let writer = repo.writer(&writer_options()).expect("writer");
@@ -154,7 +162,10 @@ fn a_damaged_pack_gives_errors_and_never_bytes_and_the_next_put_heals_it() {
         is_new
     };
     assert!(store(&repo));
-    let pack = walkdir::WalkDir::new(dir.path().join("repo/packs")).into_iter().flatten().find(|entry| entry.file_type().is_file());
+    let pack = walkdir::WalkDir::new(dir.path().join("repo/packs"))
+        .into_iter()
+        .flatten()
+        .find(|entry| entry.file_type().is_file());
     let path = pack.expect("a pack").into_path();
     let mut file = fs::read(&path).expect("read");
     file[200] ^= 1;
@@ -172,7 +183,7 @@ fn many_threads_put_the_same_and_all_is_stored_once() {
     let dir = tempfile::tempdir().expect("a directory");
     let repo = repo_in(dir.path());
     let writer = repo.writer(&writer_options()).expect("writer");
-    let blobs: Vec<Vec<u8>> = (0..500).map(|n| noise(800, n + 77)).collect();
+    let blobs: Vec<Vec<u8>> = (0..500).map(|n| noise(800, 2 * n + 77)).collect();
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {

@@ -399,7 +399,12 @@ impl Shared {
         }
     }
 
-    fn store_frame(&self, mut frame: Frame, compressor: &mut Compressor, decompressor: &mut Decompressor) -> Result<()> {
+    fn store_frame(
+        &self,
+        mut frame: Frame,
+        compressor: &mut Compressor,
+        decompressor: &mut Decompressor,
+    ) -> Result<()> {
         let wrapped = compressor.wrap(&frame.bytes)?;
         if self.options.verify_writes && decompressor.unwrap_frame(&wrapped, frame.bytes.len())? != frame.bytes {
             return fail(Code::ChunkInvalid, "a frame did not decode to what was stored: check this machine's memory");
