@@ -1,11 +1,16 @@
 //! The keys of a repository, as one thing that slots wrap. FORMAT section 3.
 
-use super::record::{Record, RecordWriter, written};
 use super::seal::{Scheme, random};
 use crate::error::{Code, Error, Result};
 use crate::id::ShortId;
-use minicbor::Decoder;
+use minicbor::{Decoder, Encoder};
+use std::convert::Infallible;
 use zeroize::Zeroizing;
+
+const VERSION: u8 = 1;
+
+/// No encoded key is longer, in bytes.
+const ENTRY_BYTES_MAX: usize = 1 + 9 + 17 + 2 + 34 + 1;
 
 /// A repository's life does not have more keys than this.
 const KEYS_MAX: u64 = 4096;
@@ -208,19 +213,23 @@ impl Keyring {
 
     /// Its bytes, to be wrapped in a slot.
     pub fn encode(&self) -> Zeroizing<Vec<u8>> {
-        let mut writer = RecordWriter::with_capacity(2, 64 + self.entries.len() * 96);
-        writer.number(0, 1);
-        let encoder = writer.at(1);
-        written(encoder.array(self.entries.len() as u64));
+        // Not by way of a map of members: that would leave copies of the keys behind, as a vector that grows does.
+        let mut out = Zeroizing::new(Vec::with_capacity(64 + self.entries.len() * ENTRY_BYTES_MAX));
+        let written = self.encode_to(&mut Encoder::new(&mut *out));
+        debug_assert!(written.is_ok(), "writing to memory cannot fail");
+        out
+    }
+
+    fn encode_to(
+        &self,
+        encoder: &mut Encoder<&mut Vec<u8>>,
+    ) -> std::result::Result<(), minicbor::encode::Error<Infallible>> {
+        encoder.map(2)?.u8(0)?.u8(VERSION)?.u8(1)?.array(self.entries.len() as u64)?;
         for entry in &self.entries {
-            written(encoder.array(5));
-            written(encoder.u64(entry.epoch));
-            written(encoder.bytes(entry.id.as_bytes()));
-            written(encoder.u8(entry.purpose.code()));
-            written(encoder.bytes(entry.key.as_slice()));
-            written(encoder.bool(entry.is_writable));
+            encoder.array(5)?.u64(entry.epoch)?.bytes(entry.id.as_bytes())?.u8(entry.purpose.code())?;
+            encoder.bytes(entry.key.as_slice())?.bool(entry.is_writable)?;
         }
-        Zeroizing::new(writer.finish())
+        Ok(())
     }
 
     /// Reads an encoded keyring.
@@ -228,19 +237,11 @@ impl Keyring {
     /// # Errors
     /// STORAGE_CORRUPTED when it is malformed or a key that every repository needs is absent.
     pub fn decode(bytes: &[u8]) -> Result<Keyring> {
-        let record = Record::decode(bytes, "keyring")?;
-        if record.need(0, Decoder::u64)? != 1 {
-            return Err(record.broken(0));
+        let mut decoder = Decoder::new(bytes);
+        let entries = decode_entries(&mut decoder).map_err(|error| malformed().with_source(error))?;
+        if decoder.position() != bytes.len() {
+            return Err(malformed());
         }
-        let entries = record.need(1, |decoder| {
-            let count = decoder.array()?.filter(|count| *count <= KEYS_MAX);
-            let count = count.ok_or_else(|| minicbor::decode::Error::message("not a bounded array"))?;
-            let mut entries = Vec::new();
-            for _ in 0..count {
-                entries.push(decode_entry(decoder)?);
-            }
-            Ok(entries)
-        })?;
         Keyring::from_entries(entries)
     }
 
@@ -269,6 +270,19 @@ impl Keyring {
     fn by_id(&self, purpose: Purpose, id: &ShortId) -> Option<&[u8; 32]> {
         self.entries.iter().find(|entry| entry.purpose == purpose && entry.id == *id).map(|entry| &*entry.key)
     }
+}
+
+fn malformed() -> Error {
+    Error::new(Code::StorageCorrupted, "a keyring is not as this format has it")
+}
+
+fn decode_entries(decoder: &mut Decoder<'_>) -> std::result::Result<Vec<KeyEntry>, minicbor::decode::Error> {
+    let malformed = || minicbor::decode::Error::message("not a keyring");
+    if decoder.map()? != Some(2) || decoder.u8()? != 0 || decoder.u8()? != VERSION || decoder.u8()? != 1 {
+        return Err(malformed());
+    }
+    let count = decoder.array()?.filter(|count| *count <= KEYS_MAX).ok_or_else(malformed)?;
+    (0..count).map(|_| decode_entry(decoder)).collect()
 }
 
 fn decode_entry(decoder: &mut Decoder<'_>) -> std::result::Result<KeyEntry, minicbor::decode::Error> {

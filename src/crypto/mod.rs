@@ -6,7 +6,6 @@
 
 pub mod aead;
 pub mod keyring;
-pub mod record;
 pub mod seal;
 pub mod sign;
 pub mod slot;

@@ -2,19 +2,23 @@
 //! The configuration's MAC stands here as well. FORMAT section 2.
 
 use super::keyring::Keyring;
-use super::record::{Record, RecordWriter};
 use super::seal::{Scheme, random};
+use crate::cbor::Fields;
 use crate::error::{Code, Error, Result, fail};
 use crate::id::ShortId;
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use hmac::{Hmac, KeyInit, Mac};
-use minicbor::Decoder;
+use minicbor::bytes::ByteArray;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 const WHAT: &str = "device record";
 const MAGIC: &str = "larder-device";
-const VERSION: i64 = 1;
+const VERSION: u32 = 1;
+
+/// No device record is longer, in bytes.
+const RECORD_BYTES_MAX: usize = 64 << 10;
+
 const DEVICE_DOMAIN: &[u8] = b"larder/device/v1\0";
 const CONFIG_DOMAIN: &[u8] = b"larder/config/v1";
 
@@ -90,25 +94,17 @@ pub fn verify(public: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> Result
 /// # Errors
 /// None today.
 pub fn endorse(keyring: &Keyring, repo: &ShortId, public: &[u8; 32], created: i64) -> Result<Vec<u8>> {
-    let endorser = keyring.endorse_seed().map(|(id, seed)| (id, DeviceKey::from_seed(*seed)));
-    let write = |endorser: Option<&ShortId>, signature: Option<&[u8; 64]>| {
-        let mut writer = RecordWriter::new(4 + u64::from(endorser.is_some()) + u64::from(signature.is_some()));
-        writer.text(member::MAGIC, MAGIC);
-        writer.number(member::VERSION, VERSION);
-        writer.bytes(member::PUBLIC, public);
-        writer.number(member::CREATED, created);
-        if let Some(id) = endorser {
-            writer.bytes(member::ENDORSER, id.as_bytes());
-        }
-        if let Some(signature) = signature {
-            writer.bytes(member::SIGNATURE, signature);
-        }
-        writer.finish()
-    };
-    Ok(match endorser {
-        None => write(None, None),
-        Some((id, key)) => write(Some(&id), Some(&key.sign(&endorsed_message(repo, &write(Some(&id), None))))),
-    })
+    let mut record = Fields::new();
+    record.put(member::MAGIC, MAGIC);
+    record.put(member::VERSION, VERSION);
+    record.put_bytes(member::PUBLIC, public);
+    record.put(member::CREATED, created);
+    if let Some((id, seed)) = keyring.endorse_seed() {
+        record.put(member::ENDORSER, id);
+        let signature = DeviceKey::from_seed(*seed).sign(&endorsed_message(repo, &record));
+        record.put_bytes(member::SIGNATURE, &signature);
+    }
+    Ok(record.encode())
 }
 
 /// The public key in a device record. With encryption its endorsement is checked; without, each client keeps its own
@@ -117,31 +113,35 @@ pub fn endorse(keyring: &Keyring, repo: &ShortId, public: &[u8; 32], created: i6
 /// # Errors
 /// STORAGE_CORRUPTED when the record is malformed; INVALID_SIGNATURE when it is not endorsed by a key of the keyring.
 pub fn read_device(bytes: &[u8], keyring: &Keyring, repo: &ShortId) -> Result<[u8; 32]> {
-    let record = Record::decode(bytes, WHAT)?;
-    if record.need(member::MAGIC, Decoder::str)? != MAGIC || record.need(member::VERSION, Decoder::i64)? != VERSION {
-        return Err(record.broken(member::VERSION));
+    let malformed = || Error::new(Code::StorageCorrupted, format!("a {WHAT} is not as this format has it"));
+    if bytes.len() > RECORD_BYTES_MAX {
+        return Err(malformed());
     }
-    let public = record.array(member::PUBLIC)?;
-    record.need(member::CREATED, Decoder::i64)?;
+    let mut record = Fields::decode(bytes, WHAT)?;
+    let signature = record.take::<ByteArray<64>>(member::SIGNATURE, WHAT)?;
+    let message = endorsed_message(repo, &record);
+    if record.need::<String>(member::MAGIC, WHAT)? != MAGIC || record.need::<u32>(member::VERSION, WHAT)? != VERSION {
+        return Err(malformed());
+    }
+    let public = record.need_array(member::PUBLIC, WHAT)?;
+    record.need::<i64>(member::CREATED, WHAT)?;
+    let endorser = record.take::<ShortId>(member::ENDORSER, WHAT)?;
     if keyring.scheme() == Scheme::None {
         return Ok(public);
     }
-    let is_endorsed = record.get(member::ENDORSER).is_some() && record.get(member::SIGNATURE).is_some();
-    if !is_endorsed {
+    let (Some(endorser), Some(signature)) = (endorser, signature) else {
         return fail(Code::InvalidSignature, "a device is not endorsed");
-    }
-    let endorser = ShortId::new(record.array(member::ENDORSER)?);
-    let signature = record.array(member::SIGNATURE)?;
+    };
     let seed = keyring
         .endorse_seed_by_id(&endorser)
         .ok_or_else(|| Error::new(Code::InvalidSignature, "a device is endorsed by a key that is not ours"))?;
-    let message = endorsed_message(repo, &record.without(member::SIGNATURE));
     verify(&DeviceKey::from_seed(*seed).public(), &message, &signature)?;
     Ok(public)
 }
 
-fn endorsed_message(repo: &ShortId, record: &[u8]) -> Vec<u8> {
-    [DEVICE_DOMAIN, repo.as_bytes(), record].concat()
+/// `record` is without its signature.
+fn endorsed_message(repo: &ShortId, record: &Fields) -> Vec<u8> {
+    [DEVICE_DOMAIN, repo.as_bytes(), &record.encode()].concat()
 }
 
 /// The MAC over the text of `config.toml` before its `mac` line. Without encryption there is no key and no such line;

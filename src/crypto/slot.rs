@@ -4,19 +4,21 @@
 
 use super::aead::AeadKey;
 use super::keyring::Keyring;
-use super::record::{Record, RecordWriter, written};
 use super::seal::{Scheme, random};
+use crate::cbor::Fields;
 use crate::clock::Stopwatch;
 use crate::error::{Code, Error, Result, fail};
 use crate::id::ShortId;
 use hkdf::Hkdf;
-use minicbor::Decoder;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
 const WHAT: &str = "key slot";
 const MAGIC: &str = "larder-slot";
-const VERSION: i64 = 1;
+const VERSION: u32 = 1;
+
+/// No slot is longer, in bytes.
+const SLOT_BYTES_MAX: usize = 1 << 20;
 
 /// A key file of fewer bytes could be guessed: it is not stretched as a passphrase is.
 pub const KEY_FILE_BYTES_MIN: usize = 16;
@@ -63,11 +65,22 @@ pub enum SlotKind {
 }
 
 impl SlotKind {
+    fn code(self) -> u8 {
+        match self {
+            SlotKind::Passphrase => 1,
+            SlotKind::KeyFile => 2,
+        }
+    }
+
+    fn from_code(code: u8) -> Option<SlotKind> {
+        [SlotKind::Passphrase, SlotKind::KeyFile].into_iter().find(|kind| kind.code() == code)
+    }
+
     /// Its name, as users see it.
     pub fn name(self) -> &'static str {
         match self {
             SlotKind::Passphrase => "passphrase",
-            SlotKind::KeyFile => "key-file",
+            SlotKind::KeyFile => "key file",
         }
     }
 }
@@ -165,32 +178,22 @@ pub(super) fn wrap_with(
     salt: [u8; 16],
     nonce: [u8; 12],
 ) -> Result<Vec<u8>> {
-    let kind = secret.kind();
-    let write = |wrapped: Option<&[u8]>| {
-        let members = 8 + u64::from(kind == SlotKind::Passphrase) + u64::from(wrapped.is_some());
-        let mut writer = RecordWriter::new(members);
-        writer.text(member::MAGIC, MAGIC);
-        writer.number(member::VERSION, VERSION);
-        writer.number(member::KIND, if kind == SlotKind::Passphrase { 1 } else { 2 });
-        if kind == SlotKind::Passphrase {
-            let encoder = writer.at(member::COST);
-            written(encoder.array(3));
-            for number in [cost.t, cost.m_kib, cost.p] {
-                written(encoder.u32(number));
-            }
-        }
-        writer.bytes(member::SALT, &salt);
-        writer.bytes(member::NONCE, &nonce);
-        if let Some(wrapped) = wrapped {
-            writer.bytes(member::WRAPPED, wrapped);
-        }
-        writer.text(member::LABEL, label);
-        writer.number(member::CREATED, created);
-        writer.bytes(member::REPOSITORY, repo.as_bytes());
-        writer.finish()
-    };
+    let mut slot = Fields::new();
+    slot.put(member::MAGIC, MAGIC);
+    slot.put(member::VERSION, VERSION);
+    slot.put(member::KIND, secret.kind().code());
+    if secret.kind() == SlotKind::Passphrase {
+        slot.put(member::COST, [cost.t, cost.m_kib, cost.p]);
+    }
+    slot.put_bytes(member::SALT, &salt);
+    slot.put_bytes(member::NONCE, &nonce);
+    slot.put(member::LABEL, label);
+    slot.put(member::CREATED, created);
+    slot.put(member::REPOSITORY, repo);
     let key = AeadKey::new(*wrapping_key(secret, &salt, Some(cost))?)?;
-    Ok(write(Some(&key.seal(nonce, &write(None), &keyring.encode())?)))
+    let wrapped = key.seal(nonce, &slot.encode(), &keyring.encode())?;
+    slot.put_bytes(member::WRAPPED, &wrapped);
+    Ok(slot.encode())
 }
 
 /// The keyring in a slot.
@@ -199,19 +202,20 @@ pub(super) fn wrap_with(
 /// INVALID_KEY when the secret does not open it, or it is of another repository; STORAGE_CORRUPTED when it is
 /// malformed; MEMORY_ALLOC when its cost cannot be paid here.
 pub fn unwrap_slot(bytes: &[u8], repo: &ShortId, secret: Secret<'_>) -> Result<Keyring> {
-    let (record, info) = read(bytes)?;
+    let (mut slot, info) = read(bytes)?;
     if info.kind != secret.kind() {
         return fail(Code::InvalidKey, format!("the slot `{}` opens with a {}", info.label, info.kind.name()));
     }
-    if record.array(member::REPOSITORY)? != *repo.as_bytes() {
+    // What is authenticated is every other member as it was written, those of a later version too.
+    let wrapped = slot.need_bytes(member::WRAPPED, WHAT)?;
+    let authenticated = slot.encode();
+    if slot.need::<ShortId>(member::REPOSITORY, WHAT)? != *repo {
         return fail(Code::InvalidKey, format!("the slot `{}` belongs to another repository", info.label));
     }
-    let key = wrapping_key(secret, &record.array(member::SALT)?, info.kdf)?;
-    let wrapped = record.need(member::WRAPPED, Decoder::bytes)?;
-    let nonce = record.array(member::NONCE)?;
-    let opened = AeadKey::new(*key)?.open(nonce, &record.without(member::WRAPPED), wrapped);
+    let key = wrapping_key(secret, &slot.need_array(member::SALT, WHAT)?, info.kdf)?;
+    let opened = AeadKey::new(*key)?.open(slot.need_array(member::NONCE, WHAT)?, &authenticated, &wrapped);
     let keyring = Zeroizing::new(opened.map_err(|_| {
-        let what = if info.kind == SlotKind::Passphrase { "passphrase" } else { "key file" };
+        let what = info.kind.name();
         Error::new(Code::InvalidKey, format!("the slot `{}` does not open with this {what}", info.label))
     })?);
     Keyring::decode(&keyring)
@@ -225,34 +229,28 @@ pub fn slot_info(bytes: &[u8]) -> Result<SlotInfo> {
     read(bytes).map(|(_, info)| info)
 }
 
-fn read(bytes: &[u8]) -> Result<(Record<'_>, SlotInfo)> {
-    let record = Record::decode(bytes, WHAT)?;
-    if record.need(member::MAGIC, Decoder::str)? != MAGIC || record.need(member::VERSION, Decoder::i64)? != VERSION {
-        return Err(record.broken(member::VERSION));
+fn read(bytes: &[u8]) -> Result<(Fields, SlotInfo)> {
+    let malformed = || Error::new(Code::StorageCorrupted, format!("a {WHAT} is not as this format has it"));
+    if bytes.len() > SLOT_BYTES_MAX {
+        return Err(malformed());
     }
-    let kind = match record.need(member::KIND, Decoder::u8)? {
-        1 => SlotKind::Passphrase,
-        2 => SlotKind::KeyFile,
-        _ => return Err(record.broken(member::KIND)),
-    };
+    let slot = Fields::decode(bytes, WHAT)?;
+    let mut read = slot.clone();
+    if read.need::<String>(member::MAGIC, WHAT)? != MAGIC || read.need::<u32>(member::VERSION, WHAT)? != VERSION {
+        return Err(malformed());
+    }
+    let kind = SlotKind::from_code(read.need(member::KIND, WHAT)?).ok_or_else(malformed)?;
     let kdf = match kind {
-        SlotKind::Passphrase => Some(read_cost(&record)?),
         SlotKind::KeyFile => None,
-    };
-    let label = record.need(member::LABEL, Decoder::str)?.to_string();
-    let created = record.need(member::CREATED, Decoder::i64)?;
-    Ok((record, SlotInfo { kind, label, created, kdf }))
-}
-
-fn read_cost(record: &Record<'_>) -> Result<KdfCost> {
-    let cost = record.need(member::COST, |decoder| {
-        if decoder.array()? != Some(3) {
-            return Err(minicbor::decode::Error::message("not three numbers"));
+        SlotKind::Passphrase => {
+            let [t, m_kib, p] = read.need(member::COST, WHAT)?;
+            let least = KdfCost { t: 1, m_kib: 8, p: 1 };
+            let cost = KdfCost { t, m_kib, p };
+            Some(Some(cost).filter(|cost| cost.is_within(least, KdfCost::CEILING)).ok_or_else(malformed)?)
         }
-        Ok(KdfCost { t: decoder.u32()?, m_kib: decoder.u32()?, p: decoder.u32()? })
-    })?;
-    let least = KdfCost { t: 1, m_kib: 8, p: 1 };
-    if cost.is_within(least, KdfCost::CEILING) { Ok(cost) } else { Err(record.broken(member::COST)) }
+    };
+    let (label, created) = (read.need(member::LABEL, WHAT)?, read.need(member::CREATED, WHAT)?);
+    Ok((slot, SlotInfo { kind, label, created, kdf }))
 }
 
 fn wrapping_key(secret: Secret<'_>, salt: &[u8; 16], cost: Option<KdfCost>) -> Result<Zeroizing<[u8; 32]>> {
