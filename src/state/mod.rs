@@ -1,0 +1,295 @@
+//! What saves time and is no truth: `state.sqlite`. STORAGE section 5, FORMAT section 11.
+//!
+//! Floor 4. The stat cache remembers, for each directory of a source, what every name in it looked like when it was
+//! stored and as which object: a file that looks the same is not read again. Losing the file costs time only; so does
+//! anything in it that cannot be read, which counts as absent. What must never happen is a row that is wrong: a row is
+//! committed only after its objects are durable, it carries a checksum over its key and itself, and it knows the
+//! generation of the repository in which its objects were known present.
+//!
+//! The file is local and private (mode 0600): it holds names and ids in clear.
+
+mod row;
+
+pub use row::{DirectoryRow, Fingerprint, Known, RowBuilder, RowEntries, RowHeader};
+
+use crate::error::{Code, Error, Result};
+use crate::fs::{open_private, remove_if_there};
+use crate::id::ShortId;
+use rusqlite::{Connection, OptionalExtension, params};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Changes whenever the schema or the rows do: another number means starting anew.
+const SCHEMA_VERSION: i64 = 1;
+/// How long one process waits for another's transaction.
+const BUSY_TIMEOUT_SECONDS: u64 = 60;
+/// `id` is made from the key by [`row_id`]; `root` groups the rows of one source, to drop them together.
+const SCHEMA: &str = "
+CREATE TABLE directories(id INTEGER PRIMARY KEY, root INTEGER NOT NULL, row BLOB NOT NULL);
+CREATE TABLE notes(name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+";
+
+/// The open state file. Used from any thread.
+pub struct State {
+    /// Reads within one transaction, so that a lookup costs no file locks.
+    reader: Mutex<Connection>,
+    writer: Mutex<Connection>,
+}
+
+/// Where a row belongs.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RowKey {
+    /// Absolute path of the source.
+    pub root: Vec<u8>,
+    /// Path of the directory beneath it.
+    pub dir: Vec<u8>,
+    /// 0; a directory of very many entries has further parts.
+    pub part: u32,
+}
+
+fn sql(error: rusqlite::Error) -> Error {
+    if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull) {
+        return Error::new(Code::StorageFull, "the medium of state.sqlite is full").with_source(error);
+    }
+    Error::new(Code::CacheError, "state.sqlite could not be used")
+        .with_source(error)
+        .with_hint("it holds only what saves time: delete it if this stays")
+}
+
+fn locked(connection: &Mutex<Connection>) -> MutexGuard<'_, Connection> {
+    connection.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl State {
+    /// Opens `state.sqlite` in a directory; makes it anew where it is absent, damaged or another repository's.
+    ///
+    /// # Errors
+    /// CACHE_ERROR, FILE_IO, STORAGE_FULL.
+    pub fn open(dir: &Path, repository: &ShortId) -> Result<Self> {
+        let path = dir.join("state.sqlite");
+        match Self::open_existing(&path, repository) {
+            Ok(Some(state)) => return Ok(state),
+            Ok(None) => {}
+            // Another process holds it for longer than a transaction lasts: not to be deleted.
+            Err(error) if is_busy(&error) => return Err(error),
+            Err(_) => {}
+        }
+        Self::create(&path, repository)?;
+        Self::open_existing(&path, repository)?
+            .ok_or_else(|| Error::new(Code::CacheError, format!("{} was changed by another program", path.display())))
+    }
+
+    fn open_existing(path: &Path, repository: &ShortId) -> Result<Option<Self>> {
+        if !path.exists() {
+            return Ok(None);
+        }
+        let (reader, writer) = (connect(path)?, connect(path)?);
+        let version: i64 = writer.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(sql)?;
+        let state = State { reader: Mutex::new(reader), writer: Mutex::new(writer) };
+        if version != SCHEMA_VERSION || state.note("repository")?.as_deref() != Some(&repository.as_bytes()[..]) {
+            return Ok(None);
+        }
+        state.begin_reading()?;
+        Ok(Some(state))
+    }
+
+    fn create(path: &Path, repository: &ShortId) -> Result<()> {
+        for suffix in ["", "-wal", "-shm", "-journal"] {
+            let mut name = path.as_os_str().to_os_string();
+            name.push(suffix);
+            remove_if_there(&PathBuf::from(name))?;
+        }
+        let mut connection = connect(path)?;
+        let transaction = connection.transaction().map_err(sql)?;
+        transaction.execute_batch(SCHEMA).map_err(sql)?;
+        transaction
+            .execute("INSERT INTO notes VALUES ('repository', ?1)", params![&repository.as_bytes()[..]])
+            .map_err(sql)?;
+        transaction.pragma_update(None, "user_version", SCHEMA_VERSION).map_err(sql)?;
+        transaction.commit().map_err(sql)
+    }
+
+    /// Holds a snapshot for reading, but not where that would keep writers out: without a write-ahead log.
+    fn begin_reading(&self) -> Result<()> {
+        let reader = locked(&self.reader);
+        let mode: String = reader.pragma_query_value(None, "journal_mode", |row| row.get(0)).map_err(sql)?;
+        if mode == "wal" { reader.execute_batch("BEGIN").map_err(sql) } else { Ok(()) }
+    }
+
+    /// The row of a directory as it was when this state was opened. What is damaged is absent.
+    ///
+    /// # Errors
+    /// CACHE_ERROR.
+    pub fn load(&self, key: &RowKey) -> Result<Option<DirectoryRow>> {
+        let reader = locked(&self.reader);
+        let mut select = reader.prepare_cached("SELECT row FROM directories WHERE id = ?1").map_err(sql)?;
+        let found = select.query_row(params![row_id(key)], |row| Ok(row.get_ref(0)?.as_blob()?.to_vec()));
+        Ok(found.optional().map_err(sql)?.and_then(|bytes| DirectoryRow::open(bytes, key)))
+    }
+
+    /// Writes rows in one transaction. Their objects must be durable.
+    ///
+    /// # Errors
+    /// CACHE_ERROR, STORAGE_FULL.
+    pub fn commit(&self, rows: &[(RowKey, DirectoryRow)]) -> Result<()> {
+        let mut sorted: Vec<(i64, &RowKey, &DirectoryRow)> =
+            rows.iter().map(|(key, row)| (row_id(key), key, row)).collect();
+        sorted.sort_unstable_by_key(|(id, ..)| *id);
+        let mut writer = locked(&self.writer);
+        let transaction = writer.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(sql)?;
+        {
+            let mut insert = transaction
+                .prepare_cached("INSERT OR REPLACE INTO directories(id, root, row) VALUES (?1, ?2, ?3)")
+                .map_err(sql)?;
+            for (id, key, row) in sorted {
+                insert.execute(params![id, hash(&[&key.root]), row.bytes()]).map_err(sql)?;
+            }
+        }
+        transaction.commit().map_err(sql)
+    }
+
+    /// Forgets every row of a source but those of the directories in `keep`.
+    ///
+    /// # Errors
+    /// CACHE_ERROR.
+    pub fn retain(&self, root: &[u8], keep: &[RowKey]) -> Result<()> {
+        let mut writer = locked(&self.writer);
+        let transaction = writer.transaction().map_err(sql)?;
+        transaction.execute_batch("CREATE TEMP TABLE keep(id INTEGER PRIMARY KEY)").map_err(sql)?;
+        {
+            let mut insert = transaction.prepare("INSERT OR IGNORE INTO keep VALUES (?1)").map_err(sql)?;
+            for key in keep {
+                insert.execute(params![row_id(key)]).map_err(sql)?;
+            }
+        }
+        transaction
+            .execute("DELETE FROM directories WHERE root = ?1 AND id NOT IN keep", params![hash(&[root])])
+            .map_err(sql)?;
+        transaction.execute_batch("DROP TABLE keep").map_err(sql)?;
+        transaction.commit().map_err(sql)
+    }
+
+    /// A small thing that somebody remembered: a verify cursor, a duration.
+    ///
+    /// # Errors
+    /// CACHE_ERROR.
+    pub fn note(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        locked(&self.writer)
+            .query_row("SELECT value FROM notes WHERE name = ?1", params![name], |row| row.get(0))
+            .optional()
+            .map_err(sql)
+    }
+
+    /// Remembers a small thing; an empty value forgets it.
+    ///
+    /// # Errors
+    /// CACHE_ERROR, STORAGE_FULL.
+    pub fn set_note(&self, name: &str, value: &[u8]) -> Result<()> {
+        let writer = locked(&self.writer);
+        let changed = match value.is_empty() {
+            true => writer.execute("DELETE FROM notes WHERE name = ?1", params![name]),
+            false => writer.execute("INSERT OR REPLACE INTO notes VALUES (?1, ?2)", params![name, value]),
+        };
+        changed.map(|_| ()).map_err(sql)
+    }
+}
+
+fn connect(path: &Path) -> Result<Connection> {
+    open_private(path)?;
+    let connection = Connection::open(path).map_err(sql)?;
+    connection.busy_timeout(std::time::Duration::from_secs(BUSY_TIMEOUT_SECONDS)).map_err(sql)?;
+    // NORMAL: a power cut may lose the last rows but leaves none half written. On a medium where a write-ahead log
+    // cannot be had, SQLite keeps its rollback journal.
+    connection
+        .execute_batch(
+            "PRAGMA page_size=8192; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-8192;",
+        )
+        .map_err(sql)?;
+    Ok(connection)
+}
+
+fn is_busy(error: &Error) -> bool {
+    let beneath = std::error::Error::source(error).and_then(|source| source.downcast_ref::<rusqlite::Error>());
+    let code = beneath.and_then(rusqlite::Error::sqlite_error_code);
+    matches!(code, Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked))
+}
+
+/// The row number of a key: directories of one parent lie together. Two keys may share a number; the row's checksum
+/// covers its key, so the other is then absent.
+fn row_id(key: &RowKey) -> i64 {
+    let name_at = key.dir.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
+    let (parent, name) = key.dir.split_at(name_at);
+    let place = hash(&[&key.root, parent]) as u64 & 0xffff_ffff_0000_0000;
+    let number = hash(&[name, &key.part.to_le_bytes()]) as u64 >> 32;
+    ((place | number) >> 1) as i64
+}
+
+fn hash(parts: &[&[u8]]) -> i64 {
+    let mut hasher = blake3::Hasher::new();
+    for part in parts {
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part);
+    }
+    let mut bytes = [0; 8];
+    bytes.copy_from_slice(&hasher.finalize().as_bytes()[..8]);
+    i64::from_le_bytes(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::Id;
+
+    fn key(dir: &str) -> RowKey {
+        RowKey { root: b"/home".to_vec(), dir: dir.as_bytes().to_vec(), part: 0 }
+    }
+
+    fn row(key: &RowKey, tree: u8) -> DirectoryRow {
+        let header = RowHeader { tree: Id::new([tree; 32]), ..RowHeader::default() };
+        RowBuilder::new().finish(&header, key)
+    }
+
+    fn open(dir: &Path) -> State {
+        State::open(dir, &ShortId::new([1; 16])).expect("open")
+    }
+
+    #[test]
+    fn rows_are_seen_by_the_next_and_not_by_another_repository() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let state = open(dir.path());
+        let keys: Vec<RowKey> = ["", "a", "a/b", "b"].into_iter().map(key).collect();
+        let rows: Vec<_> = keys.iter().map(|key| (key.clone(), row(key, 7))).collect();
+        state.commit(&rows).expect("commit");
+        let next = open(dir.path());
+        for key in &keys {
+            let loaded = next.load(key).expect("load").expect("there");
+            assert_eq!(loaded.header().map(|header| header.tree), Some(Id::new([7; 32])));
+        }
+        next.retain(b"/home", &keys[..1]).expect("retain");
+        let third = open(dir.path());
+        assert!(third.load(&keys[0]).expect("load").is_some() && third.load(&keys[1]).expect("load").is_none());
+        let other = State::open(dir.path(), &ShortId::new([2; 16])).expect("open");
+        assert!(other.load(&keys[0]).expect("load").is_none());
+    }
+
+    #[test]
+    fn a_damaged_file_is_made_anew_and_private() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let path = dir.path().join("state.sqlite");
+        std::fs::write(&path, "this is no database, however long it may be").expect("write");
+        open(dir.path()).set_note("cursor", b"17").expect("set");
+        assert_eq!(open(dir.path()).note("cursor").expect("get"), Some(b"17".to_vec()));
+        assert_eq!(std::fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o600);
+        open(dir.path()).set_note("cursor", b"").expect("forget");
+        assert_eq!(open(dir.path()).note("cursor").expect("get"), None);
+    }
+
+    #[test]
+    fn a_row_under_the_key_of_another_is_absent() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let state = open(dir.path());
+        state.commit(&[(key("a"), row(&key("b"), 1))]).expect("commit");
+        assert!(open(dir.path()).load(&key("a")).expect("load").is_none());
+    }
+}
