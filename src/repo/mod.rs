@@ -10,6 +10,7 @@ pub(crate) mod index;
 mod provisional;
 pub(crate) use provisional::{format, keys, lease, root_store};
 
+pub(crate) mod format;
 pub mod lock;
 pub(crate) mod pack;
 mod read;
