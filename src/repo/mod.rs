@@ -8,7 +8,7 @@ mod filter;
 
 pub(crate) mod index;
 mod provisional;
-pub(crate) use provisional::{format, keys, lease, root_store};
+pub(crate) use provisional::{keys, lease, root_store};
 
 pub(crate) mod format;
 pub mod lock;
@@ -28,11 +28,12 @@ pub use read::{Each, ObjectInfo, Piece, Want};
 pub use stream::ObjectWriter;
 pub use write::{Put, Putter, Writer, WriterStats};
 
-pub use format::Format;
+pub use format::{Format, Use};
 pub use roots::Root;
 
 use crate::backend::Backend;
 use crate::chunker::{Chunker, Sizes};
+use crate::clock;
 use crate::compress::Compression;
 use crate::crypto::keyring::Keyring;
 use crate::crypto::seal::{Scheme, random};
@@ -131,11 +132,11 @@ impl Repo {
         options: &InitOptions,
         secret: Option<Secret<'_>>,
     ) -> Result<Self> {
-        if backend.stat(format::CONFIG)?.is_some() {
+        if backend.stat(format::CONFIG_FILE)?.is_some() {
             return fail(Code::ConfigInvalid, format!("{} holds a repository already", backend.location()));
         }
         let id = ShortId::new(random()?);
-        let format = Format::new(id, options.scheme, options.sizes, options.compression);
+        let format = Format::new(id, clock::now().seconds, options.scheme, options.sizes, options.compression);
         let keyring = match (options.scheme, secret) {
             (Scheme::None, _) => Keyring::public(&id),
             (Scheme::Aes256Gcm, Some(secret)) => {
@@ -148,12 +149,7 @@ impl Repo {
             }
         };
         // The configuration comes last: before it, there is no repository here.
-        if !backend.put_new(format::CONFIG, format.render(&keyring).as_bytes())? {
-            return fail(
-                Code::ConfigInvalid,
-                format!("{} was made a repository by somebody else just now", backend.location()),
-            );
-        }
+        format::store_new(backend.as_ref(), &format, &keyring)?;
         Self::with_keyring(backend, local, keyring, format, OpenOptions::default())
     }
 
@@ -168,9 +164,8 @@ impl Repo {
         secret: Option<Secret<'_>>,
         options: OpenOptions,
     ) -> Result<Self> {
-        let text = Self::config_text(backend.as_ref())?;
-        let format = Format::parse(&text)?;
-        format.check_reading()?;
+        let (format, text) = format::load(backend.as_ref())?;
+        format.allow(Use::Read)?;
         keys::check_pin(&local.device, &format, secret.is_some())?;
         let keyring = match (format.scheme, secret) {
             (Scheme::None, _) => Keyring::public(&format.id),
@@ -180,20 +175,8 @@ impl Repo {
                     .with_hint("give it with --passphrase-file, --passphrase-command or LARDER_PASSPHRASE_FILE"));
             }
         };
-        format.check_mac(&text, &keyring)?;
+        format::check_mac(&text, &keyring)?;
         Self::with_keyring(backend, local, keyring, format, options)
-    }
-
-    /// The text of a repository's configuration.
-    ///
-    /// # Errors
-    /// CONFIG_MISSING when there is none.
-    pub fn config_text(backend: &dyn Backend) -> Result<String> {
-        let bytes = backend.get(format::CONFIG).map_err(|error| match error.is_not_found() {
-            true => Error::new(Code::ConfigMissing, format!("there is no repository at {}", backend.location())),
-            false => error,
-        })?;
-        String::from_utf8(bytes).map_err(|_| Error::new(Code::ConfigInvalid, "config.toml is not a text"))
     }
 
     fn with_keyring(
@@ -307,7 +290,7 @@ impl Repo {
     /// # Errors
     /// LOCK_HELD, CONFIG_INVALID when writing needs a newer program.
     pub fn writer(&self, options: &WriterOptions) -> Result<Writer> {
-        self.config().check_writing()?;
+        self.config().allow(Use::Write)?;
         Writer::open(self, options)
     }
 

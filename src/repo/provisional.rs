@@ -1,43 +1,5 @@
 //! Stands in for format, keys, lease and root storage until they land; nothing of it stays.
 #![allow(missing_docs, clippy::unwrap_used)]
-pub mod format {
-
-    use super::super::*;
-    #[derive(Clone)]
-    pub struct Format {
-        pub id: ShortId,
-        pub scheme: Scheme,
-        pub sizes: Sizes,
-        pub compression: Compression,
-    }
-    pub const CONFIG: &str = "config.toml";
-    impl Format {
-        pub fn new(id: ShortId, scheme: Scheme, sizes: Sizes, compression: Compression) -> Self {
-            Format { id, scheme, sizes, compression }
-        }
-        pub fn render(&self, _: &Keyring) -> String {
-            format!("{} {} {} {}", self.id, self.sizes.min, self.sizes.avg, self.sizes.max)
-        }
-        pub fn parse(t: &str) -> Result<Self> {
-            let v: Vec<&str> = t.split(' ').collect();
-            Ok(Format {
-                id: v[0].parse().unwrap(),
-                scheme: Scheme::Aes256Gcm,
-                sizes: Sizes { min: v[1].parse().unwrap(), avg: v[2].parse().unwrap(), max: v[3].parse().unwrap() },
-                compression: Compression::new(crate::compress::Algorithm::Zstd, None)?,
-            })
-        }
-        pub fn check_reading(&self) -> Result<()> {
-            Ok(())
-        }
-        pub fn check_writing(&self) -> Result<()> {
-            Ok(())
-        }
-        pub fn check_mac(&self, _: &str, _: &Keyring) -> Result<()> {
-            Ok(())
-        }
-    }
-}
 pub mod keys {
 
     use super::super::*;
