@@ -2,7 +2,8 @@
 
 use super::lock::Wait;
 use super::*;
-use crate::backend::FsBackend;
+
+use crate::backend::{Fault, FaultBackend, FsBackend, MemBackend, Plan};
 use crate::object::{Class, Key, Kind, hash};
 use std::fs;
 use std::path::Path;
@@ -10,16 +11,18 @@ use std::sync::Mutex;
 
 /// A fresh repository in a directory of its own, encrypted with a key file, with small chunks.
 pub(crate) fn repo_in(dir: &Path) -> Repo {
-    let sizes = Sizes::new(256, 1024, 4096).expect("sound sizes");
-    let options = InitOptions {
+    let (backend, local) = place(dir);
+    Repo::init(backend, local, &init_options(), Some(Secret::KeyFile(&KEY))).expect("init")
+}
+
+fn init_options() -> InitOptions {
+    InitOptions {
         scheme: Scheme::Aes256Gcm,
-        sizes,
+        sizes: Sizes::new(256, 1024, 4096).expect("sound sizes"),
         compression: Compression::new(crate::compress::Algorithm::Zstd, None).expect("zstd"),
         kdf: KdfCost::FLOOR,
         label: "test".to_string(),
-    };
-    let (backend, local) = place(dir);
-    Repo::init(backend, local, &options, Some(Secret::KeyFile(&KEY))).expect("init")
+    }
 }
 
 /// The same repository opened again.
@@ -41,6 +44,12 @@ pub(crate) fn writer_options() -> WriterOptions {
 }
 
 const KEY: [u8; 32] = [7; 32];
+
+/// A repository over any medium, its local files in a directory.
+fn repo_over(backend: Arc<dyn Backend>, dir: &Path) -> Result<Repo> {
+    let local = Local { cache: dir.join("cache"), device: dir.join("device") };
+    Repo::open(backend, local, Some(Secret::KeyFile(&KEY)), OpenOptions::default())
+}
 
 fn place(dir: &Path) -> (Arc<dyn Backend>, Local) {
     let repo = dir.join("repo");
@@ -201,4 +210,61 @@ fn many_threads_put_the_same_and_all_is_stored_once() {
     writer.finish().expect("finish");
     blobs.iter().for_each(|bytes| assert_eq!(&repo.read(&hash(bytes)).expect("read"), bytes));
     assert_eq!(repo.index_stats().expect("stats").entries, 500);
+}
+
+/// Puts 40 blobs in 4 flushes and publishes a record; answers the ids that a flush had confirmed.
+fn write_some(repo: &Repo, seed: u64) -> (Vec<Id>, Result<Id>) {
+    let mut confirmed = Vec::new();
+    let written = (|| {
+        let writer = repo.writer(&writer_options())?;
+        let mut putter = writer.putter();
+        for round in 0..4 {
+            let ids = (0..10)
+                .map(|n| Ok(putter.put(Kind::Blob, &noise(1_500, seed + 100 * round + 2 * n))?.id))
+                .collect::<Result<Vec<Id>>>()?;
+            writer.flush()?;
+            confirmed.extend(ids);
+        }
+        drop(putter);
+        let name = writer.publish(1, &crate::cbor::Fields::new().encode())?;
+        writer.finish()?;
+        Ok(name)
+    })();
+    (confirmed, written)
+}
+
+#[test]
+fn after_a_failure_at_any_operation_what_was_confirmed_is_there() {
+    let plain = Plan { fault: Fault::Forever, at: 0, writes_only: true, code: Code::StorageFull };
+    let dir = tempfile::tempdir().expect("a directory");
+    let operations = {
+        let backend = Arc::new(FaultBackend::new(Arc::new(MemBackend::new()), Plan::NONE));
+        let local = Local { cache: dir.path().join("count"), device: dir.path().join("count-device") };
+        let repo = Repo::init(backend.clone(), local, &init_options(), Some(Secret::KeyFile(&KEY))).expect("init");
+        backend.set(plain);
+        write_some(&repo, 1).1.expect("nothing fails");
+        backend.counted()
+    };
+    assert!(operations > 9, "a pack and a segment for each of four flushes, and a root: {operations}");
+    for fault in [Fault::Forever, Fault::Once, Fault::Unanswered] {
+        for at in 1..=operations {
+            let home = dir.path().join(format!("{fault:?}-{at}"));
+            let medium: Arc<dyn Backend> = Arc::new(MemBackend::new());
+            let backend = Arc::new(FaultBackend::new(medium.clone(), Plan::NONE));
+            let local = Local { cache: home.join("cache"), device: home.join("device") };
+            let repo = Repo::init(backend.clone(), local, &init_options(), Some(Secret::KeyFile(&KEY))).expect("init");
+            backend.set(Plan { fault, at, ..plain });
+            let (confirmed, _) = write_some(&repo, 1);
+            drop(repo);
+            // Another process on another machine: no index of its own yet.
+            let repo = repo_over(medium, &home.join("other")).expect("opens");
+            for id in &confirmed {
+                assert_eq!(hash(&repo.read(id).expect("confirmed is there")), *id, "{fault:?} at {at}");
+            }
+            let (all, published) = write_some(&repo, 1);
+            let name = published.expect("the next writer goes on");
+            all.iter().for_each(|id| assert_eq!(hash(&repo.read(id).expect("there")), *id));
+            assert!(repo.roots().expect("roots").iter().any(|root| root.name == name));
+        }
+    }
 }
