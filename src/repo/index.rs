@@ -317,11 +317,20 @@ impl Index {
     /// # Errors
     /// CACHE_ERROR, and what `each` answers.
     pub(crate) fn for_each(&self, each: &mut dyn FnMut(&Record) -> Result<bool>) -> Result<()> {
+        self.for_each_from(Class::Whole, each)
+    }
+
+    /// [`Index::for_each`] for this class and those after it.
+    ///
+    /// # Errors
+    /// As [`Index::for_each`].
+    pub(crate) fn for_each_from(&self, first: Class, each: &mut dyn FnMut(&Record) -> Result<bool>) -> Result<()> {
         let mut failed = None;
         self.with(|db| {
-            let mut statement =
-                db.prepare_cached("SELECT class, id, pack, frame, offset, length, kind, root FROM entries")?;
-            let mut rows = statement.query([])?;
+            let mut statement = db.prepare_cached(
+                "SELECT class, id, pack, frame, offset, length, kind, root FROM entries WHERE class >= ?1 ORDER BY class, id, pack",
+            )?;
+            let mut rows = statement.query([first.code()])?;
             while let Some(row) = rows.next()? {
                 match each(&record_at(row)?) {
                     Ok(true) => {}
