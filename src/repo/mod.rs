@@ -12,6 +12,7 @@ pub(crate) use provisional::{keys, lease, root_store};
 
 pub(crate) mod format;
 pub mod lock;
+mod measure;
 pub(crate) mod pack;
 mod read;
 pub mod records;
@@ -24,6 +25,7 @@ pub(crate) mod tests;
 mod write;
 
 pub use index::IndexStats;
+pub use measure::IndexMeasure;
 pub use read::{Each, ObjectInfo, Piece, Want};
 pub use stream::ObjectWriter;
 pub use write::{Put, Putter, Writer, WriterStats};
