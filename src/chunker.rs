@@ -3,6 +3,10 @@
 //! Floor 1. The gear table is drawn whole from the repository's chunking key, so the places of the cuts say nothing to
 //! who lacks it. FastCDC with normalisation level 2 (Xia et al., USENIX ATC 2016). FORMAT section 5, `gear-1`.
 
+mod stream;
+
+pub use stream::cut_stream;
+
 use crate::error::{Code, Error, Result};
 
 /// What a gear table is derived under.

@@ -3,8 +3,10 @@
 //! Floor 1. A frame carries its algorithm and raw length before the payload, and is stored raw where compression gains
 //! under 3 %. Whatever is unwrapped is bounded by the caller before a byte is allocated. FORMAT section 4.
 
+mod estimate;
 mod stream;
 
+pub use estimate::estimate_file_saving;
 pub use stream::{Streamed, compress_stream, decompress_stream};
 
 use crate::error::{Code, Error, Result, fail};

@@ -1,1 +1,144 @@
-//! config
+//! The environment and the user's settings: the only module that reads either.
+//!
+//! Floor 6. A setting is looked for in the options, then in the environment, then in the user's file
+//! `$XDG_CONFIG_HOME/larder/config.toml`. A key that does not exist is refused with its place in the file.
+
+use crate::error::{Code, Error, IoContext, Result};
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Where the passphrase itself may stand; never given to a child.
+pub const PASSPHRASE: &str = "LARDER_PASSPHRASE";
+/// A file whose first line is the passphrase.
+pub const PASSPHRASE_FILE: &str = "LARDER_PASSPHRASE_FILE";
+/// A command whose first line of output is the passphrase.
+pub const PASSPHRASE_COMMAND: &str = "LARDER_PASSPHRASE_COMMAND";
+/// A key file.
+pub const KEY_FILE: &str = "LARDER_KEY_FILE";
+/// The token by which commands inside `larder lock` inherit the lock.
+pub const LOCK_TOKEN: &str = "LARDER_LOCK_TOKEN";
+/// The repository.
+pub const REPOSITORY: &str = "LARDER_REPOSITORY";
+
+/// A variable of the environment; an empty one counts as absent.
+pub fn variable(name: &str) -> Option<OsString> {
+    #[allow(clippy::disallowed_methods)]
+    let value = std::env::var_os(name);
+    value.filter(|value| !value.is_empty())
+}
+
+/// A child process that does not inherit the passphrase.
+pub fn child(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    command.env_remove(PASSPHRASE);
+    command
+}
+
+/// The user's directory for what must be kept: device keys, highest heads seen.
+///
+/// # Errors
+/// CONFIG_MISSING when neither XDG_STATE_HOME nor HOME is set.
+pub fn state_dir() -> Result<PathBuf> {
+    home_dir("XDG_STATE_HOME", ".local/state")
+}
+
+/// The user's directory for what can be made again: indexes of repositories that are not on this machine.
+///
+/// # Errors
+/// CONFIG_MISSING when neither XDG_CACHE_HOME nor HOME is set.
+pub fn cache_dir() -> Result<PathBuf> {
+    home_dir("XDG_CACHE_HOME", ".cache")
+}
+
+/// The user's file of settings.
+///
+/// # Errors
+/// CONFIG_MISSING when neither XDG_CONFIG_HOME nor HOME is set.
+pub fn settings_file() -> Result<PathBuf> {
+    Ok(home_dir("XDG_CONFIG_HOME", ".config")?.join("config.toml"))
+}
+
+fn home_dir(variable_name: &str, below_home: &str) -> Result<PathBuf> {
+    let absolute = |name| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    absolute(variable_name)
+        .or_else(|| absolute("HOME").map(|home| home.join(below_home)))
+        .map(|dir| dir.join("larder"))
+        .ok_or_else(|| {
+            Error::new(Code::ConfigMissing, format!("neither {variable_name} nor HOME says where files of yours go"))
+                .with_hint("set HOME to an absolute path")
+        })
+}
+
+/// What the user's file of settings may say.
+#[derive(Clone, Debug, Default, serde::Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Settings {
+    /// The repository to use when no option and no variable names one.
+    pub repository: Option<PathBuf>,
+    /// A file whose first line is the passphrase.
+    pub passphrase_file: Option<PathBuf>,
+    /// A command whose first line of output is the passphrase.
+    pub passphrase_command: Option<String>,
+    /// A key file.
+    pub key_file: Option<PathBuf>,
+    /// Seconds to wait for a lock.
+    pub lock_wait: Option<u64>,
+    /// Seconds between lines of progress in a log.
+    pub progress_interval: Option<u64>,
+}
+
+impl Settings {
+    /// Reads the user's file; without one, nothing is set.
+    ///
+    /// # Errors
+    /// CONFIG_ERROR when it cannot be read, PARSE_ERROR with the place when it is not TOML or has an unknown key.
+    pub fn load() -> Result<Settings> {
+        let Ok(path) = settings_file() else { return Ok(Settings::default()) };
+        match std::fs::read_to_string(&path) {
+            Ok(text) => Settings::parse(&path, &text),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Settings::default()),
+            Err(error) => {
+                let beneath = Err::<(), _>(error).at("read", &path).err();
+                let message = format!("the settings in {} cannot be read", path.display());
+                let failed = Error::new(Code::ConfigError, message);
+                Err(match beneath {
+                    Some(source) => failed.with_source(source),
+                    None => failed,
+                })
+            }
+        }
+    }
+
+    /// Reads settings from a text; `path` stands in messages.
+    ///
+    /// # Errors
+    /// PARSE_ERROR with line and column.
+    pub fn parse(path: &Path, text: &str) -> Result<Settings> {
+        toml::from_str(text).map_err(|error| {
+            let start = error.span().map_or(0, |span| span.start.min(text.len()));
+            let head = text.get(..start).unwrap_or_default();
+            Error::Parse {
+                file: path.display().to_string(),
+                line: head.matches('\n').count() + 1,
+                column: head.chars().rev().take_while(|c| *c != '\n').count() + 1,
+                message: error.message().to_string(),
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_say_where_they_are_wrong() {
+        let path = Path::new("c.toml");
+        let settings = Settings::parse(path, "repository = \"/r\"\nlock-wait = 5\n").expect("sound");
+        assert_eq!((settings.repository, settings.lock_wait), (Some(PathBuf::from("/r")), Some(5)));
+        let error = Settings::parse(path, "lock-wait = 5\n  speed = 3\n").expect_err("unknown");
+        assert_eq!(error.code(), Code::ParseError);
+        assert!(error.to_string().starts_with("c.toml:2:3: unknown field"), "{error}");
+    }
+}

@@ -10,13 +10,14 @@
 //!
 //! | floor | modules | what stands there |
 //! | --- | --- | --- |
-//! | 6 context | [`context`], [`config`] | opens a repository as a command needs it, layers settings |
+//! | 6 context | [`context`] | opens a repository as a command needs it |
+//! | 6 context | [`config`] | the environment and the user's settings |
 //! | 5 engines | [`backup`], [`restore`], [`verify`], [`gc`], [`diff`] | functions: options in, statistics out, a monitor to speak to |
 //! | 4 model | [`snapshot`], [`walk`], [`reach`], [`state`], [`retention`] | what the stored bytes mean |
 //! | 4 model | [`tree`] | directories and their entries |
 //! | 3 store | [`repo`] | packs, frames, segments, index, roots, keys, lock, leases; the faces see [`repo::Repo`] |
 //! | 2 medium | [`backend`] | bytes and names only |
-//! | 1 codec | [`object`], [`chunker`], [`recipe`], [`compress`], [`crypto`] | pure: bytes in, bytes out |
+//! | 1 codec | [`object`], [`chunker`], [`recipe`], [`compress`], [`crypto`], [`digest`] | pure: bytes in, bytes out |
 //! | 0 words | [`wire`], [`cbor`] | numbers, bytes and records as files have them |
 //! | 0 words | [`id`], [`units`], [`clock`], [`monitor`], [`fs`] | what everything is said with |
 //! | 0 words | [`error`] | every way to fail |
@@ -49,6 +50,7 @@ pub mod wire;
 pub mod chunker;
 pub mod compress;
 pub mod crypto;
+pub mod digest;
 pub mod object;
 pub mod recipe;
 

@@ -15,7 +15,7 @@ const FILE_LINES_MAX: usize = 800;
 /// A function longer than this does not fit a screen.
 const FUNCTION_LINES_MAX: usize = 70;
 /// Crates that belong to the faces: only `src/bin` may name them.
-const FACE_CRATES: [&str; 5] = ["anyhow", "clap", "clap_complete", "clap_mangen", "indicatif"];
+const FACE_CRATES: [&str; 4] = ["anyhow", "clap", "clap_complete", "indicatif"];
 /// Macros that write to the terminal.
 const PRINT_MACROS: [&str; 5] = ["println", "eprintln", "print", "eprint", "dbg"];
 /// Module names that say nothing.

@@ -1,0 +1,130 @@
+//! `larder help`: everything that is said about commands, made from the table.
+
+mod completions;
+mod man;
+mod reference;
+
+use super::{Exit, Layer, Manual, Need, Row, Subcommand, TABLE};
+use crate::session::Session;
+use larder::error::{Code, Error, IoContext};
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+/// Arguments of `larder help`.
+#[derive(clap::Args)]
+pub struct Help {
+    /// List all commands, plumbing too
+    #[arg(short = 'a', long)]
+    all: bool,
+
+    /// Write what is made from the table into a directory: `man`, `completions`, `cli` or `errors`
+    #[arg(long, num_args = 2, value_names = ["KIND", "DIR"], conflicts_with = "topic")]
+    generate: Vec<PathBuf>,
+
+    /// A command, or `errors` for the list of error codes
+    #[arg(value_name = "TOPIC")]
+    topic: Option<String>,
+}
+
+impl Subcommand for Help {
+    const NAME: &'static str = "help";
+    const LAYER: Layer = Layer::Porcelain;
+    const NEED: Need = Need::Nothing;
+    const ABOUT: &'static str = "Explain a command, or list them";
+    const MANUAL: Manual = Manual {
+        description: "Without a topic, lists the commands for everyday use; with -a also the plumbing, whose output \
+            formats are frozen. `larder help errors` lists every error code with its exit status; with --json as one \
+            array.\n\n\
+            A program named larder-NAME on the PATH is started by `larder NAME`.",
+        examples: &[
+            ("larder help digest", "Explains one command."),
+            ("larder help -a", "Lists all commands."),
+            ("larder help errors --json | jq length", "Counts the error codes."),
+            ("larder help --generate man man/", "Writes the manual pages."),
+        ],
+        ..Manual::EMPTY
+    };
+
+    fn run(self, session: &Session) -> anyhow::Result<Exit> {
+        let ui = &session.ui;
+        if let [kind, dir] = self.generate.as_slice() {
+            return generate(&kind.to_string_lossy(), dir);
+        }
+        match self.topic.as_deref() {
+            None => ui.text(&front_page(self.all))?,
+            Some("errors") if ui.is_json() => ui.json(&errors_json())?,
+            Some("errors") => ui.text(&reference::errors())?,
+            Some(name) => match Row::find(name) {
+                Some(row) => ui.text(&row.command().render_long_help().to_string())?,
+                None => {
+                    let error = Error::new(Code::InvalidArg, format!("there is no help on `{}`", name.escape_debug()));
+                    return Err(error.with_hint("`larder help -a` lists all commands").into());
+                }
+            },
+        }
+        Ok(Exit::DONE)
+    }
+}
+
+/// `larder 1.2.3`.
+pub fn version_line() -> String {
+    format!("larder {}", env!("CARGO_PKG_VERSION"))
+}
+
+/// What `larder` alone prints.
+pub fn front_page(with_plumbing: bool) -> String {
+    let mut text = format!(
+        "{}: what you have, and how you made it, in one place.\n\n\
+         Usage: larder [GLOBAL OPTIONS] COMMAND [ARGUMENTS]\n",
+        version_line()
+    );
+    list(&mut text, "Commands", Layer::Porcelain);
+    if with_plumbing {
+        list(&mut text, "Plumbing: for scripts, with frozen formats", Layer::Plumbing);
+    }
+    text.push_str("\n`larder help COMMAND` explains one of them");
+    text.push_str(if with_plumbing { ".\n" } else { "; `larder help -a` lists the plumbing too.\n" });
+    text
+}
+
+fn list(text: &mut String, title: &str, layer: Layer) {
+    text.push_str(&format!("\n{title}:\n"));
+    for row in TABLE.iter().filter(|row| row.layer == layer && !row.hidden) {
+        text.push_str(&format!("  {:<15} {}\n", row.name, row.about));
+    }
+}
+
+fn errors_json() -> serde_json::Value {
+    let rows = Code::ALL.iter().map(|code| {
+        json!({
+            "code": code.name(),
+            "class": code.class().name(),
+            "exit": code.class().exit_status(),
+            "http": code.http_status(),
+            "retryable": code.is_retryable(),
+            "about": code.about(),
+        })
+    });
+    serde_json::Value::Array(rows.collect())
+}
+
+/// Writes generated files into a directory that exists.
+fn generate(kind: &str, dir: &Path) -> anyhow::Result<Exit> {
+    let files: Vec<(String, String)> = match kind {
+        "man" => man::pages(),
+        "completions" => completions::scripts()?,
+        "cli" => vec![("CLI.md".to_string(), reference::commands())],
+        "errors" => vec![("ERRORS.md".to_string(), reference::errors())],
+        _ => {
+            let message = format!("`{}` is nothing that can be generated", kind.escape_debug());
+            return Err(Error::new(Code::InvalidArg, message).with_hint("man, completions, cli, errors").into());
+        }
+    };
+    for (name, text) in files {
+        let path = dir.join(name);
+        // Made anew at any time: nothing is lost if half of it is written.
+        #[allow(clippy::disallowed_methods)]
+        std::fs::write(&path, text).at("write", &path)?;
+    }
+    Ok(Exit::DONE)
+}

@@ -1,0 +1,205 @@
+//! The one table of commands.
+//!
+//! A command is one file here, one `mod` line and one row of [`TABLE`]. Dispatch, help, man pages, completions and the
+//! command reference are all made from the row: there is no second list of names.
+
+mod chunk;
+mod compress;
+mod decompress;
+mod digest;
+mod hash_object;
+mod help;
+mod input;
+mod lock;
+
+use crate::session::Session;
+use clap::{ArgMatches, Command};
+
+pub use help::{front_page, version_line};
+use input::{each_entry, each_file, open};
+
+/// Every command, in the order in which help lists them.
+pub const TABLE: &[Row] = &[
+    // Plumbing: formats are frozen.
+    row::<hash_object::HashObject>(),
+    row::<digest::Digest>(),
+    row::<chunk::Chunk>(),
+    row::<compress::Compress>(),
+    row::<decompress::Decompress>(),
+    row::<lock::Lock>(),
+    // Porcelain: for people.
+    row::<help::Help>(),
+];
+
+/// Whether a command's output is promised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layer {
+    /// The output format is frozen and free of colour, prompts and configuration.
+    Plumbing,
+    /// Made for people; its text may change, its JSON only grows.
+    Porcelain,
+}
+
+/// What a command needs open before it can work; [`Session::repo`] opens accordingly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Nothing at all.
+    Nothing,
+    /// The settings.
+    Config,
+    /// The repository, to read.
+    Shared,
+    /// The repository, to add to.
+    Append,
+    /// The repository, alone.
+    Exclusive,
+}
+
+/// What the manual says beyond the options.
+#[derive(Clone, Copy, Debug)]
+pub struct Manual {
+    /// Paragraphs, separated by empty lines.
+    pub description: &'static str,
+    /// Command lines and what each one does.
+    pub examples: &'static [(&'static str, &'static str)],
+    /// Exit statuses that mean something particular here.
+    pub exits: &'static [(u8, &'static str)],
+    /// The same thing as a pipeline of plumbing commands, for porcelain that has one.
+    pub plumbing: &'static str,
+}
+
+impl Manual {
+    /// Nothing to say; rows override what they have.
+    pub const EMPTY: Manual = Manual { description: "", examples: &[], exits: &[], plumbing: "" };
+}
+
+/// One command: what it declares, its arguments, and how it runs.
+pub trait Subcommand: clap::Args + Sized {
+    /// The name, as typed after `larder`.
+    const NAME: &'static str;
+    /// Plumbing or porcelain.
+    const LAYER: Layer;
+    /// What it needs at most.
+    const NEED: Need;
+    /// One line without a full stop.
+    const ABOUT: &'static str;
+    /// The manual.
+    const MANUAL: Manual;
+    /// True for what only completions and scripts of ours call.
+    const HIDDEN: bool = false;
+
+    /// What this call needs, where that depends on its arguments.
+    fn need(&self) -> Need {
+        Self::NEED
+    }
+
+    /// Does it.
+    fn run(self, session: &Session) -> anyhow::Result<Exit>;
+}
+
+/// A row of the table.
+pub struct Row {
+    /// As typed after `larder`.
+    pub name: &'static str,
+    /// Plumbing or porcelain.
+    pub layer: Layer,
+    /// What it needs at most.
+    pub need: Need,
+    /// One line.
+    pub about: &'static str,
+    /// The manual.
+    pub manual: Manual,
+    /// Not listed.
+    pub hidden: bool,
+    args: fn(Command) -> Command,
+    run: fn(&ArgMatches, &Session) -> anyhow::Result<Exit>,
+}
+
+const fn row<T: Subcommand>() -> Row {
+    Row {
+        name: T::NAME,
+        layer: T::LAYER,
+        need: T::NEED,
+        about: T::ABOUT,
+        manual: T::MANUAL,
+        hidden: T::HIDDEN,
+        args: |command| T::augment_args(command),
+        run: |matches, session| {
+            let command = T::from_arg_matches(matches)?;
+            session.set_need(command.need());
+            command.run(session)
+        },
+    }
+}
+
+impl Row {
+    /// The row of this name.
+    pub fn find(name: &str) -> Option<&'static Row> {
+        TABLE.iter().find(|row| row.name == name)
+    }
+
+    /// The command with its own arguments and the global ones.
+    pub fn command(&self) -> Command {
+        let own = (self.args)(Command::new(self.name))
+            .about(self.about)
+            .long_about(self.long_about())
+            .after_long_help(self.examples_text())
+            .hide(self.hidden)
+            .bin_name(format!("larder {}", self.name))
+            .display_name(format!("larder-{}", self.name));
+        let globals = crate::globals::Globals::arguments_beside(&own);
+        own.args(globals)
+    }
+
+    /// Runs it with parsed arguments.
+    pub fn run(&self, matches: &ArgMatches, session: &Session) -> anyhow::Result<Exit> {
+        (self.run)(matches, session)
+    }
+
+    fn long_about(&self) -> String {
+        match self.manual.description {
+            "" => format!("{}.", self.about),
+            text => format!("{}.\n\n{}", self.about, text),
+        }
+    }
+
+    fn examples_text(&self) -> String {
+        let mut text = String::new();
+        for (line, what) in self.manual.examples {
+            text.push_str(if text.is_empty() { "Examples:\n" } else { "" });
+            text.push_str(&format!("  {line}\n      {what}\n"));
+        }
+        text
+    }
+}
+
+/// How a command that did not fail ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exit(pub u8);
+
+impl Exit {
+    /// Done.
+    pub const DONE: Exit = Exit(0);
+    /// A negative answer: absent, differs, not valid.
+    pub const NEGATIVE: Exit = Exit(1);
+    /// Done in part; each failed item was reported.
+    pub const PARTIAL: Exit = Exit(3);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_is_sound() {
+        let mut names: Vec<_> = TABLE.iter().map(|row| row.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), TABLE.len(), "a name stands twice");
+        for row in TABLE {
+            row.command().debug_assert();
+            assert!(!row.about.ends_with('.') && row.about.len() < 80, "{}: about", row.name);
+            assert!(row.hidden || !row.manual.examples.is_empty(), "{}: an example is missing", row.name);
+        }
+    }
+}

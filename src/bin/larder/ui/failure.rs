@@ -1,0 +1,94 @@
+//! What a failure looks like: one message, its causes, the next thing to type, the code.
+
+use super::paint::Paint;
+use larder::error::{Class, Code, Error};
+use serde_json::json;
+
+/// A failure taken apart for printing.
+#[derive(Debug)]
+pub struct Failure {
+    code: Code,
+    message: String,
+    causes: Vec<String>,
+    hint: Option<String>,
+}
+
+impl Failure {
+    /// From what a command ended with. What is no error of the library is a failure of the system.
+    pub fn of(error: &anyhow::Error) -> Failure {
+        let ours = error.chain().find_map(|link| link.downcast_ref::<Error>());
+        let mut texts: Vec<String> = error.chain().map(ToString::to_string).collect();
+        texts.dedup();
+        let message = if texts.is_empty() { String::new() } else { texts.remove(0) };
+        Failure {
+            code: ours.map_or(Code::SystemError, Error::code),
+            message,
+            causes: texts,
+            hint: ours.and_then(Error::hint),
+        }
+    }
+
+    /// The exit status.
+    pub fn exit_status(&self) -> u8 {
+        self.code.class().exit_status()
+    }
+
+    /// Whether the user's words are at fault, so that where it was noticed does not matter.
+    pub fn is_usage(&self) -> bool {
+        self.code.class() == Class::Usage
+    }
+
+    /// The lines for a person.
+    pub fn text(&self, paint: Paint) -> String {
+        let mut text = format!("{} {} [{}]\n", paint.bad("larder:"), self.message, self.code.name());
+        for cause in &self.causes {
+            text.push_str(&format!("{} {cause}\n", paint.dim("cause:")));
+        }
+        if let Some(hint) = &self.hint {
+            text.push_str(&format!("{} {hint}\n", paint.good("hint:")));
+        }
+        text
+    }
+
+    /// The line for a program.
+    pub fn json(&self) -> serde_json::Value {
+        json!({
+            "type": "error",
+            "code": self.code.name(),
+            "class": self.code.class().name(),
+            "exit": self.exit_status(),
+            "retryable": self.code.is_retryable(),
+            "message": self.message,
+            "causes": self.causes,
+            "hint": self.hint,
+        })
+    }
+}
+
+/// A complaint of clap as an error of ours: its first paragraph is the message, its tips and usage the hint.
+pub fn from_usage(error: &clap::Error) -> Error {
+    let text = error.render().to_string();
+    let mut paragraphs = text.split("\n\n").map(str::trim).filter(|part| !part.is_empty());
+    let message = paragraphs.next().unwrap_or("the arguments do not fit").trim_start_matches("error: ");
+    let mut hints: Vec<String> = Vec::new();
+    for part in paragraphs {
+        if let Some(tip) = part.strip_prefix("tip: ") {
+            hints.push(joined(tip));
+        } else if let Some(usage) = part.strip_prefix("Usage: ") {
+            hints.push(format!("usage: {}", joined(usage)));
+        }
+    }
+    // A value that a parser of ours refused carries its own code: CONFIG_INVALID of a level, INVALID_HASH of an id.
+    let beneath = std::error::Error::source(error).and_then(|source| source.downcast_ref::<Error>());
+    let code = beneath.map_or(Code::InvalidArg, Error::code);
+    let failure = Error::new(code, joined(message));
+    match beneath.and_then(Error::hint).filter(|_| code.class() != Class::Usage) {
+        Some(hint) => failure.with_hint(hint),
+        None if hints.is_empty() => failure.with_hint("`larder help COMMAND` shows how it is used"),
+        None => failure.with_hint(hints.join("; ")),
+    }
+}
+
+fn joined(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
