@@ -8,9 +8,11 @@ mod filter;
 
 pub(crate) mod index;
 mod provisional;
-pub(crate) use provisional::{keys, lease, root_store};
+pub(crate) use provisional::{lease, root_store};
 
+pub mod device;
 pub(crate) mod format;
+pub mod keys;
 pub mod lock;
 mod measure;
 pub(crate) mod pack;
@@ -44,6 +46,7 @@ use crate::error::{Code, Error, Result, fail};
 use crate::fs::{PRIVATE_DIR, create_dir_durable};
 use crate::id::{Id, ShortId};
 use crate::recipe::ChunkIds;
+use device::ClientState;
 use index::Index;
 use read::FrameCache;
 use std::path::PathBuf;
@@ -168,7 +171,8 @@ impl Repo {
     ) -> Result<Self> {
         let (format, text) = format::load(backend.as_ref())?;
         format.allow(Use::Read)?;
-        keys::check_pin(&local.device, &format, secret.is_some())?;
+        let state = ClientState::new(&local.device, &format.id);
+        format.refuse_downgrade(state.is_pinned(), secret.is_some())?;
         let keyring = match (format.scheme, secret) {
             (Scheme::None, _) => Keyring::public(&format.id),
             (Scheme::Aes256Gcm, Some(secret)) => keys::unlock(backend.as_ref(), &format.id, secret)?,
@@ -189,7 +193,8 @@ impl Repo {
         options: OpenOptions,
     ) -> Result<Self> {
         create_dir_durable(&local.cache, PRIVATE_DIR)?;
-        keys::pin(&local.device, &format)?;
+        // A home that cannot be written must not keep anybody from reading.
+        let _ = ClientState::new(&local.device, &format.id).pin(&format);
         let core = Core {
             chunker: Chunker::new(keyring.chunking_key(), format.sizes),
             chunk_ids: ChunkIds::new(keyring.chunk_id_key()),

@@ -1,25 +1,5 @@
 //! Stands in for format, keys, lease and root storage until they land; nothing of it stays.
 #![allow(missing_docs, clippy::unwrap_used)]
-pub mod keys {
-
-    use super::super::*;
-    use std::path::Path;
-    pub fn add_slot(b: &dyn Backend, k: &Keyring, r: &ShortId, s: Secret<'_>, l: &str, c: KdfCost) -> Result<()> {
-        b.put("keys/x", &crate::crypto::slot::wrap_slot(k, r, s, l, 0, c)?)
-    }
-    pub fn check_pin(_: &Path, _: &Format, _: bool) -> Result<()> {
-        Ok(())
-    }
-    pub fn pin(_: &Path, _: &Format) -> Result<()> {
-        Ok(())
-    }
-    pub fn unlock(b: &dyn Backend, r: &ShortId, s: Secret<'_>) -> Result<Keyring> {
-        crate::crypto::slot::unwrap_slot(&b.get("keys/x")?, r, s)
-    }
-    pub fn device(_: &Core, _: bool) -> Result<()> {
-        Ok(())
-    }
-}
 pub mod lease {
 
     use super::super::*;
@@ -57,7 +37,7 @@ pub mod root_store {
     use crate::clock::Time;
     use crate::crypto::seal::FileType;
     use crate::crypto::seal::{open_small, seal_small};
-    pub fn append(core: &Core, _: &(), t: u8, body: &[u8], time: Time) -> Result<Id> {
+    pub fn append(core: &Core, _: &super::super::device::Device, t: u8, body: &[u8], time: Time) -> Result<Id> {
         let roots = load(core, &std::collections::HashMap::new(), false)?;
         let last = roots.iter().max_by_key(|r| r.sequence);
         let root = Root {

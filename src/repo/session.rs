@@ -4,10 +4,11 @@
 //! names count as absent, so that nothing new relies on them. A doom that comes later is not acknowledged by this
 //! writer: its sweep waits until the lease is gone, and then keeps whatever the published roots reach.
 
+use super::device::{ClientState, Device};
 use super::lease::{self, Lease};
 use super::lock::{Lock, Mode};
 use super::roots::Root;
-use super::{OpenOptions, Repo, WriterOptions, keys, root_path, root_store};
+use super::{OpenOptions, Repo, WriterOptions, root_path, root_store};
 use crate::clock;
 use crate::error::{Code, Result, fail};
 use crate::id::Id;
@@ -82,7 +83,9 @@ impl Session {
     /// Signs and stores a root record; withdraws it if this writer was declared dead meanwhile.
     pub(crate) fn publish(&self, repo: &Repo, record_type: u8, body: &[u8]) -> Result<Id> {
         let core = repo.core();
-        let device = keys::device(core, repo.0.options.new_device)?;
+        let state = ClientState::new(&core.local.device, &core.format.id);
+        let backend = core.backend.as_ref();
+        let device = Device::open(&state, backend, &core.keyring, &core.format.id, repo.0.options.new_device)?;
         let name = root_store::append(core, &device, record_type, body, clock::now())?;
         let is_fenced = match self.lease().as_ref() {
             Some(lease) => lease.is_fenced(core.backend.as_ref())?,

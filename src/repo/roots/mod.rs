@@ -6,7 +6,7 @@
 
 pub(crate) mod chain;
 
-pub use chain::{ChainFault, Fault, Head, Heads};
+pub use chain::{ChainFault, Fault, Head, Heads, Seen};
 
 use crate::cbor::Fields;
 use crate::clock::Time;
