@@ -68,18 +68,27 @@ def command_ls(repository, options):
         print(f"{letter}{entry.get(5, 0):04o}\t{entry.get(3, 0)}\t{content}\t{show(path)}{target}")
 
 
+def data_extents(repository, entry):
+    """(start, end) of the parts of a file that are no holes; all of it if the entry says nothing."""
+    size = get(entry, 3, int, default=0)
+    extents = cbor(repository.object(entry[18])) if 18 in entry else entry.get(17, [0, size])
+    return [(offset, offset + length) for offset, length in zip(extents[::2], extents[1::2], strict=True)]
+
+
 def write_file(repository, entry, out):
-    """Writes the content of a file entry, holes as holes."""
-    size = 0
+    """Writes the content of a file entry, checked against its id, holes as holes."""
+    at, extents = 0, data_extents(repository, entry)
     with open(out, "xb") as file:
         for piece in repository.pieces(get(entry, 2, bytes, 32, default=EMPTY_ID)):
-            size += len(piece) if isinstance(piece, bytes) else piece
-            if isinstance(piece, bytes):
-                file.write(piece)
-            else:
-                file.seek(piece, os.SEEK_CUR)
-        file.truncate(size)
-    need(size == get(entry, 3, int, default=0), "a file of another size than its entry says")
+            end = at + (len(piece) if isinstance(piece, bytes) else piece)
+            for start, stop in extents if isinstance(piece, bytes) else []:
+                part = piece[max(start - at, 0) : max(stop - at, 0)]
+                if part:
+                    file.seek(max(start, at))
+                    file.write(part)
+            at = end
+        file.truncate(at)
+    need(at == get(entry, 3, int, default=0), "a file of another size than its entry says")
 
 
 def command_extract(repository, options):
@@ -96,7 +105,7 @@ def set_metadata(repository, entry, path):
     attributes = entry.get(15) or (cbor(repository.object(entry[16])) if 16 in entry else {})
     steps = [(os.setxattr, path, name, value, 0, False) for name, value in attributes.items()]
     if 5 in entry and entry[1] != SYMLINK:
-        steps.insert(0, (os.chmod, path, entry[5]))
+        steps.append((os.chmod, path, entry[5]))
     if 6 in entry and os.geteuid() == 0:
         steps.insert(0, (os.lchown, path, entry[6], entry[7]))
     if 10 in entry:
