@@ -139,6 +139,7 @@ class Checker:
                 )
                 below += [entry for entry in node.entries if node.level and entry[0]]
             level, nodes = node.level, below
+            need(len(nodes) != 1, "a recipe that is higher than it needs to be")
 
     def history(self):
         """Root records, their chains, and everything that the live snapshots reach."""

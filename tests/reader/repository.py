@@ -172,7 +172,8 @@ class Repository:
         """The chunks and holes beneath a recipe node: (id or None, length)."""
         node = self.node(node_id, level, total)
         for entry_id, length in node.entries:
-            if node.level and entry_id:
+            need(entry_id or not node.level, "a hole above level 0")
+            if node.level:
                 yield from self.leaves(entry_id, node.level - 1, length)
             else:
                 yield entry_id, length
