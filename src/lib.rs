@@ -14,6 +14,7 @@
 //! | 6 context | [`config`] | the environment and the user's settings |
 //! | 5 engines | [`backup`], [`restore`], [`verify`], [`gc`], [`diff`] | functions: options in, statistics out, a monitor to speak to |
 //! | 4 model | [`snapshot`], [`walk`], [`reach`], [`state`], [`retention`] | what the stored bytes mean |
+//! | 4 model | [`stored`] | stored trees, walked |
 //! | 4 model | [`tree`] | directories and their entries |
 //! | 3 store | [`repo`] | packs, frames, segments, index, roots, keys, lock, leases; the faces see [`repo::Repo`] |
 //! | 2 medium | [`backend`] | bytes and names only |
@@ -62,6 +63,7 @@ pub mod reach;
 pub mod retention;
 pub mod snapshot;
 pub mod state;
+pub mod stored;
 pub mod tree;
 pub mod walk;
 
