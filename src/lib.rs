@@ -12,7 +12,7 @@
 //! | --- | --- | --- |
 //! | 6 context | [`context`] | opens a repository as a command needs it |
 //! | 6 context | [`config`] | the environment and the user's settings |
-//! | 5 engines | [`backup`], [`restore`], [`verify`], [`gc`], [`diff`] | functions: options in, statistics out, a monitor to speak to |
+//! | 5 engines | [`backup`], [`restore`], [`verify`], [`gc`], [`diff`], [`usage`] | functions: options in, statistics out, a monitor to speak to |
 //! | 4 model | [`snapshot`], [`walk`], [`reach`], [`state`], [`retention`] | what the stored bytes mean |
 //! | 4 model | [`stored`] | stored trees, walked |
 //! | 4 model | [`tree`] | directories and their entries |
@@ -71,6 +71,7 @@ pub mod backup;
 pub mod diff;
 pub mod gc;
 pub mod restore;
+pub mod usage;
 pub mod verify;
 
 pub mod config;
