@@ -8,7 +8,7 @@ mod filter;
 
 pub(crate) mod index;
 mod provisional;
-pub(crate) use provisional::{lease, root_store};
+pub(crate) use provisional::lease;
 
 pub mod device;
 pub(crate) mod format;
@@ -33,7 +33,7 @@ pub use stream::ObjectWriter;
 pub use write::{Put, Putter, Writer, WriterStats};
 
 pub use format::{Format, Use};
-pub use roots::Root;
+pub use roots::{ChainFault, Fault, Loaded, Root};
 
 use crate::backend::Backend;
 use crate::chunker::{Chunker, Sizes};
@@ -301,12 +301,37 @@ impl Repo {
         Writer::open(self, options)
     }
 
-    /// Every root record that is here, verified. Records seen before come from the index.
+    /// Every root record that is here, verified. Records seen before come from the index. One that is damaged is left
+    /// out: whoever decides by all of them takes [`Repo::load_roots`].
     ///
     /// # Errors
-    /// ROLLBACK_DETECTED, STORAGE_CORRUPTED, INVALID_SIGNATURE.
+    /// ROLLBACK_DETECTED; FILE_IO and network codes.
     pub fn roots(&self) -> Result<Vec<Root>> {
+        self.load_roots().map(|loaded| loaded.roots)
+    }
+
+    /// As [`Repo::roots`], with the names of those that are damaged. What a damaged record keeps is not known, so
+    /// nothing may be deleted while there is one.
+    ///
+    /// # Errors
+    /// As [`Repo::roots`].
+    pub fn load_roots(&self) -> Result<Loaded> {
         session::load_roots(self, &self.0.options)
+    }
+
+    /// Reads every root record anew, without the index, and tells what is wrong with the history instead of failing.
+    ///
+    /// # Errors
+    /// FILE_IO and network codes.
+    pub fn verify_roots(&self) -> Result<(Loaded, Vec<ChainFault>)> {
+        let loaded = session::read_roots(self)?;
+        let faults = session::history_faults(self, &loaded)?;
+        Ok((loaded, faults))
+    }
+
+    /// What this client keeps about the repository outside of it.
+    pub fn client_state(&self) -> ClientState {
+        ClientState::new(&self.local().device, self.id())
     }
 }
 

@@ -7,8 +7,8 @@
 use super::device::{ClientState, Device};
 use super::lease::{self, Lease};
 use super::lock::{Lock, Mode};
-use super::roots::Root;
-use super::{OpenOptions, Repo, WriterOptions, root_path, root_store};
+use super::roots::{ChainFault, Loaded, Root, RootStore};
+use super::{Core, OpenOptions, Repo, WriterOptions};
 use crate::clock;
 use crate::error::{Code, Result, fail};
 use crate::id::Id;
@@ -83,22 +83,23 @@ impl Session {
     /// Signs and stores a root record; withdraws it if this writer was declared dead meanwhile.
     pub(crate) fn publish(&self, repo: &Repo, record_type: u8, body: &[u8]) -> Result<Id> {
         let core = repo.core();
-        let state = ClientState::new(&core.local.device, &core.format.id);
+        let state = ClientState::new(&core.local.device, repo.id());
         let backend = core.backend.as_ref();
-        let device = Device::open(&state, backend, &core.keyring, &core.format.id, repo.0.options.new_device)?;
-        let name = root_store::append(core, &device, record_type, body, clock::now())?;
+        let device = Device::open(&state, backend, &core.keyring, repo.id(), repo.0.options.new_device)?;
+        let store = root_store(core, &state);
+        let root = store.append(&device, record_type, body, clock::now())?;
         let is_fenced = match self.lease().as_ref() {
             Some(lease) => lease.is_fenced(core.backend.as_ref())?,
             None => true,
         };
         if is_fenced {
-            core.backend.delete(&root_path(&name))?;
+            store.withdraw(&device, &root, clock::now())?;
             return fail(
                 Code::LeaseLost,
                 "this writer was declared dead while it worked; nothing was published, run it again",
             );
         }
-        Ok(name)
+        Ok(root.name)
     }
 
     /// Gives the lease back.
@@ -127,8 +128,24 @@ fn take_lock(path: &Path, options: &WriterOptions) -> Result<Lock> {
     Lock::acquire(path, Mode::Shared, options.lock_wait, &options.command)
 }
 
-/// Reads and verifies every root record, taking those seen before from the index.
-pub(crate) fn load_roots(repo: &Repo, options: &OpenOptions) -> Result<Vec<Root>> {
+fn root_store<'a>(core: &'a Core, state: &'a ClientState) -> RootStore<'a> {
+    RootStore { backend: core.backend.as_ref(), keyring: &core.keyring, repository: &core.format.id, state }
+}
+
+/// What is wrong with the history, as far as this client knows it.
+pub(crate) fn history_faults(repo: &Repo, loaded: &Loaded) -> Result<Vec<ChainFault>> {
+    let state = ClientState::new(&repo.core().local.device, repo.id());
+    root_store(repo.core(), &state).faults(loaded)
+}
+
+/// Reads and verifies every root record.
+pub(crate) fn read_roots(repo: &Repo) -> Result<Loaded> {
+    let state = ClientState::new(&repo.core().local.device, repo.id());
+    root_store(repo.core(), &state).load(&HashMap::new())
+}
+
+/// As [`read_roots`], taking those seen before from the index, and judges the history.
+pub(crate) fn load_roots(repo: &Repo, options: &OpenOptions) -> Result<Loaded> {
     let core = repo.core();
     let cached = repo.index().cached_roots()?;
     let mut known: HashMap<Id, Root> = HashMap::with_capacity(cached.len());
@@ -137,10 +154,12 @@ pub(crate) fn load_roots(repo: &Repo, options: &OpenOptions) -> Result<Vec<Root>
             known.insert(*name, root);
         }
     }
-    let loaded = root_store::load(core, &known, options.accept_rollback)?;
+    let state = ClientState::new(&core.local.device, repo.id());
+    let loaded = root_store(core, &state).load_checked(&known, options.accept_rollback)?;
+    let roots = &loaded.roots;
     let fresh: Vec<(Id, Vec<u8>)> =
-        loaded.iter().filter(|root| !known.contains_key(&root.name)).map(|root| (root.name, root.encode())).collect();
-    let there: HashSet<&Id> = loaded.iter().map(|root| &root.name).collect();
+        roots.iter().filter(|root| !known.contains_key(&root.name)).map(|root| (root.name, root.encode())).collect();
+    let there: HashSet<&Id> = roots.iter().map(|root| &root.name).collect();
     let gone: Vec<Id> = cached.iter().map(|(name, _)| *name).filter(|name| !there.contains(name)).collect();
     if !fresh.is_empty() || !gone.is_empty() {
         repo.index().update_roots(&fresh, &gone)?;

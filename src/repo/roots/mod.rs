@@ -1,12 +1,16 @@
 //! Root records: signed, chained statements about what a repository keeps.
 //!
-//! Floor 3; FORMAT section 9, STORAGE section 7. [`Root`] is a record that was verified, [`chain`] judges the history
-//! of all of them, [`store`] reads and appends them. Nothing here trusts a name, a seal or a signature alone: a
+//! Floor 3; FORMAT section 9, STORAGE section 7. [`Root`] is a record that was verified, [`check_chains`] judges
+//! the history of all of them, [`RootStore`] reads and appends them. Nothing here trusts a name, a seal or a signature alone: a
 //! record counts when all three hold and its device is endorsed.
 
-pub(crate) mod chain;
+mod chain;
+mod store;
+#[cfg(test)]
+mod tests;
 
-pub use chain::{ChainFault, Fault, Head, Heads, Seen};
+pub use chain::{ChainFault, Fault, Head, Heads, Seen, chain_faults, check_chains};
+pub use store::{Loaded, RootStore};
 
 use crate::cbor::Fields;
 use crate::clock::Time;
@@ -77,29 +81,5 @@ impl Root {
             return fail(Code::StorageCorrupted, "a root record does not say what comes before it");
         }
         Ok(root)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_root_comes_back() {
-        let root = Root {
-            name: Id::EMPTY,
-            record_type: 1,
-            device: ShortId::new([1; 16]),
-            sequence: 7,
-            previous: Some(Id::new([2; 32])),
-            time: Time::from_seconds(5),
-            body: Fields::new().encode(),
-            is_trusted: false,
-        };
-        assert_eq!(Root::decode(Id::EMPTY, &root.encode()).unwrap(), root);
-        for (sequence, previous) in [(1, root.previous), (2, None), (0, None)] {
-            let wrong = Root { sequence, previous, ..root.clone() };
-            assert_eq!(Root::decode(Id::EMPTY, &wrong.encode()).unwrap_err().code(), Code::StorageCorrupted);
-        }
     }
 }

@@ -1,0 +1,297 @@
+//! Reading and appending root records.
+//!
+//! A record is read when its name is the SHA-256 of its bytes, its seal opens, its signature holds and its device is
+//! endorsed. Appending keeps the chain of this client's device: under a lock of this client, with the record noted
+//! durably as pending before it is stored, so that neither two processes nor a crash can give one place to two
+//! records.
+
+use super::{ChainFault, Head, Heads, Root, Seen, chain_faults, check_chains};
+use crate::backend::Backend;
+use crate::cbor;
+use crate::clock::Time;
+use crate::crypto::keyring::Keyring;
+use crate::crypto::seal::{FileType, Scheme, open_small, seal_small};
+use crate::crypto::sign::{device_id, read_device, verify};
+use crate::error::{Code, Error, Result, fail};
+use crate::id::{Id, ShortId};
+use crate::object::hash;
+use crate::repo::device::{ClientState, Device, device_path};
+use crate::repo::records::{FORGET, Forget, Forgotten};
+use crate::repo::root_path;
+use minicbor::bytes::{ByteArray, ByteSlice};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::{Mutex, PoisonError};
+
+/// What is signed begins with it, so that no signature of a root serves for something else.
+const DOMAIN: &[u8] = b"larder/root/v1\0";
+/// So often is a listing repeated that files vanish from while they are read.
+const ATTEMPTS: usize = 3;
+/// From so many unread records on, several threads read them.
+const PARALLEL_FROM: usize = 32;
+/// No more threads than these: reading roots waits for the medium as much as for the processor.
+const THREADS_MAX: usize = 8;
+
+/// Root records as they were found.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// Those that are sound, in no order.
+    pub roots: Vec<Root>,
+    /// Those that are there and cannot be believed, with why.
+    pub damaged: Vec<(Id, Error)>,
+}
+
+impl Loaded {
+    fn damaged_names(&self) -> HashSet<Id> {
+        self.damaged.iter().map(|(name, _)| *name).collect()
+    }
+}
+
+/// The root records of a repository, as this client sees them.
+#[derive(Clone, Copy)]
+pub struct RootStore<'a> {
+    /// The medium.
+    pub backend: &'a dyn Backend,
+    /// The keys.
+    pub keyring: &'a Keyring,
+    /// The repository's id.
+    pub repository: &'a ShortId,
+    /// What this client keeps about it.
+    pub state: &'a ClientState,
+}
+
+impl RootStore<'_> {
+    /// Every root record; those in `known` were verified before and are not read again.
+    ///
+    /// # Errors
+    /// FILE_IO and network codes. A damaged record is listed and stops nothing.
+    pub fn load(&self, known: &HashMap<Id, Root>) -> Result<Loaded> {
+        let devices = Devices::new(self)?;
+        let mut read: HashMap<Id, Root> = HashMap::new();
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let mut loaded = Loaded::default();
+            let mut unread = Vec::new();
+            self.backend.list("roots", &mut |path, _| {
+                let Some(name) = path.strip_prefix("roots/").and_then(|name| name.parse::<Id>().ok()) else {
+                    return Ok(());
+                };
+                match known.get(&name).or_else(|| read.get(&name)) {
+                    Some(root) => loaded.roots.push(devices.judged(root.clone())),
+                    None => unread.push(name),
+                }
+                Ok(())
+            })?;
+            let mut vanished = false;
+            for (name, result) in self.read_all(&devices, &unread) {
+                match result {
+                    Ok(root) => loaded.roots.push(root),
+                    Err(error) if error.code() == Code::FileNotFound => vanished = true,
+                    Err(error) if is_damage(&error) => loaded.damaged.push((name, error)),
+                    Err(error) => return Err(error),
+                }
+            }
+            // What was forgotten may go while we read; what it left behind came before, and is found by listing again.
+            if !vanished || attempt == ATTEMPTS {
+                return Ok(loaded);
+            }
+            read = loaded.roots.into_iter().map(|root| (root.name, root)).collect();
+        }
+    }
+
+    /// As [`RootStore::load`], and judges the history by what this client has seen before, which is remembered.
+    ///
+    /// # Errors
+    /// ROLLBACK_DETECTED, unless it is accepted; else as [`RootStore::load`].
+    pub fn load_checked(&self, known: &HashMap<Id, Root>, accept_rollback: bool) -> Result<Loaded> {
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            // Before the roots are listed: what is appended in between is no step back.
+            let heads = self.state.heads()?;
+            let loaded = self.load(known)?;
+            match check_chains(&loaded.roots, &loaded.damaged_names(), &heads, accept_rollback) {
+                Ok(seen) => {
+                    let remembered = self.state.remember(&heads, &seen);
+                    // A home that cannot be written must not keep anybody from reading.
+                    return if accept_rollback { remembered.map(|()| loaded) } else { Ok(loaded) };
+                }
+                // A listing beside a sweep may have missed both a record and what forgets it.
+                Err(error) if attempt == ATTEMPTS => return Err(error),
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// Everything that is wrong with the history, for a report: nothing is remembered or accepted.
+    ///
+    /// # Errors
+    /// As [`RootStore::load`].
+    pub fn faults(&self, loaded: &Loaded) -> Result<Vec<ChainFault>> {
+        Ok(chain_faults(&loaded.roots, &loaded.damaged_names(), &self.state.heads()?))
+    }
+
+    /// Signs a record as the next of this device and stores it. Durable on return.
+    ///
+    /// # Errors
+    /// CONFIG_INVALID when what this client remembers is damaged; ENCRYPTION_FAILED, FILE_IO, STORAGE_FULL and network
+    /// codes.
+    pub fn append(&self, device: &Device, record_type: u8, body: &[u8], time: Time) -> Result<Root> {
+        let lock = device.state.lock()?;
+        let mut heads = device.state.heads()?;
+        self.settle_pending(device, &mut heads)?;
+        let last = match heads.devices.get(&device.id) {
+            Some(seen) => Some(seen.head),
+            None => self.last_of(device)?,
+        };
+        let mut root = Root {
+            name: Id::EMPTY,
+            record_type,
+            device: device.id,
+            sequence: last.map_or(1, |last| last.sequence.saturating_add(1)),
+            previous: last.map(|last| last.name),
+            time,
+            body: body.to_vec(),
+            is_trusted: true,
+        };
+        let signed = root.encode();
+        let signature = device.key.sign(&self.message(&signed));
+        let raw = cbor::encoded((<&ByteSlice>::from(signed.as_slice()), ByteArray::from(signature)));
+        let bytes = seal_small(FileType::Root, self.keyring, self.repository, &raw)?;
+        root.name = hash(&bytes);
+        let head = Head { sequence: root.sequence, name: root.name };
+        heads.pending = Some(head);
+        device.state.save_heads(&heads, &lock)?;
+        if let Err(error) = self.backend.put_new(&root_path(&root.name), &bytes) {
+            // It may have been stored all the same: then its place is taken.
+            if self.settle_pending(device, &mut heads).is_ok() {
+                let _ = device.state.save_heads(&heads, &lock);
+            }
+            return Err(error);
+        }
+        heads.pending = None;
+        advance(&mut heads, device, head);
+        device.state.save_heads(&heads, &lock)?;
+        Ok(root)
+    }
+
+    /// Takes back a record of this device that should not have been published: a forget record names it, then it goes.
+    ///
+    /// # Errors
+    /// As [`RootStore::append`].
+    pub fn withdraw(&self, device: &Device, root: &Root, time: Time) -> Result<()> {
+        let gone = Forgotten { name: root.name, device: root.device, sequence: root.sequence };
+        self.append(device, FORGET, &Forget::new(vec![gone]).encode(), time)?;
+        self.backend.delete(&root_path(&root.name))
+    }
+
+    /// What became of a record that was being stored when the program ended.
+    fn settle_pending(&self, device: &Device, heads: &mut Heads) -> Result<()> {
+        if let Some(pending) = heads.pending {
+            if self.backend.stat(&root_path(&pending.name))?.is_some() {
+                advance(heads, device, pending);
+            }
+            heads.pending = None;
+        }
+        Ok(())
+    }
+
+    /// This device's last record by what is stored: for a client that has its key and nothing else.
+    fn last_of(&self, device: &Device) -> Result<Option<Head>> {
+        let loaded = self.load(&HashMap::new())?;
+        // Whether the history is whole was judged when it was read; here its end is asked for.
+        let seen = check_chains(&loaded.roots, &loaded.damaged_names(), &Heads::default(), true)?;
+        Ok(seen.devices.get(&device.id).map(|seen| seen.head))
+    }
+
+    fn message(&self, signed: &[u8]) -> Vec<u8> {
+        [DOMAIN, self.repository.as_bytes(), signed].concat()
+    }
+
+    fn read_all(&self, devices: &Devices<'_>, names: &[Id]) -> Vec<(Id, Result<Root>)> {
+        let read = |name: &Id| {
+            let result = self.backend.get(&root_path(name)).and_then(|bytes| self.read(devices, *name, &bytes));
+            (*name, result)
+        };
+        if names.len() < PARALLEL_FROM {
+            return names.iter().map(read).collect();
+        }
+        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX);
+        let done = Mutex::new(Vec::with_capacity(names.len()));
+        std::thread::scope(|scope| {
+            for part in names.chunks(names.len().div_ceil(threads)) {
+                let done = &done;
+                scope.spawn(move || {
+                    let results: Vec<_> = part.iter().map(read).collect();
+                    done.lock().unwrap_or_else(PoisonError::into_inner).extend(results);
+                });
+            }
+        });
+        done.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads and verifies one record.
+    fn read(&self, devices: &Devices<'_>, name: Id, bytes: &[u8]) -> Result<Root> {
+        if hash(bytes) != name {
+            return fail(Code::StorageCorrupted, format!("root record {name} is damaged: its name is not its SHA-256"));
+        }
+        let raw = open_small(FileType::Root, self.keyring, self.repository, bytes)
+            .map_err(|error| error.context(format!("root record {name} cannot be opened")))?;
+        let (signed, signature): (&ByteSlice, ByteArray<64>) = cbor::decode(&raw, "root record")?;
+        let root = Root::decode(name, signed)?;
+        let public = devices.public(&root.device).map_err(|error| error.context(format!("root record {name}")))?;
+        verify(&public, &self.message(signed), &signature)
+            .map_err(|error| error.context(format!("root record {name} is not signed by the device it names")))?;
+        Ok(devices.judged(root))
+    }
+}
+
+fn advance(heads: &mut Heads, device: &Device, head: Head) {
+    let accepted_through = heads.devices.get(&device.id).map_or(0, |seen| seen.accepted_through);
+    heads.devices.insert(device.id, Seen { head, accepted_through });
+}
+
+/// Whether an error says that a record is not what it should be, and not that it could not be had.
+fn is_damage(error: &Error) -> bool {
+    use crate::error::Class;
+    matches!(error.class(), Class::Damaged | Class::WrongKey)
+}
+
+/// The public keys of those who sign, each read and checked once.
+struct Devices<'a> {
+    store: &'a RootStore<'a>,
+    /// Who is trusted where no keyring endorses; `None` where one does.
+    trusted: Option<BTreeSet<ShortId>>,
+    seen: Mutex<HashMap<ShortId, Option<[u8; 32]>>>,
+}
+
+impl<'a> Devices<'a> {
+    fn new(store: &'a RootStore<'a>) -> Result<Self> {
+        let is_plain = store.keyring.scheme() == Scheme::None;
+        let trusted = is_plain.then(|| store.state.trusted()).transpose()?;
+        Ok(Devices { store, trusted, seen: Mutex::new(HashMap::new()) })
+    }
+
+    fn public(&self, id: &ShortId) -> Result<[u8; 32]> {
+        if let Some(found) = self.seen.lock().unwrap_or_else(PoisonError::into_inner).get(id) {
+            return found.ok_or_else(|| unknown(id));
+        }
+        let public = match self.store.backend.get(&device_path(id)) {
+            Ok(bytes) => read_device(&bytes, self.store.keyring, self.store.repository),
+            Err(error) if error.is_not_found() => Err(unknown(id)),
+            Err(error) => return Err(error),
+        };
+        let public = public.and_then(|public| if device_id(&public) == *id { Ok(public) } else { Err(unknown(id)) });
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(*id, public.as_ref().ok().copied());
+        public
+    }
+
+    fn judged(&self, mut root: Root) -> Root {
+        root.is_trusted = self.trusted.as_ref().is_none_or(|trusted| trusted.contains(&root.device));
+        root
+    }
+}
+
+fn unknown(id: &ShortId) -> Error {
+    Error::new(Code::InvalidSignature, format!("the device {id} that signed it is not known to the keyring"))
+}
