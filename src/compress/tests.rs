@@ -61,6 +61,18 @@ fn what_gains_little_is_stored_raw() {
 }
 
 #[test]
+fn only_what_is_random_all_over_is_not_tried() {
+    let noise = noise(512 << 10);
+    assert!(looks_random(&noise) && !looks_random(&noise[..60_000]));
+    let counting: Vec<u8> = (0..=255).cycle().take(200_000).collect();
+    let mut mixed = noise.clone();
+    mixed[300_000..335_000].copy_from_slice(&text(35_000));
+    for raw in [text(200_000), counting, mixed, vec![0; 200_000]] {
+        assert!(!looks_random(&raw));
+    }
+}
+
+#[test]
 fn broken_frames_are_refused() {
     let mut decompressor = Decompressor::new();
     for compression in all() {
