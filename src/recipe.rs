@@ -243,17 +243,14 @@ impl RecipeBuilder {
         if self.levels.len() == level {
             self.levels.push(Vec::new());
         }
-        // A full node is finished only when more comes: until then a hole may still grow at its end.
-        if self.levels[level].len() == ENTRIES_MAX {
-            self.emit_up(level, emit)?;
+        // A node is finished only when more comes: until then a hole may still grow at its end, and it may be the root.
+        let pending = &self.levels[level];
+        if pending.len() == ENTRIES_MAX || pending.last().is_some_and(Entry::ends_node) {
+            let node = self.emit(level, emit)?;
+            self.push_at(level + 1, node, emit)?;
         }
         self.levels[level].push(entry);
-        if entry.ends_node() { self.emit_up(level, emit) } else { Ok(()) }
-    }
-
-    fn emit_up(&mut self, level: usize, emit: &mut Emit<'_>) -> Result<()> {
-        let entry = self.emit(level, emit)?;
-        self.push_at(level + 1, entry, emit)
+        Ok(())
     }
 
     fn emit(&mut self, level: usize, emit: &mut Emit<'_>) -> Result<Entry> {

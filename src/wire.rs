@@ -79,7 +79,7 @@ impl<'a> Cursor<'a> {
         Ok(Id::new(self.array()?))
     }
 
-    /// An unsigned LEB128 number of at most 64 bits.
+    /// An unsigned LEB128 number of at most 64 bits, in its shortest form: one structure has one encoding.
     pub fn varint(&mut self) -> Result<u64> {
         let mut value = 0u64;
         for shift in (0..64).step_by(7) {
@@ -89,6 +89,9 @@ impl<'a> Cursor<'a> {
                 break;
             }
             value |= bits << shift;
+            if byte == 0 && shift > 0 {
+                return Err(self.broken("has a number that is not in its shortest form"));
+            }
             if byte & 0x80 == 0 {
                 return Ok(value);
             }
@@ -128,6 +131,12 @@ mod tests {
 
         #[test]
         fn any_bytes_are_read_or_refused(bytes: Vec<u8>) {
+            let mut whole = Cursor::new(&bytes, "test");
+            if let Ok(value) = whole.varint() {
+                let mut again = Vec::new();
+                put_varint(&mut again, value);
+                prop_assert_eq!(&bytes[..bytes.len() - whole.remaining()], &again[..]);
+            }
             let mut cursor = Cursor::new(&bytes, "test");
             while cursor.varint().is_ok() {}
         }

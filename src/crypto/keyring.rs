@@ -175,7 +175,7 @@ impl Keyring {
         &self.chunk_ids
     }
 
-    /// The key that new files are sealed with; `None` without encryption.
+    /// The key that new files are sealed with; `None` without encryption, and for a keyring to read with only.
     pub fn seal_key(&self) -> Option<(ShortId, &[u8; 32])> {
         self.newest(Purpose::Seal)
     }
@@ -256,15 +256,16 @@ impl Keyring {
         keyring.chunking = Zeroizing::new(*keyring.newest(Purpose::Chunking).ok_or_else(absent)?.1);
         keyring.chunk_ids = Zeroizing::new(*keyring.newest(Purpose::ChunkIds).ok_or_else(absent)?.1);
         for purpose in [Purpose::Seal, Purpose::Endorse, Purpose::Config] {
-            keyring.newest(purpose).ok_or_else(absent)?;
+            keyring.entries.iter().find(|entry| entry.purpose == purpose).ok_or_else(absent)?;
         }
         Ok(keyring)
     }
 
-    /// The writable key of the highest epoch.
+    /// The key of the highest epoch; one that new things may be made with, where old ones are found by their id.
     fn newest(&self, purpose: Purpose) -> Option<(ShortId, &[u8; 32])> {
-        let fitting = self.entries.iter().filter(|entry| entry.purpose == purpose && entry.is_writable);
-        fitting.max_by_key(|entry| entry.epoch).map(|entry| (entry.id, &*entry.key))
+        let is_named_by_id = matches!(purpose, Purpose::Seal | Purpose::Endorse);
+        let fits = |entry: &&KeyEntry| entry.purpose == purpose && (entry.is_writable || !is_named_by_id);
+        self.entries.iter().filter(fits).max_by_key(|entry| entry.epoch).map(|entry| (entry.id, &*entry.key))
     }
 
     fn by_id(&self, purpose: Purpose, id: &ShortId) -> Option<&[u8; 32]> {

@@ -170,7 +170,8 @@ impl FileCipher {
     /// For a new file: a fresh salt, the newest key.
     ///
     /// # Errors
-    /// SYSTEM_ERROR when the system has no randomness; ENCRYPTION_FAILED out of memory.
+    /// SYSTEM_ERROR when the system has no randomness; INVALID_KEY when the keyring is one to read with only;
+    /// ENCRYPTION_FAILED out of memory.
     pub fn create(file_type: FileType, keyring: &Keyring, repo: &ShortId) -> Result<(FileCipher, Header)> {
         Self::create_with_salt(file_type, keyring, repo, random()?)
     }
@@ -182,7 +183,11 @@ impl FileCipher {
         salt: [u8; 32],
     ) -> Result<(FileCipher, Header)> {
         let scheme = keyring.scheme();
-        let key_id = keyring.seal_key().map_or(ShortId::new([0; 16]), |(id, _)| id);
+        let key_id = match (scheme, keyring.seal_key()) {
+            (Scheme::None, _) => ShortId::new([0; 16]),
+            (_, Some((id, _))) => id,
+            (_, None) => return fail(Code::InvalidKey, "the keyring has no key to write with"),
+        };
         let (cipher, commitment) = Self::derive(file_type, &key_id, &salt, keyring, repo)?;
         Ok((cipher, Header { file_type, scheme, key_id, salt, commitment }))
     }

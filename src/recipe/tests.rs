@@ -71,7 +71,7 @@ fn nodes_end_at_the_limit_and_at_ids() {
     let mut store = Store::default();
     let root = store.build([chunk(0), ending(1)]).expect("a root");
     assert_eq!((store.0.len(), Node::decode(&store.0[&root]).expect("a node").level), (1, 0), "no lone parent");
-    let root = store.build([chunk(0), ending(1), chunk(2)]).expect("a root");
+    let root = store.build([chunk(0), ending(1), Entry::Hole { len: 1 }]).expect("a root");
     assert_eq!(Node::decode(&store.0[&root]).expect("a node").level, 1);
 }
 
