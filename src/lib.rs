@@ -13,7 +13,8 @@
 //! | 6 context | [`context`] | opens a repository as a command needs it |
 //! | 6 context | [`config`] | the environment and the user's settings |
 //! | 5 engines | [`backup`], [`restore`], [`verify`], [`gc`], [`diff`], [`usage`] | functions: options in, statistics out, a monitor to speak to |
-//! | 4 model | [`snapshot`], [`walk`], [`reach`], [`state`], [`retention`] | what the stored bytes mean |
+//! | 4 model | [`reach`] | what roots keep |
+//! | 4 model | [`snapshot`], [`walk`], [`state`], [`retention`] | what the stored bytes mean |
 //! | 4 model | [`stored`] | stored trees, walked |
 //! | 4 model | [`tree`] | directories and their entries |
 //! | 3 store | [`repo`] | packs, frames, segments, index, roots, keys, lock, leases; the faces see [`repo::Repo`] |

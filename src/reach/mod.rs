@@ -1,15 +1,17 @@
 //! What roots reach: every object, recipe node and chunk that must be kept, as sorted sets on disk.
 //!
-//! Floor 4, on `repo`. Trees are read level by level: a level is a sorted set, what was visited is left out of it, and
+//! Floor 4, on `repo`, `tree` and `snapshot`. Trees are read level by level: a level is a sorted set, what was visited is left out of it, and
 //! the rest is read in the order in which it is stored. Memory stays within a budget whatever the size of the
 //! repository (promise 8), and only what is opened is looked up: the sets are merge-joined with the ordered index by
 //! [`Reach::join`].
 
+mod keep;
 mod sort;
 #[cfg(test)]
 mod tests;
 mod walk;
 
+pub use keep::{Kept, kept, snapshot_starts};
 pub use sort::{IdSorter, SetReader, SortedSet};
 
 use crate::error::{Code, Error, Result};
@@ -18,6 +20,7 @@ use crate::monitor::{Event, Monitor};
 use crate::object::{Class, Key, Kind};
 use crate::repo::Repo;
 use crate::repo::segment::Record;
+use crate::repo::view::View;
 use std::path::PathBuf;
 use walk::Walk;
 
@@ -122,21 +125,21 @@ impl Reach {
         self.len() == 0
     }
 
-    /// Passes once over the ordered index, telling `each` of every entry whether it is reachable, and `missing` of
+    /// Passes once over the ordered index of a view made no earlier than the roots were listed, telling `each` of every entry whether it is reachable, and `missing` of
     /// every reachable object (class whole), chunk and node that the index does not have.
     ///
     /// # Errors
     /// CACHE_ERROR, FILE_IO, and what the callbacks answer.
     pub(crate) fn join(
         &self,
-        repo: &Repo,
+        view: &View<'_>,
         each: &mut Joined<'_>,
         missing: &mut dyn FnMut(Key) -> Result<()>,
     ) -> Result<()> {
         let mut readers = [self.objects.reader(), self.chunks.reader(), self.nodes.reader(), self.aliases.reader()];
         let mut stored_large = self.aliases.reader();
         let (mut class, mut last) = (Class::Whole, None);
-        repo.index().for_each(&mut |record| {
+        view.for_each_from(Class::Whole, &mut |record| {
             if last.is_some_and(|last| last > record.key) {
                 return Err(Error::new(Code::CacheError, "the index is not in order")
                     .with_hint("`larder index rebuild` makes it anew from the repository's files"));

@@ -53,7 +53,7 @@ impl Sink {
 impl<'a> Walk<'a> {
     pub(super) fn new(repo: &'a Repo, options: &'a ReachOptions, monitor: &'a dyn Monitor) -> Result<Self> {
         let mut aliases = options.sorter::<64>();
-        repo.index().for_each_from(Class::Alias, &mut |record| {
+        repo.index().view()?.for_each_from(Class::Alias, &mut |record| {
             if let Place::Alias { root, .. } = record.place {
                 aliases.push(pair(&record.key.id, &root))?;
             }

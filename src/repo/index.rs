@@ -59,14 +59,14 @@ pub struct IndexStats {
 
 /// The index of one replica of a repository.
 pub(crate) struct Index {
-    path: PathBuf,
+    pub(super) path: PathBuf,
     filter_path: PathBuf,
-    pool: Mutex<Vec<Connection>>,
+    pub(super) pool: Mutex<Vec<Connection>>,
     filter: RwLock<Option<Filter>>,
     packs: Mutex<HashMap<u32, Arc<PackFacts>>>,
 }
 
-fn sql(error: rusqlite::Error) -> Error {
+pub(super) fn sql(error: rusqlite::Error) -> Error {
     if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull) {
         return Error::new(Code::StorageFull, "the medium of the index is full").with_source(error);
     }
@@ -75,7 +75,7 @@ fn sql(error: rusqlite::Error) -> Error {
         .with_hint("`larder index rebuild` makes it anew from the repository's files")
 }
 
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -103,7 +103,7 @@ impl Index {
         Ok(index)
     }
 
-    fn connect(path: &Path) -> Result<Connection> {
+    pub(super) fn connect(path: &Path) -> Result<Connection> {
         open_private(path)?;
         let connection = Connection::open(path).map_err(sql)?;
         connection.busy_timeout(std::time::Duration::from_secs(BUSY_TIMEOUT_SECONDS)).map_err(sql)?;
@@ -317,33 +317,7 @@ impl Index {
     /// # Errors
     /// CACHE_ERROR, and what `each` answers.
     pub(crate) fn for_each(&self, each: &mut dyn FnMut(&Record) -> Result<bool>) -> Result<()> {
-        self.for_each_from(Class::Whole, each)
-    }
-
-    /// [`Index::for_each`] for this class and those after it.
-    ///
-    /// # Errors
-    /// As [`Index::for_each`].
-    pub(crate) fn for_each_from(&self, first: Class, each: &mut dyn FnMut(&Record) -> Result<bool>) -> Result<()> {
-        let mut failed = None;
-        self.with(|db| {
-            let mut statement = db.prepare_cached(
-                "SELECT class, id, pack, frame, offset, length, kind, root FROM entries WHERE class >= ?1 ORDER BY class, id, pack",
-            )?;
-            let mut rows = statement.query([first.code()])?;
-            while let Some(row) = rows.next()? {
-                match each(&record_at(row)?) {
-                    Ok(true) => {}
-                    Ok(false) => break,
-                    Err(error) => {
-                        failed = Some(error);
-                        break;
-                    }
-                }
-            }
-            Ok(())
-        })?;
-        failed.map_or(Ok(()), Err)
+        self.view()?.for_each_from(Class::Whole, each)
     }
 
     /// Whether a key may be in the index, answered from memory. Made from the table when there is no filter yet.
@@ -697,11 +671,11 @@ fn insert_record(insert: &mut rusqlite::Statement<'_>, record: &Record, pack: u3
     Ok(())
 }
 
-fn id_at(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<Id> {
+pub(super) fn id_at(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<Id> {
     Ok(Id::new(row.get(column)?))
 }
 
-fn record_at(row: &rusqlite::Row<'_>) -> rusqlite::Result<Record> {
+pub(super) fn record_at(row: &rusqlite::Row<'_>) -> rusqlite::Result<Record> {
     let class = Class::from_code(row.get(0)?).ok_or(rusqlite::Error::IntegralValueOutOfRange(0, 0))?;
     let place = match row.get::<_, Option<u32>>(3)? {
         Some(frame) => Place::Frame { frame, offset: row.get(4)?, len: row.get(5)? },
@@ -710,7 +684,7 @@ fn record_at(row: &rusqlite::Row<'_>) -> rusqlite::Result<Record> {
     Ok(Record { key: Key { class, id: id_at(row, 1)? }, pack: row.get(2)?, place, kind: Kind::from_code(row.get(6)?) })
 }
 
-fn pack_at(row: &rusqlite::Row<'_>) -> Result<(u32, PackFacts)> {
+pub(super) fn pack_at(row: &rusqlite::Row<'_>) -> Result<(u32, PackFacts)> {
     let read = || -> rusqlite::Result<_> {
         Ok((
             row.get(0)?,

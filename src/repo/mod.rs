@@ -24,6 +24,7 @@ mod session;
 mod stream;
 #[cfg(test)]
 pub(crate) mod tests;
+pub(crate) mod view;
 mod write;
 
 pub use index::IndexStats;

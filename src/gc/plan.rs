@@ -1,0 +1,126 @@
+//! What becomes of each pack.
+
+use super::usage::{FrameUse, PackUse, Standing, Usage};
+use crate::error::Result;
+use crate::repo::pack::FramePlace;
+use crate::repo::view::View;
+
+/// A pack is rewritten when so many percent of its file would be freed.
+const DEAD_PERCENT: u64 = 20;
+/// A pack below this is small.
+pub(super) const SMALL_PACK_BYTES: u64 = 4 << 20;
+/// So many small packs of live data are made into few.
+const SMALL_PACKS: usize = 16;
+
+/// What becomes of a pack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It stays as it is.
+    Keep,
+    /// What is needed of it goes into a new pack.
+    Rewrite,
+    /// Nothing of it is needed.
+    Drop,
+}
+
+/// What becomes of a frame of a pack that is rewritten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FrameFate {
+    /// Nothing of it is needed.
+    Drop,
+    /// At least half of it is: it is sealed anew as it is.
+    Reseal,
+    /// Less: what is needed goes into a new frame.
+    Rebuild,
+}
+
+impl FrameFate {
+    /// The fate of a frame that is used so.
+    pub(super) fn of(frame: &FrameUse) -> FrameFate {
+        match frame.live_entries {
+            0 => FrameFate::Drop,
+            _ if u64::from(frame.live_bytes) * 2 >= u64::from(frame.raw_bytes) => FrameFate::Reseal,
+            _ => FrameFate::Rebuild,
+        }
+    }
+}
+
+/// What becomes of all packs, in the order of [`Usage::packs`].
+pub(super) struct Plan {
+    pub(super) fates: Vec<Fate>,
+    /// Bytes that will be freed by dropping and rewriting, before padding.
+    pub(super) freed_bytes: u64,
+    /// Bytes that are not needed and stay: in frames that are half needed, in packs not worth rewriting.
+    pub(super) dead_bytes_kept: u64,
+    /// Bytes that rewriting copies.
+    pub(super) copied_bytes: u64,
+}
+
+/// Decides. `max_repack_bytes` bounds what is copied; packs that free most for what they cost come first.
+pub(super) fn plan(view: &View<'_>, usage: &Usage, max_repack_bytes: Option<u64>) -> Result<Plan> {
+    let mut plan = Plan { fates: vec![Fate::Keep; usage.packs.len()], freed_bytes: 0, dead_bytes_kept: 0, copied_bytes: 0 };
+    let (mut worth, mut small) = (Vec::new(), Vec::new());
+    for (at, pack) in usage.packs.iter().enumerate() {
+        if pack.standing == Standing::Doomed || usage.revived.contains(&pack.name) {
+            continue;
+        }
+        let frames = usage.frames(pack);
+        let is_needed = pack.live_aliases > 0 || frames.iter().any(|frame| frame.live_entries > 0);
+        if !is_needed || pack.standing == Standing::Gone {
+            plan.fates[at] = Fate::Drop;
+            plan.freed_bytes += if pack.standing == Standing::Gone { 0 } else { pack.file_bytes };
+            continue;
+        }
+        let (freed, dead) = freed_and_dead(pack, frames, &|| Ok(view.facts(pack.number)?.frames))?;
+        plan.dead_bytes_kept += dead;
+        if freed * 100 >= pack.file_bytes * DEAD_PERCENT {
+            worth.push((at, freed, dead));
+        } else if pack.file_bytes < SMALL_PACK_BYTES {
+            small.push((at, freed, dead));
+        }
+    }
+    if small.len() >= SMALL_PACKS {
+        worth.append(&mut small);
+    }
+    // Most freed for each byte copied first: freed / copied, without dividing.
+    let cost = |at: usize, freed: u64| usage.packs[at].file_bytes.saturating_sub(freed);
+    worth.sort_by_key(|&(at, freed, _)| {
+        (std::cmp::Reverse((u128::from(freed) << 32) / u128::from(cost(at, freed).max(1))), usage.packs[at].name)
+    });
+    for (at, freed, _) in worth {
+        let copied = cost(at, freed);
+        if max_repack_bytes.is_some_and(|most| plan.copied_bytes + copied > most) {
+            continue;
+        }
+        plan.fates[at] = Fate::Rewrite;
+        plan.copied_bytes += copied;
+        plan.freed_bytes += freed;
+        plan.dead_bytes_kept -= freed;
+    }
+    Ok(plan)
+}
+
+/// Stored bytes of a pack that rewriting would free, and all that are not needed.
+fn freed_and_dead(
+    pack: &PackUse,
+    frames: &[FrameUse],
+    places: &dyn Fn() -> Result<Vec<FramePlace>>,
+) -> Result<(u64, u64)> {
+    // Most packs are needed whole: their tables of frames are not read.
+    if frames.iter().all(|frame| frame.live_bytes == frame.raw_bytes && frame.live_entries > 0) {
+        return Ok((0, 0));
+    }
+    let (mut freed, mut dead) = (0, 0);
+    for (frame, place) in frames.iter().zip(places()?) {
+        let sealed = u64::from(place.sealed_bytes);
+        let unneeded = match frame.raw_bytes {
+            0 => if frame.live_entries == 0 { sealed } else { 0 },
+            raw => sealed * u64::from(raw - frame.live_bytes.min(raw)) / u64::from(raw),
+        };
+        dead += unneeded;
+        if FrameFate::of(frame) != FrameFate::Reseal {
+            freed += unneeded;
+        }
+    }
+    Ok((freed.min(pack.file_bytes), dead.min(pack.file_bytes)))
+}

@@ -1,0 +1,224 @@
+//! Mark: which bytes of which pack are still needed, and which copy of a duplicate survives.
+
+use crate::error::Result;
+use crate::id::Id;
+use crate::object::{Class, Key};
+use crate::reach::Reach;
+use crate::repo::pack::PackKind;
+use crate::repo::segment::{Place, Record};
+use crate::repo::view::View;
+use std::collections::{HashMap, HashSet};
+
+/// Whether a copy in a pack can be relied on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It is there, and nothing speaks against it.
+    Sound,
+    /// A doom names it: it is there still, and may go any time.
+    Doomed,
+    /// Its file is not there.
+    Gone,
+}
+
+/// How much of a frame is needed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct FrameUse {
+    /// Bytes of all its entries.
+    pub(super) raw_bytes: u32,
+    /// Bytes of those that are needed from here.
+    pub(super) live_bytes: u32,
+    /// How many are needed; an entry may have no bytes.
+    pub(super) live_entries: u32,
+}
+
+/// How much of a pack is needed.
+#[derive(Clone, Debug)]
+pub(super) struct PackUse {
+    /// Its number in the view.
+    pub(super) number: u32,
+    pub(super) name: Id,
+    pub(super) kind: PackKind,
+    pub(super) file_bytes: u64,
+    pub(super) standing: Standing,
+    /// Where its frames begin in [`Usage::frames`].
+    first_frame: usize,
+    frames: u32,
+    /// Aliases needed from here.
+    pub(super) live_aliases: u32,
+}
+
+/// What was found needed, pack by pack and frame by frame: eight bytes or so a frame, nothing an entry.
+pub(super) struct Usage {
+    pub(super) packs: Vec<PackUse>,
+    frames: Vec<FrameUse>,
+    by_number: HashMap<u32, usize>,
+    /// Copies known to be damaged, by pack number.
+    bad: HashSet<(Key, u32)>,
+    /// Entries that are reachable.
+    pub(super) live_entries: u64,
+    /// Reachable objects, chunks and nodes of which there is no copy.
+    pub(super) missing: u64,
+    /// Doomed packs that hold the only copy of something reachable: they stay.
+    pub(super) revived: HashSet<Id>,
+}
+
+/// One copy of the entry that a scan is at.
+#[derive(Clone, Copy)]
+struct Copy {
+    pack: usize,
+    record: Record,
+}
+
+impl Usage {
+    /// Looks at every entry of the view once. `standing` says of each pack, by name, whether it counts.
+    pub(super) fn mark(view: &View<'_>, reach: &Reach, standing: &dyn Fn(&Id) -> Standing) -> Result<Usage> {
+        let mut usage = Usage::new(view, standing)?;
+        let (mut frames, mut aliases) = (std::mem::take(&mut usage.frames), vec![0u32; usage.packs.len()]);
+        let (mut live_entries, mut missing, mut revived) = (0, 0, HashSet::new());
+        usage.each_group(view, reach, &mut missing, &mut |usage, copies, is_live| {
+            for copy in copies {
+                if let Some(at) = usage.frame_at(copy) {
+                    frames[at].raw_bytes = frames[at].raw_bytes.saturating_add(len_of(&copy.record));
+                }
+            }
+            if !is_live {
+                return Ok(());
+            }
+            live_entries += 1;
+            let Some(copy) = usage.survivor(copies) else {
+                return Ok(());
+            };
+            if usage.packs[copy.pack].standing == Standing::Doomed {
+                revived.insert(usage.packs[copy.pack].name);
+            }
+            match usage.frame_at(&copy) {
+                Some(at) => {
+                    frames[at].live_bytes = frames[at].live_bytes.saturating_add(len_of(&copy.record));
+                    frames[at].live_entries += 1;
+                }
+                None => aliases[copy.pack] += 1,
+            }
+            Ok(())
+        })?;
+        usage.frames = frames;
+        usage.packs.iter_mut().zip(aliases).for_each(|(pack, count)| pack.live_aliases = count);
+        Ok(Usage { live_entries, missing, revived, ..usage })
+    }
+
+    fn new(view: &View<'_>, standing: &dyn Fn(&Id) -> Standing) -> Result<Usage> {
+        let (mut packs, mut first_frame) = (Vec::new(), 0);
+        for brief in view.packs()? {
+            packs.push(PackUse {
+                number: brief.number,
+                name: brief.name,
+                kind: brief.kind,
+                file_bytes: brief.file_bytes,
+                standing: standing(&brief.name),
+                first_frame,
+                frames: brief.frames,
+                live_aliases: 0,
+            });
+            first_frame += brief.frames as usize;
+        }
+        Ok(Usage {
+            by_number: packs.iter().enumerate().map(|(at, pack)| (pack.number, at)).collect(),
+            packs,
+            frames: vec![FrameUse::default(); first_frame],
+            bad: view.bad()?.into_iter().collect(),
+            live_entries: 0,
+            missing: 0,
+            revived: HashSet::new(),
+        })
+    }
+
+    /// The frames of a pack.
+    pub(super) fn frames(&self, pack: &PackUse) -> &[FrameUse] {
+        &self.frames[pack.first_frame..pack.first_frame + pack.frames as usize]
+    }
+
+    /// Passes over the view once more and tells `each` of every needed entry in a pack that `wanted` says yes to.
+    pub(super) fn each_needed(
+        &self,
+        view: &View<'_>,
+        reach: &Reach,
+        wanted: &dyn Fn(usize) -> bool,
+        each: &mut dyn FnMut(&Record) -> Result<()>,
+    ) -> Result<()> {
+        self.each_group(view, reach, &mut 0, &mut |usage, copies, is_live| {
+            match usage.survivor(copies).filter(|copy| is_live && wanted(copy.pack)) {
+                Some(copy) => each(&copy.record),
+                None => Ok(()),
+            }
+        })
+    }
+
+    /// Tells `each` of every key: all its copies, by pack name, and whether it is reachable.
+    fn each_group(
+        &self,
+        view: &View<'_>,
+        reach: &Reach,
+        missing: &mut u64,
+        each: &mut dyn FnMut(&Usage, &[Copy], bool) -> Result<()>,
+    ) -> Result<()> {
+        let (mut copies, mut key, mut key_is_live): (Vec<Copy>, Option<Key>, bool) = (Vec::new(), None, false);
+        let mut absent = 0;
+        let mut settle = |copies: &mut Vec<Copy>, is_live: bool| {
+            // Packs are in name order, so this is the order of names.
+            copies.sort_unstable_by_key(|copy| copy.pack);
+            each(self, copies, is_live)?;
+            copies.clear();
+            Ok(())
+        };
+        reach.join(
+            view,
+            &mut |record, is_live| {
+                if key.is_some_and(|key| key != record.key) {
+                    settle(&mut copies, key_is_live)?;
+                }
+                (key, key_is_live) = (Some(record.key), is_live);
+                if let Some(pack) = self.by_number.get(&record.pack) {
+                    copies.push(Copy { pack: *pack, record: *record });
+                }
+                Ok(())
+            },
+            &mut |_| {
+                absent += 1;
+                Ok(())
+            },
+        )?;
+        settle(&mut copies, key_is_live)?;
+        *missing += absent;
+        Ok(())
+    }
+
+    /// The copy that survives: the first by pack name that is sound. Where there is none, a doomed one, whose pack is
+    /// to be kept; else a damaged one, which is better than nothing.
+    fn survivor(&self, copies: &[Copy]) -> Option<Copy> {
+        let first = |is_bad: bool, standing: Standing| {
+            copies.iter().find(|copy| {
+                self.packs[copy.pack].standing == standing
+                    && self.bad.contains(&(copy.record.key, copy.record.pack)) == is_bad
+            })
+        };
+        first(false, Standing::Sound)
+            .or_else(|| first(false, Standing::Doomed))
+            .or_else(|| first(true, Standing::Sound))
+            .or_else(|| first(true, Standing::Doomed))
+            .copied()
+    }
+
+    fn frame_at(&self, copy: &Copy) -> Option<usize> {
+        let pack = &self.packs[copy.pack];
+        match copy.record.place {
+            Place::Frame { frame, .. } if frame < pack.frames => Some(pack.first_frame + frame as usize),
+            _ => None,
+        }
+    }
+}
+
+fn len_of(record: &Record) -> u32 {
+    match record.place {
+        Place::Frame { len, .. } if record.key.class != Class::Alias => len,
+        _ => 0,
+    }
+}
