@@ -1,1 +1,4 @@
 //! Gc.
+mod plan;
+mod rewrite;
+mod usage;

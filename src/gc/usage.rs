@@ -142,11 +142,11 @@ impl Usage {
         view: &View<'_>,
         reach: &Reach,
         wanted: &dyn Fn(usize) -> bool,
-        each: &mut dyn FnMut(&Record) -> Result<()>,
+        each: &mut dyn FnMut(usize, &Record) -> Result<()>,
     ) -> Result<()> {
         self.each_group(view, reach, &mut 0, &mut |usage, copies, is_live| {
             match usage.survivor(copies).filter(|copy| is_live && wanted(copy.pack)) {
-                Some(copy) => each(&copy.record),
+                Some(copy) => each(copy.pack, &copy.record),
                 None => Ok(()),
             }
         })
@@ -169,7 +169,7 @@ impl Usage {
             copies.clear();
             Ok(())
         };
-        reach.join(
+        reach.join_in(
             view,
             &mut |record, is_live| {
                 if key.is_some_and(|key| key != record.key) {

@@ -125,12 +125,26 @@ impl Reach {
         self.len() == 0
     }
 
-    /// Passes once over the ordered index of a view made no earlier than the roots were listed, telling `each` of every entry whether it is reachable, and `missing` of
-    /// every reachable object (class whole), chunk and node that the index does not have.
+    /// [`Reach::join_in`] with the index as it is now.
+    ///
+    /// # Errors
+    /// As [`Reach::join_in`].
+    pub(crate) fn join(
+        &self,
+        repo: &Repo,
+        each: &mut Joined<'_>,
+        missing: &mut dyn FnMut(Key) -> Result<()>,
+    ) -> Result<()> {
+        self.join_in(&repo.index().view()?, each, missing)
+    }
+
+    /// Passes once over the ordered index of a view made no earlier than the roots were listed, telling `each` of every
+    /// entry whether it is reachable, and `missing` of every reachable object (class whole), chunk and node that the
+    /// index does not have.
     ///
     /// # Errors
     /// CACHE_ERROR, FILE_IO, and what the callbacks answer.
-    pub(crate) fn join(
+    pub(crate) fn join_in(
         &self,
         view: &View<'_>,
         each: &mut Joined<'_>,

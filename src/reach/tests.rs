@@ -101,7 +101,7 @@ fn finds_all_that_is_reachable_and_nothing_else() {
 
     let (mut dead, mut live) = (0, 0);
     reach
-        .join(&repo.index().view().expect("view"), &mut |_, is_live| Ok(if is_live { live += 1 } else { dead += 1 }), &mut |key| {
+        .join(&repo, &mut |_, is_live| Ok(if is_live { live += 1 } else { dead += 1 }), &mut |key| {
             panic!("{key:?} is there")
         })
         .expect("join");
@@ -129,7 +129,7 @@ fn what_is_lost_is_named_and_the_rest_is_found() {
     assert_eq!(reach.broken.len(), 1);
     assert_eq!((reach.broken[0].key.id, reach.broken[0].error.code()), (lost_tree, Code::ChunkNotFound));
     let mut missing = BTreeSet::new();
-    reach.join(&repo.index().view().expect("view"), &mut |_, _| Ok(()), &mut |key| Ok(_ = missing.insert(key.id))).expect("join");
+    reach.join(&repo, &mut |_, _| Ok(()), &mut |key| Ok(_ = missing.insert(key.id))).expect("join");
     assert_eq!(missing, BTreeSet::from([lost_file, lost_tree]));
 }
 

@@ -5,6 +5,7 @@
 //! and in the gc engine.
 
 mod filter;
+mod gc_access;
 
 pub(crate) mod index;
 mod provisional;
@@ -20,12 +21,12 @@ mod read;
 pub mod records;
 pub(crate) mod roots;
 pub(crate) mod segment;
-mod session;
+pub(crate) mod session;
 mod stream;
 #[cfg(test)]
 pub(crate) mod tests;
 pub(crate) mod view;
-mod write;
+pub(crate) mod write;
 
 pub use index::IndexStats;
 pub use measure::IndexMeasure;

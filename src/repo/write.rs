@@ -19,9 +19,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
 /// A data frame is closed at so many raw bytes, and is never longer than twice that unless it is a single chunk.
-const DATA_FRAME_BYTES: usize = 512 << 10;
+pub(crate) const DATA_FRAME_BYTES: usize = 512 << 10;
 /// A frame of trees, nodes and records is closed at so many raw bytes.
-const META_FRAME_BYTES: usize = 64 << 10;
+pub(crate) const META_FRAME_BYTES: usize = 64 << 10;
 /// A flush of less than this makes one mixed pack.
 const MIXED_PACK_BYTES: usize = 4 << 20;
 /// Packs grow with the repository between these bounds (STORAGE section 4).
@@ -154,7 +154,7 @@ impl Writer {
             repo: repo.clone(),
             session,
             options: options.clone(),
-            pack_target_bytes: (160 * stored.isqrt()).clamp(PACK_BYTES.0, PACK_BYTES.1),
+            pack_target_bytes: pack_target_bytes(stored),
             gate: RwLock::default(),
             seen: (0..SHARDS).map(|_| Mutex::default()).collect(),
             slots: Mutex::default(),
@@ -492,6 +492,11 @@ fn append_frame(pack: &mut PackWriter, frame: Frame, check: bool) -> Result<()> 
     }
     frame.aliases.into_iter().for_each(|alias| pack.push_alias(alias));
     Ok(())
+}
+
+/// How large packs are in a repository of so many stored bytes.
+pub(crate) fn pack_target_bytes(stored_bytes: u64) -> u64 {
+    (160 * stored_bytes.isqrt()).clamp(PACK_BYTES.0, PACK_BYTES.1)
 }
 
 /// Writes the segment of some finished packs and enters it into the index.

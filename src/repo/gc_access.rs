@@ -1,0 +1,152 @@
+//! What gc and verify need of packs and segments beyond what readers and writers do.
+
+use super::pack::{Directory, FinishedPack, PackKind, read_directory};
+use super::segment::{PackFacts, Record, SegmentReader, SegmentWriter};
+use super::write::write_segment;
+use super::{Repo, pack_path};
+use crate::crypto::seal::{Domain, FileCipher, FileType};
+use crate::error::{Code, Error, Result};
+use crate::id::Id;
+use std::collections::{BinaryHeap, HashMap};
+
+/// So many segments are merged at once: each holds one frame of records in memory.
+const MERGE_MAX: usize = 64;
+
+/// The id that a file of the repository is named by, `None` for a file that does not belong there.
+pub(crate) fn id_of(path: &str) -> Option<Id> {
+    path.rsplit('/').next()?.parse().ok()
+}
+
+impl Repo {
+    /// The packs that are there now, with the lengths of their files.
+    ///
+    /// # Errors
+    /// What listing the medium can answer.
+    pub(crate) fn pack_files(&self) -> Result<HashMap<Id, u64>> {
+        let mut files = HashMap::new();
+        self.backend().list("packs", &mut |path, bytes| {
+            files.extend(id_of(path).filter(|name| pack_path(name) == path).map(|name| (name, bytes)));
+            Ok(())
+        })?;
+        Ok(files)
+    }
+
+    /// What a pack says that it holds.
+    ///
+    /// # Errors
+    /// FILE_NOT_FOUND, STORAGE_CORRUPTED, DECRYPTION_FAILED, INVALID_KEY.
+    pub(crate) fn pack_directory(&self, name: &Id) -> Result<Directory> {
+        Ok(self.finished_pack(name)?.directory)
+    }
+
+    /// A pack as its writer knew it when it had written it.
+    fn finished_pack(&self, name: &Id) -> Result<FinishedPack> {
+        let (path, core) = (pack_path(name), self.core());
+        let file_bytes = self
+            .backend()
+            .stat(&path)?
+            .ok_or_else(|| Error::new(Code::FileNotFound, format!("{path} is not there")))?;
+        let (header, _, raw) =
+            read_directory(core.backend.as_ref(), &path, FileType::Pack, &core.keyring, &core.format.id)?;
+        let directory = Directory::decode(&raw)?;
+        Ok(FinishedPack { name: *name, file_bytes, salt: header.salt, key_id: header.key_id, directory })
+    }
+
+    /// Publishes packs that no segment lists: what a writer left that was killed before it could.
+    ///
+    /// # Errors
+    /// As [`Repo::pack_directory`].
+    pub(crate) fn adopt(&self, names: &[Id]) -> Result<()> {
+        let packs = names.iter().map(|name| self.finished_pack(name)).collect::<Result<Vec<_>>>()?;
+        if packs.is_empty() { Ok(()) } else { write_segment(self, &packs, &[]).map(|_| ()) }
+    }
+
+    /// Opens a frame and answers its plaintext, still compressed. Nothing but the seal is checked.
+    ///
+    /// # Errors
+    /// FILE_NOT_FOUND, STORAGE_CORRUPTED, DECRYPTION_FAILED.
+    pub(crate) fn open_wrapped(&self, pack: &PackFacts, frame: u32) -> Result<Vec<u8>> {
+        let (path, core) = (pack_path(&pack.name), self.core());
+        let place = pack
+            .frames
+            .get(frame as usize)
+            .ok_or_else(|| Error::new(Code::StorageCorrupted, format!("{path} has no frame {frame}")))?;
+        let cipher = FileCipher::from_parts(FileType::Pack, &pack.key_id, &pack.salt, &core.keyring, &core.format.id)?;
+        let sealed = core.backend.get_range(&path, place.offset, place.sealed_bytes as usize)?;
+        cipher
+            .open_vec(Domain::Frame, place.ordinal, sealed)
+            .map_err(|error| error.context(format!("frame {frame} of {path} is damaged")))
+    }
+
+    /// Writes segments that say what `names` say of the packs that `keeps` says yes to, and supersede them. Segments
+    /// that are gone already are passed over. Answers the names of the new ones: none if nothing is left to say.
+    ///
+    /// # Errors
+    /// STORAGE_CORRUPTED, DECRYPTION_FAILED when one cannot be read; STORAGE_FULL, FILE_IO.
+    pub(crate) fn merge_segments(&self, names: &[Id], keeps: &dyn Fn(&Id) -> bool) -> Result<Vec<Id>> {
+        let mut merged = Vec::new();
+        for group in names.chunks(MERGE_MAX) {
+            merged.extend(self.merge_group(group, keeps)?);
+        }
+        Ok(merged)
+    }
+
+    fn merge_group(&self, names: &[Id], keeps: &dyn Fn(&Id) -> bool) -> Result<Option<Id>> {
+        let mut readers = Vec::with_capacity(names.len());
+        for name in names {
+            match SegmentReader::open(self.core(), name) {
+                Ok(reader) => readers.push(reader),
+                Err(error) if error.is_not_found() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        // A pack that several segments list speaks through the first of them.
+        let (mut packs, mut numbers): (Vec<PackFacts>, Vec<Vec<Option<u32>>>) = (Vec::new(), Vec::new());
+        let mut known = std::collections::HashSet::new();
+        for reader in &readers {
+            numbers.push(
+                reader
+                    .packs
+                    .iter()
+                    .map(|pack| {
+                        let is_first = keeps(&pack.name) && known.insert(pack.name);
+                        is_first.then(|| {
+                            packs.push(pack.clone());
+                            (packs.len() - 1) as u32
+                        })
+                    })
+                    .collect(),
+            );
+        }
+        if packs.is_empty() {
+            return Ok(None);
+        }
+        let mut heads: Vec<Option<Record>> = Vec::with_capacity(readers.len());
+        let mut heap = BinaryHeap::new();
+        for (at, reader) in readers.iter_mut().enumerate() {
+            let record = next_kept(reader, &numbers[at])?;
+            heap.extend(record.map(|record| std::cmp::Reverse((record.key, record.pack, at))));
+            heads.push(record);
+        }
+        let mut segment = SegmentWriter::create(self.core())?;
+        while let Some(std::cmp::Reverse((_, _, at))) = heap.pop() {
+            if let Some(record) = heads[at].take() {
+                segment.push(&record)?;
+            }
+            heads[at] = next_kept(&mut readers[at], &numbers[at])?;
+            heap.extend(heads[at].map(|record| std::cmp::Reverse((record.key, record.pack, at))));
+        }
+        let superseded: Vec<Id> = readers.iter().map(SegmentReader::name).collect();
+        segment.finish(self.core(), &packs, &superseded).map(Some)
+    }
+}
+
+/// The next record of a pack that is kept, with its number in the new segment.
+fn next_kept(reader: &mut SegmentReader<'_>, numbers: &[Option<u32>]) -> Result<Option<Record>> {
+    while let Some(record) = reader.next()? {
+        if let Some(number) = numbers.get(record.pack as usize).copied().flatten() {
+            return Ok(Some(Record { pack: number, ..record }));
+        }
+    }
+    Ok(None)
+}
