@@ -58,7 +58,8 @@ pub(super) struct Plan {
 
 /// Decides. `max_repack_bytes` bounds what is copied; packs that free most for what they cost come first.
 pub(super) fn plan(view: &View<'_>, usage: &Usage, max_repack_bytes: Option<u64>) -> Result<Plan> {
-    let mut plan = Plan { fates: vec![Fate::Keep; usage.packs.len()], freed_bytes: 0, dead_bytes_kept: 0, copied_bytes: 0 };
+    let mut plan =
+        Plan { fates: vec![Fate::Keep; usage.packs.len()], freed_bytes: 0, dead_bytes_kept: 0, copied_bytes: 0 };
     let (mut worth, mut small) = (Vec::new(), Vec::new());
     for (at, pack) in usage.packs.iter().enumerate() {
         if pack.standing == Standing::Doomed || usage.revived.contains(&pack.name) {
@@ -114,7 +115,13 @@ fn freed_and_dead(
     for (frame, place) in frames.iter().zip(places()?) {
         let sealed = u64::from(place.sealed_bytes);
         let unneeded = match frame.raw_bytes {
-            0 => if frame.live_entries == 0 { sealed } else { 0 },
+            0 => {
+                if frame.live_entries == 0 {
+                    sealed
+                } else {
+                    0
+                }
+            }
             raw => sealed * u64::from(raw - frame.live_bytes.min(raw)) / u64::from(raw),
         };
         dead += unneeded;

@@ -286,7 +286,10 @@ impl<'a> Output<'a> {
         }
         let wrapped = self.compressor.wrap(&bytes)?;
         if self.decompressor.unwrap_frame(&wrapped, bytes.len())? != bytes {
-            return fail(Code::EncryptionFailed, "a frame did not decode to what was stored: check this machine's memory");
+            return fail(
+                Code::EncryptionFailed,
+                "a frame did not decode to what was stored: check this machine's memory",
+            );
         }
         self.append(&wrapped, entries)
     }

@@ -144,11 +144,12 @@ impl Usage {
         wanted: &dyn Fn(usize) -> bool,
         each: &mut dyn FnMut(usize, &Record) -> Result<()>,
     ) -> Result<()> {
-        self.each_group(view, reach, &mut 0, &mut |usage, copies, is_live| {
-            match usage.survivor(copies).filter(|copy| is_live && wanted(copy.pack)) {
-                Some(copy) => each(copy.pack, &copy.record),
-                None => Ok(()),
-            }
+        self.each_group(view, reach, &mut 0, &mut |usage, copies, is_live| match usage
+            .survivor(copies)
+            .filter(|copy| is_live && wanted(copy.pack))
+        {
+            Some(copy) => each(copy.pack, &copy.record),
+            None => Ok(()),
         })
     }
 
