@@ -214,7 +214,7 @@ def main():
     """Runs one command; a line on stderr and exit 1 for each thing that is not as the document says."""
     options = arguments()
     try:
-        passphrase = options.passphrase_file and options.passphrase_file.read_bytes().removesuffix(b"\n")
+        passphrase = options.passphrase_file and options.passphrase_file.read_bytes().split(b"\n")[0]
         key_file = options.key_file and options.key_file.read_bytes()
         repository = Repository(options.repository, passphrase, key_file)
         problems = COMMANDS[options.command][0](repository, options) or []

@@ -4,6 +4,7 @@ import functools
 import hashlib
 import hmac
 import mmap
+import time
 import tomllib
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -290,7 +291,8 @@ class Repository:
     def history(self):
         """The live snapshots with their tags, oldest first, and a line about each thing wrong in the history."""
         roots, problems = self.roots()
-        roots.sort(key=lambda root: (root.time, root.device, root.sequence))
+        times = clamped_times(roots)
+        roots.sort(key=lambda root: (times[root.name], root.device, root.sequence))
         forgotten = {(entry[1], entry[2]): entry[0] for root in roots if root.type == 3 for entry in root.body[0]}
         snapshots = {root.name: root for root in roots if root.type == 1}
         for root in snapshots.values():
@@ -302,6 +304,8 @@ class Repository:
                 snapshot.tags = kept + [tag for tag in change.body.get(1, []) if tag not in kept]
         gone = {name.hex() for name in forgotten.values()}
         live = [root for name, root in snapshots.items() if name not in gone]
+        starts = {root.name: nanoseconds(get(root.body, 4, list, 2)) for root in live}
+        live.sort(key=lambda root: times[root.name] - max(nanoseconds(root.time) - starts[root.name], 0))
         return live, problems + check_chains(roots, forgotten)
 
 
@@ -311,6 +315,22 @@ def verify(key, signature, message, what):
         key.verify(signature, message)
     except InvalidSignature:
         raise Damaged(f"the {what} does not verify") from None
+
+
+def nanoseconds(moment):
+    """[Unix seconds, nanoseconds] as one number."""
+    return moment[0] * 10**9 + moment[1]
+
+
+def clamped_times(roots):
+    """The time by which each record counts, by its name."""
+    now, floors, times = time.time_ns(), defaultdict(lambda: -(1 << 127)), {}
+    for root in sorted(roots, key=lambda root: root.sequence):
+        claimed = nanoseconds(root.time)
+        times[root.name] = max(min(claimed, now), floors[root.device])
+        if claimed <= now:
+            floors[root.device] = times[root.name]
+    return times
 
 
 def check_chains(roots, forgotten):
