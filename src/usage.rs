@@ -71,7 +71,7 @@ pub fn usage(
     let mut usage = Usage {
         snapshots: snapshots.len() as u64,
         logical_bytes: snapshots.iter().map(|snapshot| snapshot.body.stats.total_bytes).sum(),
-        stored_bytes: repo.index().pack_bytes()?,
+        stored_bytes: repo.index().pack_totals()?.1,
         ..Usage::default()
     };
     let all: Vec<Start> = snapshots.iter().flat_map(|snapshot| starts_of(snapshot)).collect();

@@ -190,7 +190,7 @@ impl<'a> Output<'a> {
     fn new(repo: &'a Repo, is_small: bool) -> Result<Self> {
         Ok(Output {
             repo,
-            target_bytes: pack_target_bytes(repo.index().pack_bytes()?),
+            target_bytes: pack_target_bytes(repo.index().pack_totals()?.1),
             is_small,
             open: [None, None],
             filling: Default::default(),

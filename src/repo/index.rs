@@ -444,13 +444,17 @@ impl Index {
         Ok((self.note("filter")?.unwrap_or(0), self.note("losses")?.unwrap_or(0)))
     }
 
-    /// Bytes of all packs as files.
+    /// How many packs there are, and the bytes of all of them as files.
     ///
     /// # Errors
     /// CACHE_ERROR.
-    pub(crate) fn pack_bytes(&self) -> Result<u64> {
-        self.with(|db| db.query_row("SELECT coalesce(sum(file_bytes), 0) FROM packs", [], |row| row.get::<_, i64>(0)))
-            .map(|sum| sum as u64)
+    pub(crate) fn pack_totals(&self) -> Result<(u64, u64)> {
+        let (packs, bytes): (i64, i64) = self.with(|db| {
+            db.query_row("SELECT count(*), coalesce(sum(file_bytes), 0) FROM packs", [], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
+        })?;
+        Ok((packs as u64, bytes as u64))
     }
 
     /// Verified root records kept here, by name.

@@ -279,6 +279,14 @@ impl Repo {
         self.0.index.stats()
     }
 
+    /// How many packs there are, and their bytes.
+    ///
+    /// # Errors
+    /// CACHE_ERROR.
+    pub fn pack_totals(&self) -> Result<(u64, u64)> {
+        self.0.index.pack_totals()
+    }
+
     /// A number that changes whenever something that was known to be present may not be so any more: a gc doomed
     /// packs, the index lost entries, was made anew, or found damage.
     ///

@@ -149,7 +149,7 @@ impl Writer {
     pub(super) fn open(repo: &Repo, options: &WriterOptions) -> Result<Self> {
         let session = Session::open(repo, options)?;
         repo.refresh()?;
-        let stored = repo.index().pack_bytes()?;
+        let stored = repo.index().pack_totals()?.1;
         let shared = Arc::new(Shared {
             repo: repo.clone(),
             session,
