@@ -8,12 +8,12 @@ mod filter;
 mod gc_access;
 
 pub(crate) mod index;
-mod provisional;
-pub(crate) use provisional::lease;
 
 pub mod device;
+pub(crate) mod doom;
 pub(crate) mod format;
 pub mod keys;
+pub(crate) mod lease;
 pub mod lock;
 mod measure;
 pub(crate) mod pack;
@@ -49,6 +49,7 @@ use crate::fs::{PRIVATE_DIR, create_dir_durable};
 use crate::id::{Id, ShortId};
 use crate::recipe::ChunkIds;
 use device::ClientState;
+use doom::Dooms;
 use index::Index;
 use read::FrameCache;
 use std::path::PathBuf;
@@ -294,7 +295,7 @@ impl Repo {
     /// CACHE_ERROR, and what listing `gc/` can answer.
     pub fn generation(&self) -> Result<u64> {
         let (tag, losses) = self.0.index.epoch()?;
-        let doom = lease::highest_doom(self.0.core.backend.as_ref(), &self.0.core.keyring, self.id())?;
+        let doom = Dooms::list(self.0.core.backend.as_ref(), &self.0.core.keyring, self.id())?.highest();
         let mut bytes = Vec::new();
         [tag as u64, losses as u64, doom].iter().for_each(|n| bytes.extend(n.to_le_bytes()));
         let hash = crate::object::hash(&bytes);

@@ -5,7 +5,8 @@
 //! writer: its sweep waits until the lease is gone, and then keeps whatever the published roots reach.
 
 use super::device::{ClientState, Device};
-use super::lease::{self, Lease};
+use super::doom::Dooms;
+use super::lease::Lease;
 use super::lock::{Lock, Mode};
 use super::roots::{ChainFault, Loaded, Root, RootStore};
 use super::{Core, OpenOptions, Repo, WriterOptions};
@@ -33,7 +34,7 @@ impl Session {
         let core = repo.core();
         let lock = take_lock(&core.local.cache.join(super::LOCK), options)?;
         let mut lease = Lease::create(core.backend.as_ref(), &core.keyring, &core.format.id, &options.command)?;
-        let dooms = lease::list_dooms(core.backend.as_ref(), &core.keyring, &core.format.id)?;
+        let dooms = Dooms::list(core.backend.as_ref(), &core.keyring, &core.format.id)?.dooms;
         let dooms_seen: Vec<Id> = dooms.iter().map(|doom| doom.name).collect();
         if !dooms_seen.is_empty() {
             lease.refresh(core.backend.as_ref(), &core.keyring, &core.format.id, &dooms_seen)?;
