@@ -14,6 +14,7 @@ use crate::id::Id;
 use crate::object::{Class, Key, Kind, hash};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::collections::HashSet;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::JoinHandle;
@@ -28,6 +29,31 @@ const MIXED_PACK_BYTES: usize = 4 << 20;
 const PACK_BYTES: (u64, u64) = (16 << 20, 64 << 20);
 /// Keys of one flush are spread over so many locks.
 const SHARDS: usize = 64;
+
+/// Keys put since the last flush. Ids are hashes already, so a few of their bytes serve as the hash.
+type KeySet = HashSet<Key, BuildHasherDefault<IdHasher>>;
+
+/// Takes the first eight bytes of the id, and mixes the class in.
+#[derive(Default)]
+struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        if let Some(word) = bytes.first_chunk() {
+            self.0 ^= u64::from_le_bytes(*word);
+        }
+    }
+
+    fn write_usize(&mut self, _len: usize) {}
+
+    fn write_isize(&mut self, class: isize) {
+        self.0 ^= (class as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
 
 /// What [`Putter::put`] answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,7 +141,7 @@ struct Shared {
     pack_target_bytes: u64,
     /// Held for reading by whoever puts, for writing by a flush.
     gate: RwLock<()>,
-    seen: Vec<Mutex<HashSet<Key>>>,
+    seen: Vec<Mutex<KeySet>>,
     slots: Mutex<Vec<Arc<Mutex<Slot>>>>,
     packs: Packs,
     in_flight: InFlight,
@@ -349,7 +375,7 @@ impl Shared {
         Ok(locked(self.shard(key)).contains(key) || self.is_stored(key)?)
     }
 
-    fn shard(&self, key: &Key) -> &Mutex<HashSet<Key>> {
+    fn shard(&self, key: &Key) -> &Mutex<KeySet> {
         &self.seen[usize::from(key.id.as_bytes()[31]) % SHARDS]
     }
 
