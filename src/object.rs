@@ -192,6 +192,19 @@ impl Key {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::crypto::tests::{array, bytes, list, number, stream, vectors};
+
+    #[test]
+    fn ids_are_those_of_the_vectors() {
+        let all = vectors(include_str!("../testdata/vectors/objects.json"));
+        for case in list(&all["hashes"]) {
+            assert_eq!(hash(&bytes(&case["bytes"])), Id::new(array(&case["id"])));
+        }
+        for case in list(&all["streams"]) {
+            let data = stream(case["seed"].as_str().expect("a text"), number(&case["length"]) as usize);
+            assert_eq!(hash(&data), Id::new(array(&case["id"])));
+        }
+    }
 
     #[test]
     fn kinds_and_classes_come_back_from_their_codes_and_names() {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::crypto::tests::{array, list, number, stream, vectors};
 use proptest::prelude::*;
 
 /// Bytes that repeat nothing, the same in every run.
@@ -33,6 +34,23 @@ fn cut_by_the_book(chunker: &Chunker, data: &[u8]) -> usize {
         }
     }
     data.len()
+}
+
+#[test]
+fn cuts_are_those_of_the_vectors() {
+    let all = vectors(include_str!("../../testdata/vectors/chunking.json"));
+    for case in list(&all["cases"]) {
+        let size = |name: &str| number(&case[name]) as u32;
+        let sizes = Sizes::new(size("min"), size("avg"), size("max")).expect("sizes");
+        let chunker = Chunker::new(&array(&case["key"]), sizes);
+        for (value, told) in chunker.gear.iter().zip(list(&case["gear_begins"])) {
+            assert_eq!(format!("{value:016x}"), told.as_str().expect("digits"));
+        }
+        let length = number(&case["length"]) as usize;
+        let data = case["seed"].as_str().map_or_else(|| vec![0; length], |seed| stream(seed, length));
+        let told: Vec<_> = list(&case["chunks"]).iter().map(|length| number(length) as usize).collect();
+        assert_eq!(cuts(&chunker, &data), told);
+    }
 }
 
 #[test]

@@ -1,4 +1,5 @@
 use super::*;
+use crate::crypto::tests::{bytes, list, vectors};
 use proptest::prelude::*;
 use std::io::{self, Read};
 
@@ -15,6 +16,20 @@ fn noise(len: usize) -> Vec<u8> {
     let mut out = vec![0; len];
     blake3::Hasher::new().finalize_xof().fill(&mut out);
     out
+}
+
+#[test]
+fn frames_are_those_of_the_vectors() {
+    let all = vectors(include_str!("../../testdata/vectors/frames.json"));
+    let mut decompressor = Decompressor::new();
+    for case in list(&all["cases"]) {
+        let (raw, wrapped) = (bytes(&case["raw"]), bytes(&case["wrapped"]));
+        assert_eq!(
+            Some(Algorithm::parse(case["algorithm"].as_str().expect("a name")).expect("known").code()),
+            wrapped.first().copied()
+        );
+        assert_eq!(decompressor.unwrap_frame(&wrapped, raw.len()).expect("unwrapped"), raw);
+    }
 }
 
 #[test]

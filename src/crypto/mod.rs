@@ -10,3 +10,6 @@ pub mod seal;
 pub mod sign;
 pub mod slot;
 mod small;
+
+#[cfg(test)]
+pub(crate) mod tests;

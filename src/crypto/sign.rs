@@ -161,6 +161,7 @@ pub fn config_mac(keyring: &Keyring, text: &[u8]) -> [u8; 32] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     const REPO: ShortId = ShortId::new([9; 16]);
 
@@ -212,5 +213,12 @@ mod tests {
         assert_eq!(config_mac(&ring, b"a"), config_mac(&ring, b"a"));
         assert_ne!(config_mac(&ring, b"a"), config_mac(&ring, b"b"));
         assert_ne!(config_mac(&ring, b"a"), config_mac(&Keyring::generate().expect("keys"), b"a"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_device_or_refused(bytes: Vec<u8>) {
+            prop_assert_eq!(code(read_device(&bytes, &Keyring::public(&REPO), &REPO)), Some(Code::StorageCorrupted));
+        }
     }
 }

@@ -1,5 +1,7 @@
 use super::*;
+use crate::crypto::tests::{array, bytes, list, number, vectors};
 use proptest::prelude::*;
+use serde_json::Value;
 use std::collections::HashMap;
 
 #[derive(Default)]
@@ -39,6 +41,36 @@ fn chunk(number: u64) -> Entry {
     let mut id = [1; 32];
     id[8..16].copy_from_slice(&number.to_le_bytes());
     Entry::Piece { id: Id::new(id), len: number % 1000 + 1 }
+}
+
+#[test]
+fn recipes_are_those_of_the_vectors() {
+    let all = vectors(include_str!("../../testdata/vectors/recipes.json"));
+    let ids = ChunkIds::new(&array(&all["chunk_id_key"]));
+    assert_eq!(ids.chunk(&bytes(&all["chunk"]["bytes"])), Id::new(array(&all["chunk"]["id"])));
+    let told = &all["node"];
+    let entry = |entry: &Value| match entry["hole"].as_u64() {
+        Some(len) => Entry::Hole { len },
+        None => Entry::Piece { id: Id::new(array(&entry["id"])), len: number(&entry["length"]) },
+    };
+    let entries = list(&told["entries"]).iter().map(entry).collect();
+    let node = Node { level: number(&told["level"]) as u8, total: number(&told["total"]), entries };
+    assert_eq!((node.encode(), Node::decode(&node.encode()).expect("a node")), (bytes(&told["bytes"]), node.clone()));
+    assert_eq!(ids.node(&node.encode()), Id::new(array(&told["id"])));
+    for tree in list(&all["trees"]) {
+        let mut nodes = 0;
+        let mut emit = |node: Node| {
+            nodes += 1;
+            Ok(ids.node(&node.encode()))
+        };
+        let mut builder = RecipeBuilder::new();
+        for count in 0..number(&tree["chunks"]) {
+            let entry = Entry::Piece { id: ids.chunk(&count.to_le_bytes()), len: count % 5000 + 1 };
+            builder.push(entry, &mut emit).expect("pushed");
+        }
+        assert_eq!(builder.finish(&mut emit).expect("a root"), Id::new(array(&tree["root"])));
+        assert_eq!(nodes, number(&tree["nodes"]));
+    }
 }
 
 #[test]

@@ -144,6 +144,25 @@ proptest! {
     }
 
     #[test]
+    fn any_bytes_are_a_header_or_refused(bytes: Vec<u8>, rest: [u8; 91]) {
+        prop_assert_eq!(code(Header::decode(&bytes)), Some(Code::StorageCorrupted));
+        let bytes = [&b"larder\x01\x01\x01"[..], &rest[..80], &[0, 0]].concat();
+        prop_assert_eq!(Header::decode(&bytes).expect("a header").encode(), bytes);
+    }
+
+    #[test]
+    fn any_bytes_are_a_keyring_or_refused(bytes: Vec<u8>, at: prop::sample::Index, value: u8) {
+        prop_assert_eq!(code(Keyring::decode(&bytes)), Some(Code::StorageCorrupted));
+        let mut changed = Keyring::generate().expect("keys").encode().to_vec();
+        let at = at.index(changed.len());
+        changed[at] = value;
+        if let Ok(ring) = Keyring::decode(&changed) {
+            prop_assert_eq!(&*ring.encode(), &changed);
+        }
+        prop_assert!(Keyring::decode(&changed[..at]).is_err());
+    }
+
+    #[test]
     fn any_bytes_are_a_small_file_or_refused(bytes: Vec<u8>, trailer: [u8; 24]) {
         let ring = Keyring::public(&REPO);
         let (_, header) = FileCipher::create(FileType::Doom, &ring, &REPO).expect("a cipher");
