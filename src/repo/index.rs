@@ -29,7 +29,7 @@ const PACK_CACHE: usize = 4_096;
 const SCHEMA: &str = "
 CREATE TABLE meta(name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE segments(no INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE);
-CREATE TABLE packs(no INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE, kind INTEGER NOT NULL, file_bytes INTEGER NOT NULL,
+CREATE TABLE packs(no INTEGER PRIMARY KEY AUTOINCREMENT, name BLOB NOT NULL UNIQUE, kind INTEGER NOT NULL, file_bytes INTEGER NOT NULL,
   salt BLOB NOT NULL, key_id BLOB NOT NULL, frames BLOB NOT NULL);
 CREATE TABLE listed(segment INTEGER NOT NULL, pack INTEGER NOT NULL, PRIMARY KEY(segment, pack)) WITHOUT ROWID;
 CREATE INDEX listed_pack ON listed(pack);
@@ -157,6 +157,9 @@ impl Index {
         let tag = i64::from_le_bytes(random::<8>()?);
         db.execute("INSERT INTO meta VALUES('owner', ?1), ('filter', ?2)", params![owner_of(core), tag])
             .map_err(sql)?;
+        // Numbers are never given twice, nor by two makings: what another process cached finds nothing, not the wrong pack.
+        let base = u32::from_le_bytes(random()?) >> 2;
+        db.execute("INSERT INTO sqlite_sequence VALUES('packs', ?1)", [base]).map_err(sql)?;
         merge_segments(core, &mut db)?;
         db.close().map_err(|(_, error)| sql(error))?;
         open_private(&new_path)?.sync_all().at("sync", &new_path)?;

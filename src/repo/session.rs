@@ -15,21 +15,20 @@ use crate::error::{Code, Result, fail};
 use crate::id::Id;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// One writer's hold on a repository.
 pub(crate) struct Session {
     repo: Repo,
     lease: Mutex<Option<Lease>>,
-    /// Numbers of packs that a doom names.
-    doomed: OnceLock<HashSet<u32>>,
-    doomed_names: HashSet<Id>,
+    /// Numbers of packs that a doom named when this writer began.
+    doomed: HashSet<u32>,
     dooms_seen: Vec<Id>,
     _lock: Lock,
 }
 
 impl Session {
-    /// Takes the lock and a lease, then looks what is doomed.
+    /// Takes the lock and a lease, then looks what is doomed, and brings the index up to date.
     pub(crate) fn open(repo: &Repo, options: &WriterOptions) -> Result<Self> {
         let core = repo.core();
         let lock = take_lock(&core.local.cache.join(super::LOCK), options)?;
@@ -39,15 +38,14 @@ impl Session {
         if !dooms_seen.is_empty() {
             lease.refresh(core.backend.as_ref(), &core.keyring, &core.format.id, &dooms_seen)?;
         }
-        let doomed_names = dooms.into_iter().flat_map(|doom| doom.packs).collect();
-        Ok(Session {
-            repo: repo.clone(),
-            lease: Mutex::new(Some(lease)),
-            doomed: OnceLock::new(),
-            doomed_names,
-            dooms_seen,
-            _lock: lock,
-        })
+        repo.refresh()?;
+        let mut doomed = HashSet::new();
+        if !dooms_seen.is_empty() {
+            let names: HashSet<Id> = dooms.into_iter().flat_map(|doom| doom.packs).collect();
+            let packs = repo.index().packs()?;
+            doomed.extend(packs.into_iter().filter(|(_, facts)| names.contains(&facts.name)).map(|(number, _)| number));
+        }
+        Ok(Session { repo: repo.clone(), lease: Mutex::new(Some(lease)), doomed, dooms_seen, _lock: lock })
     }
 
     fn lease(&self) -> MutexGuard<'_, Option<Lease>> {
@@ -56,18 +54,7 @@ impl Session {
 
     /// Whether a pack of the index is doomed, so that a writer must not rely on it.
     pub(crate) fn is_doomed(&self, pack: u32) -> bool {
-        if self.doomed_names.is_empty() {
-            return false;
-        }
-        let doomed = self.doomed.get_or_init(|| {
-            let packs = self.repo.index().packs().unwrap_or_default();
-            packs
-                .into_iter()
-                .filter(|(_, facts)| self.doomed_names.contains(&facts.name))
-                .map(|(number, _)| number)
-                .collect()
-        });
-        doomed.contains(&pack)
+        self.doomed.contains(&pack)
     }
 
     /// Shows a sign of life.

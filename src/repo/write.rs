@@ -174,7 +174,6 @@ fn locked<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Writer {
     pub(super) fn open(repo: &Repo, options: &WriterOptions) -> Result<Self> {
         let session = Session::open(repo, options)?;
-        repo.refresh()?;
         let stored = repo.index().pack_totals()?.1;
         let shared = Arc::new(Shared {
             repo: repo.clone(),
