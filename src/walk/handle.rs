@@ -1,7 +1,7 @@
 //! Handles of files and directories, and what the system says of an inode.
 
 use crate::clock::Time;
-use crate::tree::{EntryKind, Meta};
+use crate::tree::EntryKind;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Statx, StatxAttributes, StatxFlags, StatxTimestamp};
 use rustix::io::{Errno, Result};
@@ -97,20 +97,6 @@ impl Stat {
     pub fn may_be_sparse(&self) -> bool {
         self.size > 4096 && self.blocks.saturating_mul(512) < self.size
     }
-
-    /// What the full profile keeps of it, but for the owner's names.
-    pub fn to_meta(&self) -> Meta {
-        Meta {
-            mode: self.mode,
-            uid: self.uid,
-            gid: self.gid,
-            owner: None,
-            group: None,
-            mtime: self.mtime,
-            btime: None,
-            flags: (self.flags != 0).then_some(self.flags),
-        }
-    }
 }
 
 fn time(stamp: &StatxTimestamp) -> Time {
@@ -169,5 +155,22 @@ pub fn has_true_ctime(fd: impl AsFd) -> bool {
     match rustix::fs::fstatfs(fd) {
         Ok(system) => !WITHOUT_CTIME.contains(&(system.f_type as u64)),
         Err(_) => false,
+    }
+}
+
+/// The clock that file systems stamp changes with. Never fixed by tests: what is compared with it are real stamps.
+pub fn stamp_now() -> Time {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::RealtimeCoarse);
+    Time { seconds: now.tv_sec, nanoseconds: now.tv_nsec as u32 }
+}
+
+impl Stat {
+    /// Whether it may have changed after `start` without its times showing it, because a stamp is as coarse as the
+    /// system's tick (at most 10 ms) or, where it has no fraction, as the file system's (2 s on the coarsest).
+    pub fn is_racy(&self, start: Time) -> bool {
+        let newest = self.mtime.max(self.ctime);
+        let tick_ns = if self.ctime.nanoseconds == 0 { 2_000_000_000 } else { 20_000_000 };
+        let nanoseconds = |time: Time| i128::from(time.seconds) * 1_000_000_000 + i128::from(time.nanoseconds);
+        nanoseconds(newest) + tick_ns >= nanoseconds(start)
     }
 }

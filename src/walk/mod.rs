@@ -13,7 +13,7 @@ mod meta;
 mod sources;
 
 pub use exclude::{ExcludeOptions, IfPresent, Rules, Scope};
-pub use handle::{Stat, has_true_ctime, open_dir, open_file, open_path, stat_at, stat_fd, stat_follow};
+pub use handle::{Stat, has_true_ctime, open_dir, open_file, open_path, stamp_now, stat_at, stat_fd, stat_follow};
 pub use links::LinkCollector;
 pub use listing::{Listing, Scratch};
 pub use meta::{Owners, Xattr, data_extents, link_target, xattrs_at, xattrs_of};
