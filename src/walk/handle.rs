@@ -1,7 +1,7 @@
 //! Handles of files and directories, and what the system says of an inode.
 
 use crate::clock::Time;
-use crate::tree::EntryKind;
+use crate::tree::{EntryKind, Meta};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Statx, StatxAttributes, StatxFlags, StatxTimestamp};
 use rustix::io::{Errno, Result};
@@ -96,6 +96,22 @@ impl Stat {
     /// Whether it takes fewer blocks than its size, so that it may have holes. Small files may lie in the inode.
     pub fn may_be_sparse(&self) -> bool {
         self.size > 4096 && self.blocks.saturating_mul(512) < self.size
+    }
+}
+
+impl Stat {
+    /// What the full profile keeps of it, without the owner's names and the birth time.
+    pub fn to_meta(&self) -> Meta {
+        Meta {
+            mode: self.mode,
+            uid: self.uid,
+            gid: self.gid,
+            owner: None,
+            group: None,
+            mtime: self.mtime,
+            btime: None,
+            flags: (self.flags != 0).then_some(self.flags),
+        }
     }
 }
 
