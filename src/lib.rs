@@ -13,8 +13,8 @@
 //! | 6 context | [`context`] | opens a repository as a command needs it |
 //! | 6 context | [`config`] | the environment and the user's settings |
 //! | 5 engines | [`backup`], [`restore`], [`verify`], [`gc`], [`diff`], [`usage`] | functions: options in, statistics out, a monitor to speak to |
-//! | 4 model | [`reach`] | what roots keep |
-//! | 4 model | [`snapshot`], [`walk`], [`state`], [`retention`] | what the stored bytes mean |
+//! | 4 model | [`reach`], [`retention`] | what roots keep, and what policies do |
+//! | 4 model | [`snapshot`], [`walk`], [`state`] | what the stored bytes mean |
 //! | 4 model | [`stored`] | stored trees, walked |
 //! | 4 model | [`tree`] | directories and their entries |
 //! | 3 store | [`repo`] | packs, frames, segments, index, roots, keys, lock, leases; the faces see [`repo::Repo`] |
@@ -30,10 +30,12 @@
 //! | --- | --- |
 //! | `config.toml` | `repo::format` |
 //! | `keys/` | `repo::keys` |
+//! | `keys/devices/`, and the user's state about a repository | `repo::device` |
 //! | `packs/` | `repo::pack` |
 //! | `index/`, `index.sqlite`, `state/filter` | `repo::segment`, `repo::index` |
 //! | `roots/` | `repo::roots` |
-//! | `leases/`, `gc/` | `repo::lease` |
+//! | `leases/` | `repo::lease` |
+//! | `gc/` | `repo::doom` |
 //! | `lock` | `repo::lock` |
 //! | `state.sqlite` | [`state`] |
 

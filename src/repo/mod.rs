@@ -335,9 +335,7 @@ impl Repo {
     /// # Errors
     /// FILE_IO and network codes.
     pub fn verify_roots(&self) -> Result<(Loaded, Vec<ChainFault>)> {
-        let loaded = session::read_roots(self)?;
-        let faults = session::history_faults(self, &loaded)?;
-        Ok((loaded, faults))
+        session::inspect_roots(self)
     }
 
     /// What this client keeps about the repository outside of it.

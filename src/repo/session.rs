@@ -120,19 +120,12 @@ fn root_store<'a>(core: &'a Core, state: &'a ClientState) -> RootStore<'a> {
     RootStore { backend: core.backend.as_ref(), keyring: &core.keyring, repository: &core.format.id, state }
 }
 
-/// What is wrong with the history, as far as this client knows it.
-pub(crate) fn history_faults(repo: &Repo, loaded: &Loaded) -> Result<Vec<ChainFault>> {
-    let state = ClientState::new(&repo.core().local.device, repo.id());
-    root_store(repo.core(), &state).faults(loaded)
+/// Reads and verifies every root record, and tells what is wrong with the history.
+pub(crate) fn inspect_roots(repo: &Repo) -> Result<(Loaded, Vec<ChainFault>)> {
+    root_store(repo.core(), &repo.client_state()).inspect()
 }
 
-/// Reads and verifies every root record.
-pub(crate) fn read_roots(repo: &Repo) -> Result<Loaded> {
-    let state = ClientState::new(&repo.core().local.device, repo.id());
-    root_store(repo.core(), &state).load(&HashMap::new())
-}
-
-/// As [`read_roots`], taking those seen before from the index, and judges the history.
+/// Every root record, those seen before from the index; a history that went back is an error.
 pub(crate) fn load_roots(repo: &Repo, options: &OpenOptions) -> Result<Loaded> {
     let core = repo.core();
     let cached = repo.index().cached_roots()?;

@@ -123,12 +123,16 @@ impl RootStore<'_> {
         }
     }
 
-    /// Everything that is wrong with the history, for a report: nothing is remembered or accepted.
+    /// Reads every record anew and tells what is wrong with the history, for a report: nothing is remembered or
+    /// accepted.
     ///
     /// # Errors
     /// As [`RootStore::load`].
-    pub fn faults(&self, loaded: &Loaded) -> Result<Vec<ChainFault>> {
-        Ok(chain_faults(&loaded.roots, &loaded.damaged_names(), &self.state.heads()?))
+    pub fn inspect(&self) -> Result<(Loaded, Vec<ChainFault>)> {
+        let heads = self.state.heads()?;
+        let loaded = self.load(&HashMap::new())?;
+        let faults = chain_faults(&loaded.roots, &loaded.damaged_names(), &heads);
+        Ok((loaded, faults))
     }
 
     /// Signs a record as the next of this device and stores it. Durable on return.
