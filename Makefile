@@ -5,6 +5,7 @@ DESTDIR  ?=
 CARGO    ?= cargo
 PROFILE  ?= release
 BINARY   ?= target/$(PROFILE)/larder
+UNITS     = $(wildcard contrib/systemd/*)
 
 bindir   = $(DESTDIR)$(PREFIX)/bin
 man1dir  = $(DESTDIR)$(PREFIX)/share/man/man1
@@ -12,6 +13,7 @@ bashdir  = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 zshdir   = $(DESTDIR)$(PREFIX)/share/zsh/site-functions
 fishdir  = $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
 docdir   = $(DESTDIR)$(PREFIX)/share/doc/larder
+unitdir  = $(DESTDIR)$(PREFIX)/lib/systemd/system
 
 .DEFAULT_GOAL := all
 .PHONY: all build test test-integration bench lint fmt check-fmt doc coverage security install uninstall clean help
@@ -49,19 +51,22 @@ coverage: ## measure which lines the tests reach (installs cargo-tarpaulin)
 security: ## check the licences, sources and known holes of all dependencies (installs cargo-deny)
 	scripts/security
 
-install: ## install the binary, manual pages and completions below $(DESTDIR)$(PREFIX)
+install: ## install the binary, manual pages, completions and units below DESTDIR and PREFIX
 	@test -x $(BINARY) || { echo "make install: there is no $(BINARY); run make build first" >&2; exit 1; }
-	install -d $(bindir) $(man1dir) $(bashdir) $(zshdir) $(fishdir) $(docdir)
+	install -d $(bindir) $(man1dir) $(bashdir) $(zshdir) $(fishdir) $(unitdir) $(docdir)/examples
 	install -m 0755 $(BINARY) $(bindir)/larder
 	install -m 0644 man/larder*.1 $(man1dir)
 	install -m 0644 completions/larder.bash $(bashdir)/larder
 	install -m 0644 completions/_larder $(zshdir)/_larder
 	install -m 0644 completions/larder.fish $(fishdir)/larder.fish
+	install -m 0644 $(UNITS) $(unitdir)
 	install -m 0644 README.md CHANGELOG.md LICENSE docs/*.md $(docdir)
+	install -m 0644 contrib/config.toml contrib/backup.env contrib/crontab $(docdir)/examples
 
 uninstall: ## remove what install put there
 	rm -f $(bindir)/larder $(bashdir)/larder $(zshdir)/_larder $(fishdir)/larder.fish
 	rm -f $(patsubst man/%,$(man1dir)/%,$(wildcard man/larder*.1))
+	rm -f $(patsubst contrib/systemd/%,$(unitdir)/%,$(UNITS))
 	rm -rf $(docdir)
 	@# Directories below a DESTDIR were made by install; those of the system were not.
 	@if [ -n "$(DESTDIR)" ] && [ -d "$(DESTDIR)" ]; then find $(DESTDIR) -depth -type d -empty -delete; fi
