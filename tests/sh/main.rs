@@ -17,7 +17,15 @@ macro_rules! scripts {
 }
 
 scripts! {
+    deep
+    everything
+    full
+    install
     lint
+    pipes
+    quickstart
+    quiet
+    together
 }
 
 #[test]
