@@ -12,7 +12,7 @@
 //! | --- | --- | --- |
 //! | 6 context | [`context`] | opens a repository as a command needs it |
 //! | 6 context | [`config`] | the environment and the user's settings |
-//! | 5 engines | [`backup`], [`restore`], [`verify`], [`gc`], [`diff`], [`usage`] | functions: options in, statistics out, a monitor to speak to |
+//! | 5 engines | [`backup`], [`restore`], [`verify`], [`gc`], [`diff`], [`dump`], [`find`], [`usage`] | functions: options in, statistics out, a monitor to speak to |
 //! | 4 model | [`reach`], [`retention`] | what roots keep, and what policies do |
 //! | 4 model | [`snapshot`], [`walk`], [`state`] | what the stored bytes mean |
 //! | 4 model | [`stored`] | stored trees, walked |
@@ -72,6 +72,8 @@ pub mod walk;
 
 pub mod backup;
 pub mod diff;
+pub mod dump;
+pub mod find;
 pub mod gc;
 pub mod restore;
 pub mod usage;

@@ -1,6 +1,6 @@
 //! Hard links: the first name that is restored carries the content, every other one is linked to it.
 //!
-//! Memory: 16 bytes for each name in the links object, and the first path of groups that still wait for names.
+//! Memory: that of [`HardLinks`], and the first path of groups that still wait for names.
 
 use super::batch::LinkJob;
 use super::meta::Have;
@@ -9,15 +9,13 @@ use super::remove::remove;
 use super::report::count;
 use super::target::{Dir, Target, file_type, open_dir};
 use crate::error::{Code, Error, IoContext, Result};
-use crate::id::Id;
 use crate::monitor::Change;
-use crate::repo::Repo;
-use crate::tree::{Entry, LinksReader};
+use crate::stored::HardLinks;
+use crate::tree::Entry;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, linkat, openat, statat, unlinkat};
 use rustix::io::Errno;
 use std::collections::HashMap;
 use std::fs::File;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -45,11 +43,9 @@ impl Leader {
     }
 }
 
-/// Which paths are one file.
-#[derive(Default)]
+/// Which paths are one file, and who leads each group.
 pub(super) struct Links {
-    /// Hash of a path, number of its group; sorted.
-    groups: Vec<(u64, u32)>,
+    groups: HardLinks,
     /// Names of each group that did not come by yet.
     left: Vec<u32>,
     leaders: HashMap<u32, Arc<Leader>>,
@@ -66,29 +62,13 @@ pub(super) enum Role {
 }
 
 impl Links {
-    /// Reads the links object of a snapshot.
-    pub(super) fn read(repo: &Repo, links: Option<&Id>) -> Result<Self> {
-        let mut all = Links::default();
-        let Some(id) = links else { return Ok(all) };
-        let mut reader = LinksReader::new();
-        repo.stream(id, &mut |bytes| {
-            reader.feed(bytes);
-            while let Some(paths) = reader.next_group()? {
-                let group = all.left.len() as u32;
-                all.left.push(paths.len() as u32);
-                all.groups.extend(paths.iter().map(|path| (hash(path), group)));
-            }
-            Ok(())
-        })
-        .and_then(|()| reader.finish())
-        .map_err(|error| error.context("the snapshot's list of hard links cannot be read"))?;
-        all.groups.sort_unstable();
-        Ok(all)
+    pub(super) fn new(groups: HardLinks) -> Self {
+        Links { left: groups.sizes().to_vec(), groups, leaders: HashMap::new() }
     }
 
     /// The role of an entry that is to be restored now.
     pub(super) fn role(&mut self, path: &[u8], entry: &Entry) -> Role {
-        let Some(group) = self.group(path, entry) else { return Role::Single };
+        let Some(group) = self.groups.group(path, entry) else { return Role::Single };
         let left = &mut self.left[group as usize];
         *left = left.saturating_sub(1);
         let is_last = *left == 0;
@@ -107,25 +87,11 @@ impl Links {
 
     /// An entry of a group was left alone: it is not there to be linked to.
     pub(super) fn pass_over(&mut self, path: &[u8], entry: &Entry) {
-        if let Some(group) = self.group(path, entry) {
+        if let Some(group) = self.groups.group(path, entry) {
             let left = &mut self.left[group as usize];
             *left = left.saturating_sub(1);
         }
     }
-
-    fn group(&self, path: &[u8], entry: &Entry) -> Option<u32> {
-        if !entry.linked {
-            return None;
-        }
-        let at = self.groups.binary_search_by_key(&hash(path), |(hash, _)| *hash).ok()?;
-        Some(self.groups[at].1)
-    }
-}
-
-fn hash(path: &[u8]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    path.hash(&mut hasher);
-    hasher.finish()
 }
 
 /// Gives a restored file one more name.

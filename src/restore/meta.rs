@@ -8,6 +8,7 @@ use super::target::{Target, mtime};
 use crate::clock::Time;
 use crate::error::{Error, IoContext, Result};
 use crate::tree::{Entry, EntryKind, Xattrs, decode_xattrs};
+use crate::walk::Xattr;
 use rustix::fs::XattrFlags;
 use rustix::fs::{
     AtFlags, CWD, Gid, IFlags, Mode, OFlags, Stat, Timespec, Timestamps, UTIME_OMIT, Uid, chmodat, chownat, fchmod,
@@ -64,8 +65,6 @@ impl Have {
     }
 }
 
-type Attributes = [(Vec<u8>, Vec<u8>)];
-
 impl Target<'_> {
     /// Gives metadata to something; answers whether anything had to change. What the system does not let us set is
     /// counted once for the item.
@@ -112,7 +111,7 @@ impl Target<'_> {
     }
 
     /// The attributes of an entry, from the repository where they are long.
-    pub(super) fn attributes<'e>(&self, entry: &'e Entry) -> Result<Cow<'e, Attributes>> {
+    pub(super) fn attributes<'e>(&self, entry: &'e Entry) -> Result<Cow<'e, [Xattr]>> {
         match &entry.xattrs {
             Xattrs::None => Ok(Cow::Borrowed(&[])),
             Xattrs::Inline(list) => Ok(Cow::Borrowed(list)),
@@ -176,7 +175,7 @@ impl Dressing<'_, '_> {
     }
 
     /// Sets those attributes that `chosen` names, and takes away what the snapshot does not have.
-    fn attributes(&mut self, wanted: &Attributes, have: &Have, chosen: fn(&[u8]) -> bool) -> Result<()> {
+    fn attributes(&mut self, wanted: &[Xattr], have: &Have, chosen: fn(&[u8]) -> bool) -> Result<()> {
         if have.no_xattrs {
             for (name, value) in wanted.iter().filter(|(name, _)| chosen(name)) {
                 let done = self.spot.set_xattr(name, value);

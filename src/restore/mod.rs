@@ -33,7 +33,7 @@ use crate::id::Id;
 use crate::monitor::{Event, Monitor};
 use crate::recipe::ChunkIds;
 use crate::repo::Repo;
-use crate::stored::{Entries, require, walk};
+use crate::stored::{Entries, HardLinks, require, walk};
 use crate::tree::{Entry, Summary};
 use links::Links;
 use plan::Planner;
@@ -79,7 +79,7 @@ pub fn restore(
     let parent = path.iter().rposition(|byte| *byte == b'/').map_or(0, |at| at);
     let prefix = if found.is_directory() { &path[..] } else { &path[..parent] };
     let selection = Selection::new(&options.include, &options.exclude, prefix)?;
-    let links = Links::read(repo, source.links.as_ref())?;
+    let links = Links::new(HardLinks::read(repo, source.links.as_ref())?);
     monitor.event(&Event::Phase("restoring"));
     let total = summary(repo, &found)?;
     monitor.event(&Event::Total { items: total.files, bytes: total.bytes });

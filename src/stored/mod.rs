@@ -4,8 +4,11 @@
 //! holds at most [`BLOCK_BYTES`] of its tree, so neither the depth of a snapshot nor directories of millions matter
 //! (promise 8). Paths are bytes: those of the snapshot's root tree, beginning with `/`.
 
+mod links;
 #[cfg(test)]
 pub(crate) mod tests;
+
+pub use links::HardLinks;
 
 use crate::error::{Code, Error, Result, fail};
 use crate::id::Id;
