@@ -39,13 +39,44 @@ complete -c larder -n "__fish_larder_needs_command" -l no-progress -d 'Show no p
 complete -c larder -n "__fish_larder_needs_command" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c larder -n "__fish_larder_needs_command" -s V -l version -d 'Print version'
+complete -c larder -n "__fish_larder_needs_command" -f -a "init" -d 'Make a repository'
 complete -c larder -n "__fish_larder_needs_command" -f -a "hash-object" -d 'Print the id of content'
+complete -c larder -n "__fish_larder_needs_command" -f -a "cat-object" -d 'Print an object, its kind or its size'
+complete -c larder -n "__fish_larder_needs_command" -f -a "list-objects" -d 'List the ids of objects'
+complete -c larder -n "__fish_larder_needs_command" -f -a "ls-tree" -d 'List the entries of a stored directory'
+complete -c larder -n "__fish_larder_needs_command" -f -a "restore-tree" -d 'Restore a stored directory'
+complete -c larder -n "__fish_larder_needs_command" -f -a "resolve" -d 'Print the id that a name stands for'
 complete -c larder -n "__fish_larder_needs_command" -f -a "digest" -d 'Print a checksum of files or of standard input'
 complete -c larder -n "__fish_larder_needs_command" -f -a "chunk" -d 'List where content is cut into chunks'
 complete -c larder -n "__fish_larder_needs_command" -f -a "compress" -d 'Compress a file to standard output'
 complete -c larder -n "__fish_larder_needs_command" -f -a "decompress" -d 'Decompress a file to standard output'
 complete -c larder -n "__fish_larder_needs_command" -f -a "lock" -d 'Run a command while the repository is locked'
+complete -c larder -n "__fish_larder_needs_command" -f -a "restore" -d 'Bring files back from a snapshot'
+complete -c larder -n "__fish_larder_needs_command" -f -a "snapshots" -d 'List snapshots'
+complete -c larder -n "__fish_larder_needs_command" -f -a "log" -d 'Show the history of snapshots, newest first'
+complete -c larder -n "__fish_larder_needs_command" -f -a "show" -d 'Show a snapshot, a path in it, or an object'
+complete -c larder -n "__fish_larder_needs_command" -f -a "ls" -d 'List the files of a snapshot'
 complete -c larder -n "__fish_larder_needs_command" -f -a "help" -d 'Explain a command, or list them'
+complete -c larder -n "__fish_larder_using_subcommand init" -l encryption -d 'aes-256-gcm, or none: then everything can be read by whoever has the files' -r
+complete -c larder -n "__fish_larder_using_subcommand init" -l chunk-profile -d 'Sizes of chunks: default (16/64/256 KiB), fine (4/16/64 KiB) or coarse (256/1024/4096 KiB)' -r
+complete -c larder -n "__fish_larder_using_subcommand init" -l chunk-sizes -d 'Sizes of chunks in bytes: 4096/32768/131072' -r
+complete -c larder -n "__fish_larder_using_subcommand init" -l compression -d 'How what is stored is compressed: none, zlib, gzip, lz4 or zstd, with a level if wanted: zstd:9' -r
+complete -c larder -n "__fish_larder_using_subcommand init" -l label -d 'What to call the first key' -r
+complete -c larder -n "__fish_larder_using_subcommand init" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand init" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand init" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand init" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand init" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand init" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand init" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand init" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand init" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand init" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand init" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand init" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand init" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand init" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand hash-object" -s t -d 'The kind to store it as: blob, tree, action, run, manifest or links' -r
 complete -c larder -n "__fish_larder_using_subcommand hash-object" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand hash-object" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand hash-object" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
@@ -53,6 +84,7 @@ complete -c larder -n "__fish_larder_using_subcommand hash-object" -l passphrase
 complete -c larder -n "__fish_larder_using_subcommand hash-object" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
 complete -c larder -n "__fish_larder_using_subcommand hash-object" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
 complete -c larder -n "__fish_larder_using_subcommand hash-object" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand hash-object" -s w -d 'Store the content in the repository'
 complete -c larder -n "__fish_larder_using_subcommand hash-object" -l stdin -d 'Read one object from standard input'
 complete -c larder -n "__fish_larder_using_subcommand hash-object" -l stdin-paths -d 'Read the names of files from standard input, one a line'
 complete -c larder -n "__fish_larder_using_subcommand hash-object" -s z -d 'With --stdin-paths: names end with a NUL byte instead of a newline'
@@ -63,6 +95,96 @@ complete -c larder -n "__fish_larder_using_subcommand hash-object" -l no-color -
 complete -c larder -n "__fish_larder_using_subcommand hash-object" -l no-progress -d 'Show no progress'
 complete -c larder -n "__fish_larder_using_subcommand hash-object" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand hash-object" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand cat-object" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand cat-object" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand cat-object" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand cat-object" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand cat-object" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand cat-object" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand cat-object" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand cat-object" -s t -d 'Print the kind'
+complete -c larder -n "__fish_larder_using_subcommand cat-object" -s s -d 'Print the size in bytes'
+complete -c larder -n "__fish_larder_using_subcommand cat-object" -s e -d 'Print nothing: exit 1 if it is not there'
+complete -c larder -n "__fish_larder_using_subcommand cat-object" -s p -d 'Print it for people: a tree as ls-tree lists it, anything else as it is'
+complete -c larder -n "__fish_larder_using_subcommand cat-object" -l batch -d 'For each name on standard input, print id, kind and size, then the content'
+complete -c larder -n "__fish_larder_using_subcommand cat-object" -l batch-check -d 'For each name on standard input, print id, kind and size'
+complete -c larder -n "__fish_larder_using_subcommand cat-object" -s z -d 'With --batch and --batch-check: names end with a NUL byte instead of a newline'
+complete -c larder -n "__fish_larder_using_subcommand cat-object" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand cat-object" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand cat-object" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand cat-object" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand cat-object" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand cat-object" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand cat-object" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand list-objects" -l kind -d 'Only objects of this kind: blob, tree, action, run, manifest or links' -r
+complete -c larder -n "__fish_larder_using_subcommand list-objects" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand list-objects" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand list-objects" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand list-objects" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand list-objects" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand list-objects" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand list-objects" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand list-objects" -l unreferenced -d 'Only objects that nothing keeps: no snapshot, no record of a run, no pin'
+complete -c larder -n "__fish_larder_using_subcommand list-objects" -l missing -d 'What is referred to and not here, one class and id a line: whole, chunk or node'
+complete -c larder -n "__fish_larder_using_subcommand list-objects" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand list-objects" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand list-objects" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand list-objects" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand list-objects" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand list-objects" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand list-objects" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand ls-tree" -l format -d 'Print this for each entry: %(objectmode) %(objecttype) %(objectname) %(objectsize) %(path), and more' -r
+complete -c larder -n "__fish_larder_using_subcommand ls-tree" -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand ls-tree" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand ls-tree" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand ls-tree" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand ls-tree" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand ls-tree" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand ls-tree" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand ls-tree" -s r -d 'Go into directories, and list what is not a directory'
+complete -c larder -n "__fish_larder_using_subcommand ls-tree" -s t -d 'With -r: list the directories too, each before what is in it'
+complete -c larder -n "__fish_larder_using_subcommand ls-tree" -s d -d 'List directories only'
+complete -c larder -n "__fish_larder_using_subcommand ls-tree" -s l -l long -d 'Print the size before the name, `-` for what has none'
+complete -c larder -n "__fish_larder_using_subcommand ls-tree" -s z -d 'End lines with a NUL byte, and quote no names'
+complete -c larder -n "__fish_larder_using_subcommand ls-tree" -l name-only -d 'Print names only'
+complete -c larder -n "__fish_larder_using_subcommand ls-tree" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand ls-tree" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand ls-tree" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand ls-tree" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand ls-tree" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand ls-tree" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand ls-tree" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand restore-tree" -l overwrite -d 'What becomes of files that are there: never, if-changed, if-newer or always' -r
+complete -c larder -n "__fish_larder_using_subcommand restore-tree" -l links -d 'The object that lists hard links, as `show` names it' -r
+complete -c larder -n "__fish_larder_using_subcommand restore-tree" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand restore-tree" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand restore-tree" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand restore-tree" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand restore-tree" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand restore-tree" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand restore-tree" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand restore-tree" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand restore-tree" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand restore-tree" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand restore-tree" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand restore-tree" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand restore-tree" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand restore-tree" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand resolve" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand resolve" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand resolve" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand resolve" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand resolve" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand resolve" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand resolve" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand resolve" -l verify -d 'Print nothing when it is not found: exit 1'
+complete -c larder -n "__fish_larder_using_subcommand resolve" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand resolve" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand resolve" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand resolve" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand resolve" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand resolve" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand resolve" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c larder -n "__fish_larder_using_subcommand digest" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand digest" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand digest" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
@@ -146,6 +268,98 @@ complete -c larder -n "__fish_larder_using_subcommand lock" -l no-color -d 'Use 
 complete -c larder -n "__fish_larder_using_subcommand lock" -l no-progress -d 'Show no progress'
 complete -c larder -n "__fish_larder_using_subcommand lock" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand lock" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand restore" -s t -l target -d 'Where to restore to: the directory becomes what the path names' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand restore" -l include -d 'Restore only what matches (gitignore syntax); may be given several times' -r
+complete -c larder -n "__fish_larder_using_subcommand restore" -l exclude -d 'Restore nothing that matches (gitignore syntax); may be given several times' -r
+complete -c larder -n "__fish_larder_using_subcommand restore" -l overwrite -d 'What becomes of files that are there: never, if-changed, if-newer or always' -r
+complete -c larder -n "__fish_larder_using_subcommand restore" -l owners -d 'Whose the files are: numeric, names or none' -r
+complete -c larder -n "__fish_larder_using_subcommand restore" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand restore" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand restore" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand restore" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand restore" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand restore" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand restore" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand restore" -l delete -d 'Remove what the snapshot does not have'
+complete -c larder -n "__fish_larder_using_subcommand restore" -s n -l dry-run -d 'Say what would be done, and do nothing'
+complete -c larder -n "__fish_larder_using_subcommand restore" -l verify -d 'Read everything back afterwards and compare it'
+complete -c larder -n "__fish_larder_using_subcommand restore" -l sparse -d 'Write no zeros that fill whole blocks, even of files that were not sparse'
+complete -c larder -n "__fish_larder_using_subcommand restore" -l strict-metadata -d 'Count metadata that cannot be set as a failure of its file'
+complete -c larder -n "__fish_larder_using_subcommand restore" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand restore" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand restore" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand restore" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand restore" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand restore" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand restore" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand snapshots" -l host -d 'Only snapshots of this machine; may be given several times' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots" -l tag -d 'Only snapshots with all of these tags; given several times, any of the lists' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots" -l path -d 'Only snapshots of this source; given several times, of all of them' -r -F
+complete -c larder -n "__fish_larder_using_subcommand snapshots" -s n -l last -d 'Only the newest so many of each group' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots" -s g -l group-by -d 'Group by these: host, paths, tags' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand snapshots" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand snapshots" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand snapshots" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand snapshots" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand snapshots" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand snapshots" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand snapshots" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand snapshots" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand snapshots" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand log" -l host -d 'Only snapshots of this machine; may be given several times' -r
+complete -c larder -n "__fish_larder_using_subcommand log" -l tag -d 'Only snapshots with all of these tags; given several times, any of the lists' -r
+complete -c larder -n "__fish_larder_using_subcommand log" -l path -d 'Only snapshots of this source; given several times, of all of them' -r -F
+complete -c larder -n "__fish_larder_using_subcommand log" -s n -l last -d 'Only the newest so many' -r
+complete -c larder -n "__fish_larder_using_subcommand log" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand log" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand log" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand log" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand log" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand log" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand log" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand log" -l oneline -d 'One line for each'
+complete -c larder -n "__fish_larder_using_subcommand log" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand log" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand log" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand log" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand log" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand log" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand log" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand show" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand show" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand show" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand show" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand show" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand show" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand show" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand show" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand show" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand show" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand show" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand show" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand show" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand ls" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand ls" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand ls" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand ls" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand ls" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand ls" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand ls" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand ls" -s l -l long -d 'Show mode, owner, size and time'
+complete -c larder -n "__fish_larder_using_subcommand ls" -s R -l recursive -d 'List everything below, too'
+complete -c larder -n "__fish_larder_using_subcommand ls" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand ls" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand ls" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand ls" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand ls" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand ls" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand ls" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c larder -n "__fish_larder_using_subcommand help" -l generate -d 'Write what is made from the table into a directory: `man`, `completions`, `cli` or `errors`' -r -F
 complete -c larder -n "__fish_larder_using_subcommand help" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand help" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r

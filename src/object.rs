@@ -162,6 +162,16 @@ pub enum Class {
 }
 
 impl Class {
+    /// Its name, as users see it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Class::Whole => "whole",
+            Class::Chunk => "chunk",
+            Class::Node => "node",
+            Class::Alias => "alias",
+        }
+    }
+
     /// Its number in directories and segments.
     pub fn code(self) -> u8 {
         self as u8

@@ -190,7 +190,8 @@ impl Index {
                 Err(error) if error.code() == Code::FileNotFound => continue,
                 Err(error) => return Err(error),
             };
-            let packs = std::mem::take(&mut segment.packs);
+            // The reader checks each record against its own list.
+            let packs = segment.packs.clone();
             self.add_segment_from(name, &packs, &mut || segment.next())?;
         }
         let gone: Vec<i64> = known.iter().filter(|(name, _)| !there.contains(name)).map(|(_, no)| *no).collect();

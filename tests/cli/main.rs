@@ -5,12 +5,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
+mod cat_object;
 mod chunk;
 mod compress;
 mod digest;
 mod dispatch;
 mod hash_object;
 mod help;
+mod init;
 mod lock;
 
 use std::io::Write;
@@ -43,6 +45,11 @@ impl Said {
         let err: String = self.err.chars().take(2_000).collect();
         assert_eq!((self.exit, err.as_str()), (0, ""));
         self.text()
+    }
+
+    /// Checks that it worked without a word on stderr.
+    pub fn clean_of_err(&self) {
+        self.clean();
     }
 
     /// Checks for an exit status without a word.

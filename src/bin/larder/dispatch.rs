@@ -48,7 +48,7 @@ fn run(row: &'static Row, globals: Globals, words: &[OsString]) -> ExitCode {
         Err(error) => return usage_failure(&error, globals.json || wants_json(words)),
     };
     let later = <Globals as clap::FromArgMatches>::from_arg_matches(&matches).unwrap_or_default();
-    let session = Session::new(globals.and(later));
+    let session = Session::new(row.name, row.asks, globals.and(later));
     let outcome = row.run(&matches, &session);
     session.ui.end(outcome)
 }

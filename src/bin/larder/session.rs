@@ -2,10 +2,13 @@
 
 use crate::commands::Need;
 use crate::globals::Globals;
-use crate::ui::Ui;
-use larder::context::Place;
-use larder::error::Result;
+use crate::ui::{Ui, terminal};
+use larder::context::{Asker, Place, SecretOptions, writer_options};
+use larder::error::{Code, Error, Result};
+use larder::repo::{InitOptions, OpenOptions, Repo, Writer, WriterOptions};
 use std::cell::Cell;
+use std::path::PathBuf;
+use zeroize::Zeroizing;
 
 /// One run of one command.
 pub struct Session {
@@ -13,14 +16,23 @@ pub struct Session {
     pub globals: Globals,
     /// The only way to the terminal.
     pub ui: Ui,
+    /// The name of the command.
+    name: &'static str,
+    /// Whether a person may be asked for a passphrase.
+    may_ask: bool,
     need: Cell<Need>,
 }
 
 impl Session {
-    /// For these options.
-    pub fn new(globals: Globals) -> Session {
+    /// For this command and these options.
+    pub fn new(name: &'static str, may_ask: bool, globals: Globals) -> Session {
         let ui = Ui::new(&globals);
-        Session { globals, ui, need: Cell::new(Need::Nothing) }
+        Session { globals, ui, name, may_ask, need: Cell::new(Need::Nothing) }
+    }
+
+    /// Notes what the command, with the arguments it got, needs.
+    pub fn set_need(&self, need: Need) {
+        self.need.set(need);
     }
 
     /// Where the repository is.
@@ -28,8 +40,49 @@ impl Session {
         Place::find(self.globals.repo.as_deref())
     }
 
-    /// Notes what the command, with the arguments it got, needs.
-    pub fn set_need(&self, need: Need) {
-        self.need.set(need);
+    /// Opens the repository, as far as the command's row says that it needs one.
+    pub fn repo(&self) -> Result<Repo> {
+        if matches!(self.need.get(), Need::Nothing | Need::Config) {
+            return Err(Error::new(Code::SystemError, format!("`{}` says that it needs no repository", self.name)));
+        }
+        let options = OpenOptions { accept_rollback: self.globals.accept_rollback, new_device: false };
+        self.place()?.open(options, &self.secrets(), self)
+    }
+
+    /// Begins to write to it.
+    pub fn writer(&self, repo: &Repo) -> Result<Writer> {
+        repo.writer(&self.writer_options()?)
+    }
+
+    /// How this command writes.
+    pub fn writer_options(&self) -> Result<WriterOptions> {
+        writer_options(&format!("larder {}", self.name), self.globals.lock_wait)
+    }
+
+    /// Makes a repository at `path`, or where the options or the environment say.
+    pub fn init(&self, path: Option<PathBuf>, options: &InitOptions) -> Result<(Place, Repo)> {
+        let place = Place::to_be(path.as_deref().or(self.globals.repo.as_deref()))?;
+        let repo = place.init(options, &self.secrets(), self)?;
+        Ok((place, repo))
+    }
+
+    /// Where the options say that the secret is.
+    pub fn secrets(&self) -> SecretOptions {
+        SecretOptions {
+            passphrase_file: self.globals.passphrase_file.clone(),
+            passphrase_command: self.globals.passphrase_command.clone(),
+            passphrase_fd: self.globals.passphrase_fd,
+            key_file: self.globals.key_file.clone(),
+        }
+    }
+}
+
+impl Asker for Session {
+    fn passphrase(&self, is_new: bool) -> Result<Zeroizing<Vec<u8>>> {
+        if self.may_ask { terminal::ask_passphrase(is_new) } else { Err(terminal::nobody_to_ask()) }
+    }
+
+    fn warn(&self, text: &str) {
+        self.ui.warn(text);
     }
 }

@@ -9,8 +9,8 @@ use std::io::{BufRead, Read};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
-/// The longest path of a list that is read, in bytes: what the system allows.
-const PATH_BYTES_MAX: usize = 4_096;
+/// The longest entry of a list that is read, in bytes: the system's longest path, and the name of a snapshot before it.
+const ENTRY_BYTES_MAX: usize = 4_096 + 256;
 
 /// Opens a file to read, `-` being standard input. A directory is refused here and not at its first read.
 ///
@@ -43,7 +43,7 @@ pub fn each_file(
             Ok(()) => {}
             Err(error) if paths.len() == 1 => return Err(error),
             Err(error) => {
-                session.ui.item_failed(path.as_os_str().as_encoded_bytes(), &error.downcast::<Error>()?);
+                session.ui.item_failed(path.as_os_str().as_encoded_bytes(), &about_a_file(error)?);
                 exit = Exit::PARTIAL;
             }
         }
@@ -51,28 +51,46 @@ pub fn each_file(
     Ok(exit)
 }
 
+/// A failure that concerns one file only. Any other ends the command: a closed pipe, a full or damaged repository.
+pub fn about_a_file(error: anyhow::Error) -> anyhow::Result<Error> {
+    let error = error.downcast::<Error>()?;
+    match error.code() {
+        Code::FileNotFound | Code::FileIo | Code::PermissionDenied => Ok(error),
+        _ => Err(error.into()),
+    }
+}
+
 /// Calls `each` with every entry of standard input: lines, or with `ends_with_nul` entries that end with a NUL byte.
 ///
 /// # Errors
-/// INVALID_ARG for an empty or overlong entry, FILE_IO, and what `each` answers.
+/// As [`next_entry`], and what `each` answers.
 pub fn each_entry(ends_with_nul: bool, mut each: impl FnMut(OsString) -> anyhow::Result<()>) -> anyhow::Result<()> {
     let mut input = std::io::stdin().lock();
-    let end = if ends_with_nul { 0 } else { b'\n' };
-    loop {
-        let mut entry = Vec::new();
-        let limit = PATH_BYTES_MAX as u64 + 1;
-        if (&mut input).take(limit).read_until(end, &mut entry).at("read", "standard input")? == 0 {
-            return Ok(());
-        }
-        if entry.last() == Some(&end) {
-            entry.pop();
-        } else if entry.len() as u64 == limit {
-            let message = format!("an entry of standard input is longer than {PATH_BYTES_MAX} bytes");
-            return Err(Error::new(Code::InvalidArg, message).into());
-        }
-        if entry.is_empty() {
-            return Err(Error::new(Code::InvalidArg, "an entry of standard input is empty").into());
-        }
-        each(OsString::from_vec(entry))?;
+    while let Some(entry) = next_entry(&mut input, ends_with_nul)? {
+        each(entry)?;
     }
+    Ok(())
+}
+
+/// The next entry of a list, `None` at its end.
+///
+/// # Errors
+/// INVALID_ARG for an empty or overlong entry, FILE_IO.
+pub fn next_entry(input: &mut impl BufRead, ends_with_nul: bool) -> Result<Option<OsString>> {
+    let end = if ends_with_nul { 0 } else { b'\n' };
+    let mut entry = Vec::new();
+    let limit = ENTRY_BYTES_MAX as u64 + 1;
+    if input.take(limit).read_until(end, &mut entry).at("read", "standard input")? == 0 {
+        return Ok(None);
+    }
+    if entry.last() == Some(&end) {
+        entry.pop();
+    } else if entry.len() as u64 == limit {
+        let message = format!("an entry of standard input is longer than {ENTRY_BYTES_MAX} bytes");
+        return Err(Error::new(Code::InvalidArg, message));
+    }
+    if entry.is_empty() {
+        return Err(Error::new(Code::InvalidArg, "an entry of standard input is empty"));
+    }
+    Ok(Some(OsString::from_vec(entry)))
 }

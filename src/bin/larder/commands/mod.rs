@@ -3,31 +3,54 @@
 //! A command is one file here, one `mod` line and one row of [`TABLE`]. Dispatch, help, man pages, completions and the
 //! command reference are all made from the row: there is no second list of names.
 
+mod cat_object;
 mod chunk;
 mod compress;
 mod decompress;
 mod digest;
 mod hash_object;
 mod help;
+mod init;
 mod input;
+mod list_objects;
 mod lock;
+mod log;
+mod ls;
+mod ls_tree;
+mod resolve;
+mod restore;
+mod restore_tree;
+mod show;
+mod snapshots;
+mod view;
 
 use crate::session::Session;
 use clap::{ArgMatches, Command};
 
 pub use help::{front_page, version_line};
-use input::{each_entry, each_file, open};
+use input::{about_a_file, each_entry, each_file, next_entry, open};
 
 /// Every command, in the order in which help lists them.
 pub const TABLE: &[Row] = &[
     // Plumbing: formats are frozen.
+    row::<init::Init>(),
     row::<hash_object::HashObject>(),
+    row::<cat_object::CatObject>(),
+    row::<list_objects::ListObjects>(),
+    row::<ls_tree::LsTree>(),
+    row::<restore_tree::RestoreTree>(),
+    row::<resolve::Resolve>(),
     row::<digest::Digest>(),
     row::<chunk::Chunk>(),
     row::<compress::Compress>(),
     row::<decompress::Decompress>(),
     row::<lock::Lock>(),
     // Porcelain: for people.
+    row::<restore::Restore>(),
+    row::<snapshots::Snapshots>(),
+    row::<log::Log>(),
+    row::<show::Show>(),
+    row::<ls::Ls>(),
     row::<help::Help>(),
 ];
 
@@ -88,6 +111,10 @@ pub trait Subcommand: clap::Args + Sized {
     /// True for what only completions and scripts of ours call.
     const HIDDEN: bool = false;
 
+    /// Whether a person at the terminal may be asked for the passphrase. Plumbing that stands in pipelines does not ask:
+    /// two of them would ask at once.
+    const ASKS: bool = matches!(Self::LAYER, Layer::Porcelain);
+
     /// What this call needs, where that depends on its arguments.
     fn need(&self) -> Need {
         Self::NEED
@@ -111,6 +138,8 @@ pub struct Row {
     pub manual: Manual,
     /// Not listed.
     pub hidden: bool,
+    /// May ask for a passphrase at the terminal.
+    pub asks: bool,
     args: fn(Command) -> Command,
     run: fn(&ArgMatches, &Session) -> anyhow::Result<Exit>,
 }
@@ -123,6 +152,7 @@ const fn row<T: Subcommand>() -> Row {
         about: T::ABOUT,
         manual: T::MANUAL,
         hidden: T::HIDDEN,
+        asks: T::ASKS,
         args: |command| T::augment_args(command),
         run: |matches, session| {
             let command = T::from_arg_matches(matches)?;

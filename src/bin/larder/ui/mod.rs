@@ -8,12 +8,13 @@ mod paint;
 mod progress;
 pub mod signals;
 mod table;
+pub mod terminal;
 mod text;
 
 pub use paint::Paint;
 pub use progress::Progress;
 pub use table::{Align, Table};
-pub use text::{escaped, git_quoted, local_time, utc_time};
+pub use text::{escaped, git_quoted, json_path, local_time, utc_time};
 
 use crate::commands::Exit;
 use crate::globals::Globals;
@@ -183,8 +184,13 @@ impl Ui {
 
     /// Listens to an engine, shows how far it is, and passes SIGINT on as a wish to stop.
     pub fn progress(&self, what: &'static str) -> Progress<'_> {
+        self.progress_of_items(what, false)
+    }
+
+    /// The same; with `names_items`, what is done with each item is the answer.
+    pub fn progress_of_items(&self, what: &'static str, names_items: bool) -> Progress<'_> {
         self.cancellation.get_or_init(Cancellation::listen);
-        Progress::new(self, what)
+        Progress::new(self, what, names_items)
     }
 
     /// Ends the command: what is left is written, a failure is printed, the status is chosen.

@@ -3,12 +3,27 @@
 //! Floor 6. The repository is found by the option, else by `LARDER_REPOSITORY`, else as `.larder` in the current
 //! directory or above it, else by the user's settings.
 
+mod named;
+mod secret;
+
+pub use named::{Named, Names};
+pub use secret::{Asker, OwnedSecret, SecretOptions};
+
+use crate::backend::FsBackend;
 use crate::config::{self, Settings};
+use crate::crypto::seal::Scheme;
 use crate::error::{Code, Error, IoContext, Result};
+use crate::reach::ReachOptions;
+use crate::repo::lock::Wait;
+use crate::repo::{Format, InitOptions, Local, OpenOptions, Repo, WriterOptions};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 /// The name of a repository inside a directory that it serves.
 pub const REPOSITORY_DIR: &str = ".larder";
+/// What finding reachable objects may hold in memory: a quarter of the whole budget of 256 MiB.
+const REACH_BYTES: usize = 64 << 20;
 /// The file by which a repository is known.
 const MARKER: &str = "config.toml";
 
@@ -73,8 +88,77 @@ impl Place {
 
     /// The lock file.
     pub fn lock_file(&self) -> PathBuf {
-        self.dir.join("lock")
+        self.dir.join(crate::repo::LOCK)
     }
+
+    /// Makes a repository here. What opening with a passphrase costs is measured, not taken from `options`.
+    ///
+    /// # Errors
+    /// CONFIG_INVALID when there is one; INVALID_KEY without a secret for an encrypted one; FILE_IO and its kin.
+    pub fn init(&self, options: &InitOptions, secrets: &SecretOptions, asker: &dyn Asker) -> Result<Repo> {
+        if is_repository(&self.dir) {
+            let message = format!("{} holds a repository already", self.dir.display());
+            return Err(Error::new(Code::ConfigInvalid, message).with_hint("`larder status` tells about it"));
+        }
+        let secret = match options.scheme {
+            Scheme::None => None,
+            Scheme::Aes256Gcm => Some(secrets.find_or_ask(asker, true)?),
+        };
+        let kdf = secret.as_ref().map_or(Ok(options.kdf), OwnedSecret::kdf_cost)?;
+        let backend = Arc::new(FsBackend::new(&self.dir));
+        let options = InitOptions { kdf, ..options.clone() };
+        Repo::init(backend, self.local()?, &options, secret.as_ref().map(OwnedSecret::as_secret))
+    }
+
+    /// Opens the repository that is here.
+    ///
+    /// # Errors
+    /// INVALID_KEY without the right secret, and what [`Repo::open`] answers.
+    pub fn open(&self, options: OpenOptions, secrets: &SecretOptions, asker: &dyn Asker) -> Result<Repo> {
+        let backend = Arc::new(FsBackend::new(&self.dir));
+        // Only whether to ask is decided by what is not yet authenticated: the store refuses a repository that was
+        // encrypted and says that it is not.
+        let marker = self.dir.join(MARKER);
+        let text = std::fs::read(&marker).at("read", &marker)?;
+        let secret = match Format::parse(&text)?.scheme {
+            Scheme::None => secrets.read()?,
+            Scheme::Aes256Gcm => Some(secrets.find_or_ask(asker, false)?),
+        };
+        Repo::open(backend, self.local()?, secret.as_ref().map(OwnedSecret::as_secret), options)
+    }
+
+    fn local(&self) -> Result<Local> {
+        Ok(Local { cache: self.dir.clone(), device: config::state_dir()? })
+    }
+}
+
+/// How a command writes: all cores, the frames decoded again, the lock of an outer `larder lock` inherited.
+///
+/// # Errors
+/// PARSE_ERROR of the settings.
+pub fn writer_options(command: &str, lock_wait_seconds: Option<u64>) -> Result<WriterOptions> {
+    let lock_wait = match lock_wait_seconds.or(Settings::load()?.lock_wait) {
+        Some(seconds) => Wait::For(Duration::from_secs(seconds)),
+        None => Wait::No,
+    };
+    Ok(WriterOptions {
+        jobs: jobs(),
+        verify_writes: true,
+        compression: None,
+        command: command.to_string(),
+        lock_wait,
+        lock_token: config::variable(config::LOCK_TOKEN).and_then(|token| token.into_string().ok()),
+    })
+}
+
+/// How what is reachable is found: with all cores, within the memory budget.
+pub fn reach_options(repo: &Repo) -> ReachOptions {
+    ReachOptions::new(repo, REACH_BYTES, jobs())
+}
+
+/// How many threads work: as many as there are cores to run on.
+pub fn jobs() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// A path on this machine; only such repositories are built in so far.

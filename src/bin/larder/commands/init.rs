@@ -1,0 +1,106 @@
+//! `larder init`: a new repository.
+
+use super::{Exit, Layer, Manual, Need, Subcommand};
+use crate::session::Session;
+use larder::chunker::Sizes;
+use larder::compress::{Algorithm, Compression};
+use larder::crypto::seal::Scheme;
+use larder::crypto::slot::KdfCost;
+use larder::error::{Code, Error, Result};
+use larder::repo::InitOptions;
+use serde_json::json;
+use std::path::PathBuf;
+
+/// Arguments of `larder init`.
+#[derive(clap::Args)]
+pub struct Init {
+    /// aes-256-gcm, or none: then everything can be read by whoever has the files
+    #[arg(long, value_name = "SCHEME", default_value = "aes-256-gcm", value_parser = scheme)]
+    encryption: Scheme,
+
+    /// Sizes of chunks: default (16/64/256 KiB), fine (4/16/64 KiB) or coarse (256/1024/4096 KiB)
+    #[arg(long, value_name = "NAME", value_parser = Sizes::profile, conflicts_with = "chunk_sizes")]
+    chunk_profile: Option<Sizes>,
+
+    /// Sizes of chunks in bytes: 4096/32768/131072
+    #[arg(long, value_name = "MIN/AVG/MAX", value_parser = super::chunk::parse_sizes)]
+    chunk_sizes: Option<Sizes>,
+
+    /// How what is stored is compressed: none, zlib, gzip, lz4 or zstd, with a level if wanted: zstd:9
+    #[arg(long, value_name = "NAME[:LEVEL]", default_value = "zstd:3", value_parser = compression)]
+    compression: Compression,
+
+    /// What to call the first key
+    #[arg(long, value_name = "TEXT", default_value = "first")]
+    label: String,
+
+    /// The directory; otherwise --repo, LARDER_REPOSITORY, or .larder here
+    #[arg(value_name = "PATH", value_hint = clap::ValueHint::DirPath)]
+    path: Option<PathBuf>,
+}
+
+impl Subcommand for Init {
+    const NAME: &'static str = "init";
+    const LAYER: Layer = Layer::Plumbing;
+    const NEED: Need = Need::Config;
+    const ASKS: bool = true;
+    const ABOUT: &'static str = "Make a repository";
+    const MANUAL: Manual = Manual {
+        description: "The repository is encrypted, and opens with a passphrase or a key file. At a terminal the \
+            passphrase is asked for twice. Who loses every passphrase and key file loses the data.\n\n\
+            The id of the new repository is printed.",
+        examples: &[
+            ("larder init", "Makes .larder in this directory."),
+            ("larder -r /mnt/disk/backup --passphrase-file ~/.secret init", "Makes one elsewhere, without asking."),
+            ("larder init --encryption none /srv/open", "Makes one that needs no key, and that anybody can read."),
+        ],
+        exits: &[(5, "There is a repository already, or a setting has a value that it may not have.")],
+        ..Manual::EMPTY
+    };
+
+    fn run(mut self, session: &Session) -> anyhow::Result<Exit> {
+        let options = InitOptions {
+            scheme: self.encryption,
+            sizes: self.chunk_sizes.or(self.chunk_profile).unwrap_or(Sizes::DEFAULT),
+            compression: self.compression,
+            kdf: KdfCost::FLOOR,
+            label: self.label,
+        };
+        let (place, repo) = session.init(self.path.take(), &options)?;
+        let dir = place.dir().display();
+        if session.ui.is_json() {
+            session.ui.json(&json!({"type": "repository", "id": repo.id().to_hex(), "path": dir.to_string(),
+                "encryption": options.scheme.name()}))?;
+        } else {
+            session.ui.line(&repo.id().to_hex())?;
+        }
+        session.ui.status(&match options.scheme {
+            Scheme::Aes256Gcm => format!("made an encrypted repository in {dir}"),
+            Scheme::None => format!("made a repository in {dir}; it is NOT encrypted"),
+        });
+        Ok(Exit::DONE)
+    }
+}
+
+fn scheme(text: &str) -> Result<Scheme> {
+    match text {
+        "aes-256-gcm" => Ok(Scheme::Aes256Gcm),
+        "none" => Ok(Scheme::None),
+        _ => {
+            let message = format!("`{}` is not an encryption", text.escape_debug());
+            Err(Error::new(Code::ConfigInvalid, message).with_hint("encryptions are aes-256-gcm and none"))
+        }
+    }
+}
+
+/// An algorithm and perhaps its level: `zstd`, `gzip:9`.
+pub fn compression(text: &str) -> Result<Compression> {
+    match text.split_once(':') {
+        None => Compression::new(Algorithm::parse(text)?, None),
+        Some((name, level)) => {
+            let algorithm = Algorithm::parse(name)?;
+            let bad = |_| Error::new(Code::ConfigInvalid, format!("`{}` is not a level", level.escape_debug()));
+            Compression::new(algorithm, Some(level.parse().map_err(bad)?))
+        }
+    }
+}

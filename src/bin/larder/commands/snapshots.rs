@@ -1,0 +1,128 @@
+//! `larder snapshots`: what there is.
+
+use super::view::{self, FilterArgs};
+use super::{Exit, Layer, Manual, Need, Subcommand};
+use crate::session::Session;
+use crate::ui::{Align, Table, escaped, local_time};
+use larder::context::Names;
+use larder::error::{Code, Error, Result};
+use larder::snapshot::Snapshot;
+use larder::units::format_size;
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+
+/// Arguments of `larder snapshots`.
+#[derive(clap::Args)]
+pub struct Snapshots {
+    #[command(flatten)]
+    filter: FilterArgs,
+
+    /// Only the newest so many of each group
+    #[arg(short = 'n', long, value_name = "COUNT")]
+    last: Option<usize>,
+
+    /// Group by these: host, paths, tags
+    #[arg(short = 'g', long, value_name = "LIST", value_delimiter = ',', value_parser = GroupBy::parse)]
+    group_by: Vec<GroupBy>,
+
+    /// The snapshots; otherwise all that the filter means
+    #[arg(value_name = "SNAPSHOT")]
+    names: Vec<OsString>,
+}
+
+/// What snapshots of one group have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum GroupBy {
+    Host,
+    Paths,
+    Tags,
+}
+
+impl GroupBy {
+    fn parse(text: &str) -> Result<GroupBy> {
+        match text {
+            "host" => Ok(GroupBy::Host),
+            "paths" | "path" => Ok(GroupBy::Paths),
+            "tags" | "tag" => Ok(GroupBy::Tags),
+            _ => Err(Error::new(Code::InvalidArg, format!("`{}` is none of host, paths, tags", text.escape_debug()))),
+        }
+    }
+
+    fn of(self, snapshot: &Snapshot) -> String {
+        match self {
+            GroupBy::Host => format!("host {}", escaped(snapshot.body.host.as_bytes())),
+            GroupBy::Paths => format!("paths {}", view::paths_of(snapshot)),
+            GroupBy::Tags => format!("tags {}", snapshot.tags.iter().cloned().collect::<Vec<_>>().join(",")),
+        }
+    }
+}
+
+impl Subcommand for Snapshots {
+    const NAME: &'static str = "snapshots";
+    const LAYER: Layer = Layer::Porcelain;
+    const NEED: Need = Need::Shared;
+    const ABOUT: &'static str = "List snapshots";
+    const MANUAL: Manual = Manual {
+        description: "Oldest first: the beginning of the id, the time it was begun, the machine, the size of all files, \
+            tags, and the sources. With --json one line for each snapshot.",
+        examples: &[
+            ("larder snapshots --host mail --tag monthly", "Lists the monthly ones of one machine."),
+            ("larder snapshots --group-by host,paths --last 1", "Lists the newest of every machine and source."),
+            ("larder snapshots --json | jq -r .id", "Prints the ids."),
+        ],
+        ..Manual::EMPTY
+    };
+
+    fn run(self, session: &Session) -> anyhow::Result<Exit> {
+        let repo = session.repo()?;
+        let names = Names::new(&repo);
+        let filter = self.filter.filter();
+        let chosen = view::chosen(&names, &self.names, &filter)?;
+        view::tell_damaged(session, names.snapshots()?);
+        let mut groups: BTreeMap<String, Vec<&Snapshot>> = BTreeMap::new();
+        for snapshot in chosen {
+            let group: Vec<String> = self.group_by.iter().map(|by| by.of(snapshot)).collect();
+            groups.entry(group.join(", ")).or_default().push(snapshot);
+        }
+        let mut is_first = true;
+        for (group, mut members) in groups {
+            let surplus = self.last.map_or(0, |last| members.len().saturating_sub(last));
+            members.drain(..surplus);
+            if session.ui.is_json() {
+                for snapshot in members {
+                    session.ui.json(&view::json_of(snapshot))?;
+                }
+                continue;
+            }
+            if !group.is_empty() {
+                let space = if is_first { "" } else { "\n" };
+                session.ui.line(&format!("{space}{}", session.ui.paint().name(&group)))?;
+            }
+            is_first = false;
+            session.ui.text(&table(&members).render(session.ui.paint()))?;
+        }
+        Ok(Exit::DONE)
+    }
+}
+
+fn table(snapshots: &[&Snapshot]) -> Table {
+    let mut table = Table::new(&[
+        ("id", Align::Left),
+        ("time", Align::Left),
+        ("host", Align::Left),
+        ("size", Align::Right),
+        ("tags", Align::Left),
+        ("paths", Align::Left),
+    ]);
+    for snapshot in snapshots {
+        table.row(vec![
+            snapshot.id.short(),
+            local_time(snapshot.time),
+            escaped(snapshot.body.host.as_bytes()),
+            format_size(snapshot.body.stats.total_bytes),
+            view::marks_of(snapshot),
+            view::paths_of(snapshot),
+        ]);
+    }
+    table
+}

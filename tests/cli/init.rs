@@ -1,0 +1,77 @@
+use super::World;
+
+#[test]
+fn an_id_is_printed_and_the_place_found_from_below() {
+    let world = World::new();
+    let said = world.larder(&["init", "--encryption", "none"]);
+    assert_eq!((said.exit, said.text().trim_end().len()), (0, 32));
+    assert_eq!(said.err, "made a repository in .larder; it is NOT encrypted\n");
+    assert_eq!(world.sh("mkdir -p a/b; cd a/b; larder list-objects").clean(), "");
+    world.larder(&["init", "--encryption", "none"]).failed(5, "CONFIG_INVALID");
+    world.sh("larder init --encryption none -q elsewhere").clean_of_err();
+    world.larder(&["-r", "elsewhere", "list-objects"]).clean();
+    world.sh("LARDER_REPOSITORY=elsewhere larder list-objects").clean();
+}
+
+#[test]
+fn settings_are_checked() {
+    let world = World::new();
+    for words in [
+        ["init", "--encryption", "rot13"],
+        ["init", "--compression", "zstd:20"],
+        ["init", "--compression", "rar"],
+        ["init", "--chunk-profile", "huge"],
+        ["init", "--chunk-sizes", "1000/3000/9000"],
+    ] {
+        world.larder(&words).failed(5, "CONFIG_INVALID");
+    }
+    let words = ["init", "-q", "--encryption=none", "--chunk-sizes=4096/32768/131072", "--compression=gzip:9"];
+    world.larder(&words).clean_of_err();
+    let config = std::fs::read_to_string(world.path(".larder/config.toml")).unwrap();
+    assert!(config.contains("avg = 32768") && config.contains("\"gzip\""), "{config}");
+}
+
+#[test]
+fn an_encrypted_one_opens_with_every_source_and_nothing_else() {
+    let world = World::new();
+    world.write("right", "correct horse\n");
+    world.write("wrong", "battery staple\n");
+    world.larder(&["init", "-q", "--passphrase-file", "right"]).clean_of_err();
+    for script in [
+        "larder --passphrase-file right list-objects",
+        "larder list-objects --passphrase-command 'cat right'",
+        "larder --passphrase-fd 3 list-objects 3< right",
+        "LARDER_PASSPHRASE_FILE=right larder list-objects",
+        "LARDER_PASSPHRASE_COMMAND='echo correct horse' larder list-objects",
+    ] {
+        assert_eq!(world.sh(script).clean(), "", "{script}");
+    }
+    world.larder(&["list-objects"]).failed(12, "INVALID_KEY");
+    world.larder(&["--passphrase-file", "wrong", "list-objects"]).failed(12, "INVALID_KEY");
+    world.larder(&["--passphrase-file", "missing", "list-objects"]).failed(10, "FILE_NOT_FOUND");
+    world.larder(&["--passphrase-command", "exit 1", "list-objects"]).failed(5, "CONFIG_ERROR");
+    world.larder(&["init", "other"]).failed(12, "INVALID_KEY");
+}
+
+#[test]
+fn a_passphrase_in_the_environment_is_warned_of_once() {
+    let world = World::new();
+    world.larder(&["init", "-q", "--encryption", "none"]).clean_of_err();
+    let script = "LARDER_PASSPHRASE=secret larder init -q enc";
+    let said = world.sh(script);
+    assert_eq!(said.exit, 0);
+    assert!(said.err.starts_with("warning: LARDER_PASSPHRASE can be read"), "{}", said.err);
+    assert_eq!(world.sh("LARDER_PASSPHRASE=secret larder -r enc list-objects").clean(), "");
+}
+
+#[test]
+fn a_key_file_is_enough() {
+    let world = World::new();
+    world.write("key", [7; 64]);
+    world.larder(&["init", "-q", "--key-file", "key"]).clean_of_err();
+    world.larder(&["--key-file", "key", "list-objects"]).clean();
+    world.write("other", [8; 64]);
+    world.larder(&["--key-file", "other", "list-objects"]).failed(12, "INVALID_KEY");
+    world.write("short", "x");
+    assert_ne!(world.larder(&["init", "-q", "--key-file", "short", "new"]).exit, 0);
+}
