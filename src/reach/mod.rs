@@ -8,7 +8,7 @@
 mod keep;
 mod sort;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod walk;
 
 pub use keep::{Kept, kept, snapshot_starts};

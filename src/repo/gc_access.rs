@@ -1,6 +1,6 @@
 //! What gc and verify need of packs and segments beyond what readers and writers do.
 
-use super::pack::{Directory, FinishedPack, PackKind, read_directory};
+use super::pack::{Directory, FinishedPack, read_directory};
 use super::segment::{PackFacts, Record, SegmentReader, SegmentWriter};
 use super::write::write_segment;
 use super::{Repo, pack_path};

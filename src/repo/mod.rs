@@ -5,7 +5,7 @@
 //! and in the gc engine.
 
 mod filter;
-mod gc_access;
+pub(crate) mod gc_access;
 
 pub(crate) mod index;
 
@@ -17,7 +17,7 @@ pub(crate) mod lease;
 pub mod lock;
 mod measure;
 pub(crate) mod pack;
-mod read;
+pub(crate) mod read;
 pub mod records;
 pub(crate) mod roots;
 pub(crate) mod segment;

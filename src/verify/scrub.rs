@@ -41,7 +41,7 @@ pub fn scrub(backend: &dyn Backend, jobs: usize, monitor: &dyn Monitor) -> Resul
                 out.lock().unwrap_or_else(PoisonError::into_inner).is_stopped = true;
                 return;
             }
-            let checked = check(backend, path, *bytes);
+            let checked = check_name(backend, path, *bytes);
             let mut report = out.lock().unwrap_or_else(PoisonError::into_inner);
             report.bytes_read += bytes;
             report.packs_read += u64::from(path.starts_with("packs/"));
@@ -62,7 +62,7 @@ pub fn scrub(backend: &dyn Backend, jobs: usize, monitor: &dyn Monitor) -> Resul
     Ok(report)
 }
 
-fn check(backend: &dyn Backend, path: &str, bytes: u64) -> Result<()> {
+pub(super) fn check_name(backend: &dyn Backend, path: &str, bytes: u64) -> Result<()> {
     let name: Id = path.rsplit('/').next().unwrap_or_default().parse().map_err(|_| {
         Error::new(Code::StorageCorrupted, format!("{path} does not belong here: its name is not a SHA-256"))
     })?;
