@@ -82,17 +82,7 @@ impl Listing<'_> {
         if !self.is_long {
             return self.session.ui.line(&name);
         }
-        let meta = entry.meta.clone().unwrap_or_default();
-        let owner = meta.owner.as_deref().map_or(meta.uid.to_string(), str::to_string);
-        let group = meta.group.as_deref().map_or(meta.gid.to_string(), str::to_string);
-        let size = match (entry.kind, entry.device) {
-            (_, Some((major, minor))) => format!("{major}, {minor}"),
-            (EntryKind::File, _) => format_size(entry.size),
-            _ => String::new(),
-        };
-        let time = local_time(meta.mtime);
-        let mode = mode_text(entry);
-        self.session.ui.line(&format!("{mode} {owner:<8} {group:<8} {size:>11} {time} {name}"))
+        self.session.ui.line(&long_line(entry, &name))
     }
 
     /// Prints what is in a directory.
@@ -139,7 +129,21 @@ impl Visitor for Printing<'_, '_> {
     }
 }
 
-fn json_of(path: &[u8], entry: &Entry) -> serde_json::Value {
+/// Mode, owner, size and time before a name.
+pub fn long_line(entry: &Entry, name: &str) -> String {
+    let meta = entry.meta.clone().unwrap_or_default();
+    let owner = meta.owner.as_deref().map_or(meta.uid.to_string(), str::to_string);
+    let group = meta.group.as_deref().map_or(meta.gid.to_string(), str::to_string);
+    let size = match (entry.kind, entry.device) {
+        (_, Some((major, minor))) => format!("{major}, {minor}"),
+        (EntryKind::File, _) => format_size(entry.size),
+        _ => String::new(),
+    };
+    format!("{} {owner:<8} {group:<8} {size:>11} {} {name}", mode_text(entry), local_time(meta.mtime))
+}
+
+/// An entry for programs.
+pub fn json_of(path: &[u8], entry: &Entry) -> serde_json::Value {
     let mut value = json_path("path", path);
     value["type"] = "entry".into();
     value["kind"] = entry.kind.name().into();

@@ -7,7 +7,11 @@ mod cat_object;
 mod chunk;
 mod compress;
 mod decompress;
+mod diff;
 mod digest;
+mod dump;
+mod find;
+mod forget;
 mod hash_object;
 mod help;
 mod init;
@@ -22,6 +26,9 @@ mod restore;
 mod restore_tree;
 mod show;
 mod snapshots;
+mod stats;
+mod status;
+mod tag;
 mod view;
 
 use crate::session::Session;
@@ -51,6 +58,13 @@ pub const TABLE: &[Row] = &[
     row::<log::Log>(),
     row::<show::Show>(),
     row::<ls::Ls>(),
+    row::<diff::Diff>(),
+    row::<find::Find>(),
+    row::<dump::Dump>(),
+    row::<forget::Forget>(),
+    row::<tag::TagArgs>(),
+    row::<status::Status>(),
+    row::<stats::StatsArgs>(),
     row::<help::Help>(),
 ];
 

@@ -2,14 +2,19 @@
 
 use crate::session::Session;
 use crate::ui::{escaped, git_quoted, local_time, utc_time};
+use larder::clock::Time;
 use larder::context::Names;
 use larder::error::Result;
+use larder::reach::ReachOptions;
 use larder::repo::Repo;
-use larder::snapshot::{Filter, Snapshot, Snapshots};
+use larder::snapshot::{Filter, Snapshot, Snapshots, Stats};
 use larder::units::format_size;
 use serde_json::{Value, json};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
+
+/// Memory for sets of ids: a quarter of what a command may use.
+const REACH_BUDGET_BYTES: usize = 64 << 20;
 
 /// Which snapshots are meant.
 #[derive(clap::Args, Clone, Debug, Default)]
@@ -64,7 +69,6 @@ pub fn chosen<'a>(names: &'a Names<'_>, words: &[OsString], filter: &'a Filter) 
 /// A snapshot for programs.
 pub fn json_of(snapshot: &Snapshot) -> Value {
     let body = &snapshot.body;
-    let stats = &body.stats;
     let mut value = json!({
         "type": "snapshot",
         "id": snapshot.id.to_hex(),
@@ -84,17 +88,22 @@ pub fn json_of(snapshot: &Snapshot) -> Value {
         "device": snapshot.device.to_hex(),
         "sequence": snapshot.sequence,
         "program": body.program,
-        "stats": {
-            "files_new": stats.files_new, "files_changed": stats.files_changed,
-            "files_unmodified": stats.files_unmodified, "directories": stats.directories, "others": stats.others,
-            "total_bytes": stats.total_bytes, "read_bytes": stats.read_bytes, "added_bytes": stats.added_bytes,
-            "stored_bytes": stats.stored_bytes, "errors": stats.errors, "duration_ms": stats.duration_ms,
-        },
+        "stats": stats_json(&body.stats),
     });
     if let Some(git) = &body.git {
         value["git"] = json!({"commit": git.commit, "branch": git.branch, "dirty": git.is_dirty});
     }
     value
+}
+
+/// Statistics of a backup for programs.
+pub fn stats_json(stats: &Stats) -> Value {
+    json!({
+        "files_new": stats.files_new, "files_changed": stats.files_changed,
+        "files_unmodified": stats.files_unmodified, "directories": stats.directories, "others": stats.others,
+        "total_bytes": stats.total_bytes, "read_bytes": stats.read_bytes, "added_bytes": stats.added_bytes,
+        "stored_bytes": stats.stored_bytes, "errors": stats.errors, "duration_ms": stats.duration_ms,
+    })
 }
 
 /// The sources of a snapshot on one line.
@@ -148,4 +157,25 @@ pub fn describe(session: &Session, snapshot: &Snapshot) -> String {
         say("Errors:", stats.errors.to_string());
     }
     lines.join("\n") + "\n"
+}
+
+/// How what is reachable is found: with a part of the memory that a command may use.
+pub fn reach_options(repo: &Repo) -> ReachOptions {
+    let jobs = std::thread::available_parallelism().map_or(1, usize::from);
+    ReachOptions::new(repo, REACH_BUDGET_BYTES, jobs)
+}
+
+/// Patterns of the command line as bytes.
+pub fn patterns(words: &[OsString]) -> Vec<Vec<u8>> {
+    words.iter().map(|word| word.as_bytes().to_vec()).collect()
+}
+
+/// A moment on the command line: RFC 3339, or a date and time where the user is.
+pub fn parse_time(text: &str) -> std::result::Result<Time, &'static str> {
+    let parsed = text.parse::<jiff::Timestamp>().or_else(|_| {
+        let civil = text.parse::<jiff::civil::DateTime>()?;
+        civil.to_zoned(jiff::tz::TimeZone::system()).map(|zoned| zoned.timestamp())
+    });
+    let timestamp = parsed.map_err(|_| "write it like 2026-11-21T10:00:00Z, or 2026-11-21T10:00:00 in local time")?;
+    Ok(Time::from_seconds(timestamp.as_second()))
 }

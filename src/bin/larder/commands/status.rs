@@ -1,0 +1,76 @@
+//! `larder status`: the repository at a glance.
+
+use super::view;
+use super::{Exit, Layer, Manual, Need, Subcommand};
+use crate::session::Session;
+use crate::ui::{escaped, local_time};
+use larder::crypto::seal::Scheme;
+use larder::repo::LOCK;
+use larder::repo::lock::Lock;
+use larder::units::format_size;
+use serde_json::json;
+
+/// Arguments of `larder status`.
+#[derive(clap::Args)]
+pub struct Status {}
+
+impl Subcommand for Status {
+    const NAME: &'static str = "status";
+    const LAYER: Layer = Layer::Porcelain;
+    const NEED: Need = Need::Shared;
+    const ABOUT: &'static str = "Show the state of the repository at a glance";
+    const MANUAL: Manual = Manual {
+        description: "Where it is, whether it is encrypted, how many snapshots and packs it has, when the last snapshot \
+            was made, and who holds its lock.",
+        examples: &[("larder status", "Shows the repository that this directory uses.")],
+        ..Manual::EMPTY
+    };
+
+    fn run(self, session: &Session) -> anyhow::Result<Exit> {
+        let repo = session.repo()?;
+        let snapshots = view::load(session, &repo)?;
+        let (packs, bytes) = repo.pack_totals()?;
+        let holders = Lock::holders(&repo.local().cache.join(LOCK))?;
+        let format = repo.config();
+        let is_encrypted = format.scheme != Scheme::None;
+        let last = snapshots.all().iter().rev().find(|snapshot| !snapshot.body.is_partial);
+        if session.ui.is_json() {
+            session.ui.json(&json!({"type": "status", "location": repo.backend().location(), "id": repo.id().to_hex(),
+                "encryption": format.scheme.name(), "snapshots": snapshots.all().len(), "packs": packs, "bytes_stored": bytes,
+                "latest": last.map(view::json_of), "locked_by": holders.iter().map(|holder| holder.pid).collect::<Vec<_>>()}))?;
+            return Ok(Exit::DONE);
+        }
+        let encryption = if is_encrypted {
+            format.scheme.name().to_string()
+        } else {
+            session.ui.paint().doubtful("none: whoever can read its files can read what it keeps")
+        };
+        let lock = match holders.as_slice() {
+            [] => "free".to_string(),
+            [one, ..] => format!(
+                "held by process {} on {}: {}",
+                one.pid,
+                escaped(one.host.as_bytes()),
+                escaped(one.command.as_bytes())
+            ),
+        };
+        let last = last.map_or_else(
+            || "none yet".to_string(),
+            |snapshot| format!("{}, {}, {}", local_time(snapshot.time), snapshot.id.short(), view::paths_of(snapshot)),
+        );
+        for (name, value) in [
+            ("repository", escaped(repo.backend().location().as_bytes())),
+            ("id", repo.id().to_hex()),
+            ("encryption", encryption),
+            ("chunks", format!("{} to {} bytes, {} on average", format.sizes.min, format.sizes.max, format.sizes.avg)),
+            ("compression", format!("{} level {}", format.compression.algorithm.name(), format.compression.level)),
+            ("snapshots", snapshots.all().len().to_string()),
+            ("latest", last),
+            ("packs", format!("{packs}, {}", format_size(bytes))),
+            ("lock", lock),
+        ] {
+            session.ui.line(&format!("{name:<12} {value}"))?;
+        }
+        Ok(Exit::DONE)
+    }
+}
