@@ -6,11 +6,14 @@
 //! | --- | --- |
 //! | `device.key` | the seed of the Ed25519 key that signs this client's root records, 64 hex digits |
 //! | `heads` | the highest record seen of each device, see [`Heads`] |
+//! | `last` | the last record that this client appended, see [`last`] |
 //! | `encrypted` | there when the repository was encrypted: it may not say otherwise later |
 //! | `trusted` | devices that are trusted where nothing is encrypted, one a line |
-//! | `lock` | held while `heads` is changed |
+//! | `lock` | held while `heads` or `last` is changed |
 //!
 //! A lost key is an error and never replaced in silence: records signed by another key would look like another device.
+
+mod last;
 
 use super::format::Format;
 use super::roots::{Head, Heads, Seen};
@@ -68,15 +71,17 @@ impl ClientState {
     /// # Errors
     /// CONFIG_INVALID when it cannot be understood; FILE_IO, PERMISSION_DENIED.
     pub fn heads(&self) -> Result<Heads> {
-        let path = self.dir.join(HEADS_FILE);
-        match self.read(HEADS_FILE)? {
-            None => Ok(Heads::default()),
+        let mut heads = match self.read(HEADS_FILE)? {
+            None => Heads::default(),
             Some(text) => parse_heads(&text).ok_or_else(|| {
+                let path = self.dir.join(HEADS_FILE);
                 Error::new(Code::ConfigInvalid, format!("{} is damaged", path.display())).with_hint(
                     "bring it back from a backup of this machine; without it, an old copy of the repository is not noticed",
                 )
-            }),
-        }
+            })?,
+        };
+        self.last()?.add_to(&mut heads);
+        Ok(heads)
     }
 
     /// Remembers what was seen, as a change from what was remembered `before`: what another process has seen
@@ -108,8 +113,12 @@ impl ClientState {
         self.save_heads(&now, &lock)
     }
 
-    pub(crate) fn save_heads(&self, heads: &Heads, _lock: &StateLock) -> Result<()> {
-        write_durable(&self.dir.join(HEADS_FILE), render_heads(heads).as_bytes(), PRIVATE_FILE)
+    /// Makes `heads` what is remembered: a step back of this client's own device too.
+    pub(crate) fn save_heads(&self, heads: &Heads, lock: &StateLock) -> Result<()> {
+        write_durable(&self.dir.join(HEADS_FILE), render_heads(heads).as_bytes(), PRIVATE_FILE)?;
+        let mut remembered = heads.clone();
+        self.last()?.add_to(&mut remembered);
+        if remembered == *heads { Ok(()) } else { self.forget_last(lock) }
     }
 
     /// Waits until nobody else changes what is remembered. Held for the time of storing one record.
@@ -229,7 +238,11 @@ impl Device {
         self.state.set_trusted(&self.id, true)?;
         let lock = self.state.lock()?;
         let mut heads = self.state.heads()?;
-        (heads.own, heads.pending) = (Some(self.id), None);
+        if heads.own.is_some() {
+            // What another identity was about to store is no longer ours to settle.
+            (heads.pending, heads.is_last_unknown) = (None, false);
+        }
+        heads.own = Some(self.id);
         self.state.save_heads(&heads, &lock)
     }
 
@@ -294,9 +307,6 @@ fn render_heads(heads: &Heads) -> String {
     if let Some(own) = heads.own {
         text.push_str(&format!("own {own}\n"));
     }
-    if let Some(Head { sequence, name }) = heads.pending {
-        text.push_str(&format!("pending {sequence} {name}\n"));
-    }
     for (device, Seen { head, accepted_through }) in &heads.devices {
         text.push_str(&format!("head {device} {} {} {accepted_through}\n", head.sequence, head.name));
     }
@@ -317,7 +327,6 @@ fn parse_heads(text: &str) -> Option<Heads> {
         let words = &mut line.split(' ');
         match words.next()? {
             "own" => heads.own = Some(word(words)?),
-            "pending" => heads.pending = Some(Head { sequence: word(words)?, name: word(words)? }),
             "head" => {
                 let (device, sequence, name) = (word(words)?, word(words)?, word(words)?);
                 let seen = Seen { head: Head { sequence, name }, accepted_through: word(words)? };
@@ -415,7 +424,7 @@ mod tests {
     fn heads_come_back_or_are_refused() {
         let client = Client::new();
         let head = |sequence| Head { sequence, name: Id::new([sequence as u8; 32]) };
-        let mut heads = Heads { own: Some(ShortId::new([1; 16])), pending: Some(head(9)), ..Heads::default() };
+        let mut heads = Heads { own: Some(ShortId::new([1; 16])), ..Heads::default() };
         heads.devices.insert(ShortId::new([1; 16]), Seen { head: head(8), accepted_through: 3 });
         let lock = client.state.lock().unwrap();
         client.state.save_heads(&heads, &lock).unwrap();

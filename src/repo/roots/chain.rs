@@ -36,6 +36,8 @@ pub struct Heads {
     pub own: Option<ShortId>,
     /// A record of its own that may or may not have been stored when the program ended.
     pub pending: Option<Head>,
+    /// Whether the note about its own last record cannot be read: then the repository has to be asked.
+    pub is_last_unknown: bool,
     /// What was seen, by device.
     pub devices: BTreeMap<ShortId, Seen>,
 }

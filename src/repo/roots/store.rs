@@ -5,7 +5,7 @@
 //! durably as pending before it is stored, so that neither two processes nor a crash can give one place to two
 //! records.
 
-use super::{ChainFault, Head, Heads, Root, Seen, chain_faults, check_chains};
+use super::{ChainFault, Head, Root, chain_faults, check_chains};
 use crate::backend::Backend;
 use crate::cbor;
 use crate::clock::Time;
@@ -142,12 +142,7 @@ impl RootStore<'_> {
     /// codes.
     pub fn append(&self, device: &Device, record_type: u8, body: &[u8], time: Time) -> Result<Root> {
         let lock = device.state.lock()?;
-        let mut heads = device.state.heads()?;
-        self.settle_pending(device, &mut heads)?;
-        let last = match heads.devices.get(&device.id) {
-            Some(seen) => Some(seen.head),
-            None => self.last_of(device)?,
-        };
+        let last = self.last_of(device)?;
         let mut root = Root {
             name: Id::EMPTY,
             record_type,
@@ -164,18 +159,10 @@ impl RootStore<'_> {
         let bytes = seal_small(FileType::Root, self.keyring, self.repository, &raw)?;
         root.name = hash(&bytes);
         let head = Head { sequence: root.sequence, name: root.name };
-        heads.pending = Some(head);
-        device.state.save_heads(&heads, &lock)?;
-        if let Err(error) = self.backend.put_new(&root_path(&root.name), &bytes) {
-            // It may have been stored all the same: then its place is taken.
-            if self.settle_pending(device, &mut heads).is_ok() {
-                let _ = device.state.save_heads(&heads, &lock);
-            }
-            return Err(error);
-        }
-        heads.pending = None;
-        advance(&mut heads, device, head);
-        device.state.save_heads(&heads, &lock)?;
+        device.state.note_pending(&device.id, last, head, &lock)?;
+        // If this fails, the record may be there all the same: it is looked for when the next is appended.
+        self.backend.put_new(&root_path(&root.name), &bytes)?;
+        device.state.note_stored(&device.id, head, &lock)?;
         Ok(root)
     }
 
@@ -189,23 +176,22 @@ impl RootStore<'_> {
         self.backend.delete(&root_path(&root.name))
     }
 
-    /// What became of a record that was being stored when the program ended.
-    fn settle_pending(&self, device: &Device, heads: &mut Heads) -> Result<()> {
-        if let Some(pending) = heads.pending {
-            if self.backend.stat(&root_path(&pending.name))?.is_some() {
-                advance(heads, device, pending);
-            }
-            heads.pending = None;
-        }
-        Ok(())
-    }
-
-    /// This device's last record by what is stored: for a client that has its key and nothing else.
+    /// This device's last record. What is remembered of it counts; a client that has its key and nothing else goes by
+    /// what is stored.
     fn last_of(&self, device: &Device) -> Result<Option<Head>> {
+        let heads = device.state.heads()?;
+        if let Some(pending) = heads.pending
+            && self.backend.stat(&root_path(&pending.name))?.is_some()
+        {
+            return Ok(Some(pending));
+        }
+        if let Some(seen) = heads.devices.get(&device.id).filter(|_| !heads.is_last_unknown) {
+            return Ok(Some(seen.head));
+        }
         let loaded = self.load(&HashMap::new())?;
         // Whether the history is whole was judged when it was read; here its end is asked for.
-        let seen = check_chains(&loaded.roots, &loaded.damaged_names(), &Heads::default(), true)?;
-        Ok(seen.devices.get(&device.id).map(|seen| seen.head))
+        let stored = check_chains(&loaded.roots, &loaded.damaged_names(), &heads, true)?;
+        Ok(stored.devices.get(&device.id).map(|seen| seen.head))
     }
 
     fn message(&self, signed: &[u8]) -> Vec<u8> {
@@ -248,11 +234,6 @@ impl RootStore<'_> {
             .map_err(|error| error.context(format!("root record {name} is not signed by the device it names")))?;
         Ok(devices.judged(root))
     }
-}
-
-fn advance(heads: &mut Heads, device: &Device, head: Head) {
-    let accepted_through = heads.devices.get(&device.id).map_or(0, |seen| seen.accepted_through);
-    heads.devices.insert(device.id, Seen { head, accepted_through });
 }
 
 /// Whether an error says that a record is not what it should be, and not that it could not be had.

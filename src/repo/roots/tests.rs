@@ -246,24 +246,27 @@ fn a_crash_around_storing_leaves_one_record_a_place() {
     let (backend, keyring) = (MemBackend::new(), Keyring::generate().unwrap());
     let one = Client::new(&backend, &keyring);
     let first = one.append();
-    let before = one.state.heads().unwrap();
     let second = one.append();
+    let head = |root: &Root| Head { sequence: root.sequence, name: root.name };
+    let device = one.device().id;
+    // It ended after the record was stored, and before that was noted.
     let lock = one.state.lock().unwrap();
-    let mut crashed = before.clone();
-    crashed.pending = Some(Head { sequence: 2, name: second.name });
-    // It ended after the record was stored, and before it was remembered.
-    one.state.save_heads(&crashed, &lock).unwrap();
+    one.state.note_pending(&device, Some(head(&first)), head(&second), &lock).unwrap();
     drop(lock);
+    assert_eq!(one.sequences(), [1, 2]);
     let third = one.append();
     assert_eq!((third.sequence, third.previous), (3, Some(second.name)));
     // It ended before the record was stored.
     let lock = one.state.lock().unwrap();
-    let mut crashed = one.state.heads().unwrap();
-    crashed.pending = Some(Head { sequence: 4, name: Id::EMPTY });
-    one.state.save_heads(&crashed, &lock).unwrap();
+    let never = Head { sequence: 4, name: Id::EMPTY };
+    one.state.note_pending(&device, Some(head(&third)), never, &lock).unwrap();
     drop(lock);
     assert_eq!(one.sequences(), [1, 2, 3]);
     assert_eq!(one.append().previous, Some(third.name));
+    // The note itself was hurt.
+    std::fs::write(one.state.dir().join("last"), "hurt").unwrap();
+    assert_eq!(one.sequences(), [1, 2, 3, 4]);
+    assert_eq!(one.append().sequence, 5);
     assert_eq!(first.previous, None);
 }
 
@@ -274,8 +277,23 @@ fn a_client_that_lost_its_heads_goes_on_from_what_is_stored() {
     one.append();
     let second = one.append();
     std::fs::remove_file(one.state.dir().join("heads")).unwrap();
+    std::fs::remove_file(one.state.dir().join("last")).unwrap();
     let third = one.append();
     assert_eq!((third.sequence, third.previous), (3, Some(second.name)));
+}
+
+#[test]
+fn the_last_record_of_its_own_is_missed_before_any_other_was_read() {
+    let (backend, keyring) = (MemBackend::new(), Keyring::generate().unwrap());
+    let one = Client::new(&backend, &keyring);
+    one.append();
+    let second = one.append();
+    backend.delete(&path(&second)).unwrap();
+    assert_eq!(code(one.load()), Code::RollbackDetected);
+    one.store().load_checked(&HashMap::new(), true).unwrap();
+    assert_eq!(one.sequences(), [1]);
+    assert_eq!(one.append().sequence, 2);
+    assert_eq!(one.sequences(), [1, 2]);
 }
 
 #[test]
