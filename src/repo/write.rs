@@ -15,6 +15,7 @@ use crate::object::{Class, Key, Kind, hash};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hasher};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::JoinHandle;
@@ -209,8 +210,14 @@ impl Writer {
 
     /// A putter for the calling thread.
     pub fn putter(&self) -> Putter<'_> {
-        let slot = Arc::new(Mutex::new(Slot { data: Frame::new(Lane::Data), meta: Frame::new(Lane::Meta) }));
-        locked(&self.shared.slots).push(slot.clone());
+        let mut slots = locked(&self.shared.slots);
+        // A slot that only this list knows was left by a putter that is gone: its frames are filled on.
+        let free = slots.iter().find(|slot| Arc::strong_count(slot) == 1).cloned();
+        let slot = free.unwrap_or_else(|| {
+            let slot = Arc::new(Mutex::new(Slot { data: Frame::new(Lane::Data), meta: Frame::new(Lane::Meta) }));
+            slots.push(slot.clone());
+            slot
+        });
         Putter { writer: self, slot }
     }
 
@@ -296,7 +303,8 @@ impl Writer {
         locked(&shared.slots).retain(|slot| Arc::strong_count(slot) > 1);
         shared.wait_for_pool();
         shared.take_failure()?;
-        shared.close_packs()?;
+        // Frames of packs that could not be ended are gone, and their keys were given out as stored.
+        shared.lasting(shared.close_packs())?;
         shared.flushed_raw_bytes.store(shared.raw_bytes.load(Ordering::Relaxed), Ordering::Relaxed);
         shared.seen.iter().for_each(|shard| locked(shard).clear());
         shared.session.refresh()
@@ -358,6 +366,14 @@ impl Shared {
         locked(&self.failure).get_or_insert(error);
     }
 
+    /// Passes an answer on; a failure is one of everything that comes after as well.
+    fn lasting<T>(&self, answer: Result<T>) -> Result<T> {
+        if let Err(error) = &answer {
+            self.fail(Error::new(error.code(), error.to_string()));
+        }
+        answer
+    }
+
     /// The failure of the pool, once as it was, later in short: nothing put after it can be trusted to be stored.
     fn take_failure(&self) -> Result<()> {
         if !self.is_failed.load(Ordering::Acquire) {
@@ -391,7 +407,8 @@ impl Shared {
         if !locked(self.shard(&key)).insert(key) {
             return Ok(false);
         }
-        Ok(!self.is_stored(&key)?)
+        // Others may have taken the key for present since, so a failure here cannot be taken back.
+        Ok(!self.lasting(self.is_stored(&key))?)
     }
 
     fn wait_for_pool(&self) {
@@ -412,11 +429,14 @@ impl Shared {
         let mut compressor = Compressor::new(self.options.compression.unwrap_or(self.repo.core().format.compression));
         for frame in queue {
             if !self.is_failed.load(Ordering::Acquire) {
-                let stored = match &mut compressor {
+                // A flush waits until every frame is done with, so a panic must not take the count along.
+                let stored = catch_unwind(AssertUnwindSafe(|| match &mut compressor {
                     Ok(compressor) => self.store_frame(frame, compressor, &mut decompressor),
                     Err(error) => Err(Error::new(error.code(), error.to_string())),
-                };
-                if let Err(error) = stored {
+                }));
+                if let Err(error) =
+                    stored.unwrap_or_else(|_| fail(Code::SystemError, "a thread that stores frames panicked"))
+                {
                     self.fail(error);
                 }
             }
