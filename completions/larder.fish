@@ -46,6 +46,9 @@ complete -c larder -n "__fish_larder_needs_command" -f -a "list-objects" -d 'Lis
 complete -c larder -n "__fish_larder_needs_command" -f -a "ls-tree" -d 'List the entries of a stored directory'
 complete -c larder -n "__fish_larder_needs_command" -f -a "restore-tree" -d 'Restore a stored directory'
 complete -c larder -n "__fish_larder_needs_command" -f -a "resolve" -d 'Print the id that a name stands for'
+complete -c larder -n "__fish_larder_needs_command" -f -a "verify" -d 'Check that a repository is whole and unchanged'
+complete -c larder -n "__fish_larder_needs_command" -f -a "index" -d 'Check, rebuild or measure the index'
+complete -c larder -n "__fish_larder_needs_command" -f -a "key" -d 'Manage what opens a repository: passphrases and key files'
 complete -c larder -n "__fish_larder_needs_command" -f -a "digest" -d 'Print a checksum of files or of standard input'
 complete -c larder -n "__fish_larder_needs_command" -f -a "chunk" -d 'List where content is cut into chunks'
 complete -c larder -n "__fish_larder_needs_command" -f -a "compress" -d 'Compress a file to standard output'
@@ -56,6 +59,13 @@ complete -c larder -n "__fish_larder_needs_command" -f -a "snapshots" -d 'List s
 complete -c larder -n "__fish_larder_needs_command" -f -a "log" -d 'Show the history of snapshots, newest first'
 complete -c larder -n "__fish_larder_needs_command" -f -a "show" -d 'Show a snapshot, a path in it, or an object'
 complete -c larder -n "__fish_larder_needs_command" -f -a "ls" -d 'List the files of a snapshot'
+complete -c larder -n "__fish_larder_needs_command" -f -a "diff" -d 'Show what differs between snapshots, or from a directory'
+complete -c larder -n "__fish_larder_needs_command" -f -a "find" -d 'Find files in snapshots'
+complete -c larder -n "__fish_larder_needs_command" -f -a "dump" -d 'Write a file or directory of a snapshot to the standard output'
+complete -c larder -n "__fish_larder_needs_command" -f -a "forget" -d 'Let go of snapshots that are no longer needed'
+complete -c larder -n "__fish_larder_needs_command" -f -a "tag" -d 'Add or remove tags of snapshots'
+complete -c larder -n "__fish_larder_needs_command" -f -a "status" -d 'Show the state of the repository at a glance'
+complete -c larder -n "__fish_larder_needs_command" -f -a "stats" -d 'Show how much space snapshots take'
 complete -c larder -n "__fish_larder_needs_command" -f -a "help" -d 'Explain a command, or list them'
 complete -c larder -n "__fish_larder_using_subcommand init" -l encryption -d 'aes-256-gcm, or none: then everything can be read by whoever has the files' -r
 complete -c larder -n "__fish_larder_using_subcommand init" -l chunk-profile -d 'Sizes of chunks: default (16/64/256 KiB), fine (4/16/64 KiB) or coarse (256/1024/4096 KiB)' -r
@@ -185,6 +195,195 @@ complete -c larder -n "__fish_larder_using_subcommand resolve" -l no-color -d 'U
 complete -c larder -n "__fish_larder_using_subcommand resolve" -l no-progress -d 'Show no progress'
 complete -c larder -n "__fish_larder_using_subcommand resolve" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand resolve" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand verify" -l read-data -d 'Also read the data: all of it, or a part: 1/7, 5% or 20GiB. Percents and sizes move on from time to time' -r
+complete -c larder -n "__fish_larder_using_subcommand verify" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand verify" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand verify" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand verify" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand verify" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand verify" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand verify" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand verify" -l quick -d 'Only ask whether everything is indexed and its packs are there and long enough'
+complete -c larder -n "__fish_larder_using_subcommand verify" -l scrub -d 'Without a key: compare every file with the SHA-256 that is its name'
+complete -c larder -n "__fish_larder_using_subcommand verify" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand verify" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand verify" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand verify" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand verify" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand verify" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand verify" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand index; and not __fish_seen_subcommand_from check rebuild stats" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand index; and not __fish_seen_subcommand_from check rebuild stats" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand index; and not __fish_seen_subcommand_from check rebuild stats" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand index; and not __fish_seen_subcommand_from check rebuild stats" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand index; and not __fish_seen_subcommand_from check rebuild stats" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand index; and not __fish_seen_subcommand_from check rebuild stats" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand index; and not __fish_seen_subcommand_from check rebuild stats" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand index; and not __fish_seen_subcommand_from check rebuild stats" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand index; and not __fish_seen_subcommand_from check rebuild stats" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand index; and not __fish_seen_subcommand_from check rebuild stats" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand index; and not __fish_seen_subcommand_from check rebuild stats" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand index; and not __fish_seen_subcommand_from check rebuild stats" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand index; and not __fish_seen_subcommand_from check rebuild stats" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand index; and not __fish_seen_subcommand_from check rebuild stats" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand index; and not __fish_seen_subcommand_from check rebuild stats" -f -a "check" -d 'Check the index file, and that it knows every segment'
+complete -c larder -n "__fish_larder_using_subcommand index; and not __fish_seen_subcommand_from check rebuild stats" -f -a "rebuild" -d 'Make the index anew from the repository\'s files'
+complete -c larder -n "__fish_larder_using_subcommand index; and not __fish_seen_subcommand_from check rebuild stats" -f -a "stats" -d 'Print counts and sizes'
+complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from check" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from check" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from check" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from check" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from check" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from check" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from check" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from check" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from check" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from check" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from check" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from check" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from rebuild" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from rebuild" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from rebuild" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from rebuild" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from rebuild" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from rebuild" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from rebuild" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from rebuild" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from rebuild" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from rebuild" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from rebuild" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from rebuild" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from rebuild" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from rebuild" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from stats" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from stats" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from stats" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from stats" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from stats" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from stats" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from stats" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from stats" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from stats" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from stats" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from stats" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from stats" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from stats" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from stats" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -f -a "init" -d 'Make a key file of random bytes, which only its owner can read'
+complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -f -a "list" -d 'List the slots: id, kind, when it was made, label, with tabs between them'
+complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -f -a "add" -d 'Add a slot for another passphrase or key file; its id is printed'
+complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -f -a "remove" -d 'Remove a slot. What its owner has seen is not revoked by this'
+complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -f -a "passwd" -d 'Change the passphrase or key file of the slot that the present one opens; the new slot\'s id is printed'
+complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -f -a "show" -d 'List the keys of the keyring, never their bytes: epoch, id, purpose, whether new files use it'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from init" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from init" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from init" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from init" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from init" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from init" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from init" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from init" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from init" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from init" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from init" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from init" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from init" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from init" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from list" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from list" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from list" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from list" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from list" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from list" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from list" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from list" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from list" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from list" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from list" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -l new-passphrase-file -d 'Read the new passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -l new-passphrase-command -d 'Run this with `sh -c` and read the new passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -l new-passphrase-fd -d 'Read the new passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -l new-key-file -d 'The new slot shall open with this key file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -l label -d 'What to call it' -r
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from remove" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from remove" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from remove" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from remove" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from remove" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from remove" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from remove" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from remove" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from remove" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from remove" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from remove" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -l new-passphrase-file -d 'Read the new passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -l new-passphrase-command -d 'Run this with `sh -c` and read the new passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -l new-passphrase-fd -d 'Read the new passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -l new-key-file -d 'The new slot shall open with this key file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from show" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from show" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from show" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from show" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from show" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from show" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from show" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from show" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from show" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from show" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from show" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c larder -n "__fish_larder_using_subcommand digest" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand digest" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand digest" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
@@ -360,6 +559,152 @@ complete -c larder -n "__fish_larder_using_subcommand ls" -l no-color -d 'Use no
 complete -c larder -n "__fish_larder_using_subcommand ls" -l no-progress -d 'Show no progress'
 complete -c larder -n "__fish_larder_using_subcommand ls" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand ls" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand diff" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand diff" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand diff" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand diff" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand diff" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand diff" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand diff" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand diff" -l metadata -d 'Also tell of entries of which only metadata differs'
+complete -c larder -n "__fish_larder_using_subcommand diff" -l content -d 'Against a directory: read files even when size and time are equal'
+complete -c larder -n "__fish_larder_using_subcommand diff" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand diff" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand diff" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand diff" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand diff" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand diff" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand diff" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand find" -l host -d 'Only snapshots of this machine; may be given several times' -r
+complete -c larder -n "__fish_larder_using_subcommand find" -l tag -d 'Only snapshots with all of these tags; given several times, any of the lists' -r
+complete -c larder -n "__fish_larder_using_subcommand find" -l path -d 'Only snapshots of this source; given several times, of all of them' -r -F
+complete -c larder -n "__fish_larder_using_subcommand find" -s s -l snapshot -d 'Look only in this snapshot; may be given several times' -r
+complete -c larder -n "__fish_larder_using_subcommand find" -l kind -d 'Only entries of this type: file, directory, symlink, fifo, socket, chardev, blockdev' -r
+complete -c larder -n "__fish_larder_using_subcommand find" -l newer -d 'Modified after this time' -r
+complete -c larder -n "__fish_larder_using_subcommand find" -l older -d 'Modified before this time' -r
+complete -c larder -n "__fish_larder_using_subcommand find" -l larger -d 'Larger than this' -r
+complete -c larder -n "__fish_larder_using_subcommand find" -l smaller -d 'Smaller than this' -r
+complete -c larder -n "__fish_larder_using_subcommand find" -l object -d 'Whose content is this object' -r
+complete -c larder -n "__fish_larder_using_subcommand find" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand find" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand find" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand find" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand find" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand find" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand find" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand find" -s i -l ignore-case -d 'Letters match in either case'
+complete -c larder -n "__fish_larder_using_subcommand find" -s l -l long -d 'Mode, owner, size and time too'
+complete -c larder -n "__fish_larder_using_subcommand find" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand find" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand find" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand find" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand find" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand find" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand find" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand dump" -s a -l archive -d 'raw, tar, tar.gz, tar.zst or zip; otherwise raw for a file and tar for a directory' -r
+complete -c larder -n "__fish_larder_using_subcommand dump" -s o -l output -d 'Write to this file instead of the standard output' -r -F
+complete -c larder -n "__fish_larder_using_subcommand dump" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand dump" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand dump" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand dump" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand dump" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand dump" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand dump" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand dump" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand dump" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand dump" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand dump" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand dump" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand dump" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand dump" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand forget" -l host -d 'Only snapshots of this machine; may be given several times' -r
+complete -c larder -n "__fish_larder_using_subcommand forget" -l tag -d 'Only snapshots with all of these tags; given several times, any of the lists' -r
+complete -c larder -n "__fish_larder_using_subcommand forget" -l path -d 'Only snapshots of this source; given several times, of all of them' -r -F
+complete -c larder -n "__fish_larder_using_subcommand forget" -s l -l keep-last -d 'The newest N snapshots; N may be `unlimited` here and below' -r
+complete -c larder -n "__fish_larder_using_subcommand forget" -l keep-minutely -d 'The newest snapshot of each of N minutes' -r
+complete -c larder -n "__fish_larder_using_subcommand forget" -s H -l keep-hourly -d 'The newest snapshot of each of N hours' -r
+complete -c larder -n "__fish_larder_using_subcommand forget" -s d -l keep-daily -d 'The newest snapshot of each of N days' -r
+complete -c larder -n "__fish_larder_using_subcommand forget" -s w -l keep-weekly -d 'The newest snapshot of each of N weeks' -r
+complete -c larder -n "__fish_larder_using_subcommand forget" -s m -l keep-monthly -d 'The newest snapshot of each of N months' -r
+complete -c larder -n "__fish_larder_using_subcommand forget" -l keep-quarterly -d 'The newest snapshot of each of N quarters of a year' -r
+complete -c larder -n "__fish_larder_using_subcommand forget" -s y -l keep-yearly -d 'The newest snapshot of each of N years' -r
+complete -c larder -n "__fish_larder_using_subcommand forget" -l keep-within -d 'All snapshots less than this older than the newest: 30d, 1y6M' -r
+complete -c larder -n "__fish_larder_using_subcommand forget" -l keep-within-hourly -d 'The newest of each hour within this' -r
+complete -c larder -n "__fish_larder_using_subcommand forget" -l keep-within-daily -d 'The newest of each day within this' -r
+complete -c larder -n "__fish_larder_using_subcommand forget" -l keep-within-weekly -d 'The newest of each week within this' -r
+complete -c larder -n "__fish_larder_using_subcommand forget" -l keep-within-monthly -d 'The newest of each month within this' -r
+complete -c larder -n "__fish_larder_using_subcommand forget" -l keep-within-yearly -d 'The newest of each year within this' -r
+complete -c larder -n "__fish_larder_using_subcommand forget" -l keep-younger -d 'All snapshots younger than this now; a source that is backed up no more keeps only its last' -r
+complete -c larder -n "__fish_larder_using_subcommand forget" -l keep-tag -d 'Snapshots with all of these tags; may be given several times' -r
+complete -c larder -n "__fish_larder_using_subcommand forget" -l group-by -d 'Count snapshots together that have these in common: host, paths, tags; empty for all in one' -r
+complete -c larder -n "__fish_larder_using_subcommand forget" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand forget" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand forget" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand forget" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand forget" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand forget" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand forget" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand forget" -l allow-empty -d 'Let the last snapshot of a source go'
+complete -c larder -n "__fish_larder_using_subcommand forget" -s n -l dry-run -d 'Say what would be forgotten and what gc could free then, and forget nothing'
+complete -c larder -n "__fish_larder_using_subcommand forget" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand forget" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand forget" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand forget" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand forget" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand forget" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand forget" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand tag" -l host -d 'Only snapshots of this machine; may be given several times' -r
+complete -c larder -n "__fish_larder_using_subcommand tag" -l tag -d 'Only snapshots with all of these tags; given several times, any of the lists' -r
+complete -c larder -n "__fish_larder_using_subcommand tag" -l path -d 'Only snapshots of this source; given several times, of all of them' -r -F
+complete -c larder -n "__fish_larder_using_subcommand tag" -l add -d 'Add these tags' -r
+complete -c larder -n "__fish_larder_using_subcommand tag" -l remove -d 'Remove these tags' -r
+complete -c larder -n "__fish_larder_using_subcommand tag" -l set -d 'Replace all tags by these' -r
+complete -c larder -n "__fish_larder_using_subcommand tag" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand tag" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand tag" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand tag" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand tag" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand tag" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand tag" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand tag" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand tag" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand tag" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand tag" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand tag" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand tag" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand tag" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand status" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand status" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand status" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand status" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand status" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand status" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand status" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand status" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand status" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand status" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand status" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand status" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand status" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand stats" -l host -d 'Only snapshots of this machine; may be given several times' -r
+complete -c larder -n "__fish_larder_using_subcommand stats" -l tag -d 'Only snapshots with all of these tags; given several times, any of the lists' -r
+complete -c larder -n "__fish_larder_using_subcommand stats" -l path -d 'Only snapshots of this source; given several times, of all of them' -r -F
+complete -c larder -n "__fish_larder_using_subcommand stats" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand stats" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand stats" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand stats" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand stats" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand stats" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand stats" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand stats" -l each -d 'Also what each snapshot holds that no other one has'
+complete -c larder -n "__fish_larder_using_subcommand stats" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand stats" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand stats" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand stats" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand stats" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand stats" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand stats" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c larder -n "__fish_larder_using_subcommand help" -l generate -d 'Write what is made from the table into a directory: `man`, `completions`, `cli` or `errors`' -r -F
 complete -c larder -n "__fish_larder_using_subcommand help" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand help" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r

@@ -7,14 +7,14 @@ mod named;
 mod secret;
 
 pub use named::{Named, Names};
-pub use secret::{Asker, OwnedSecret, SecretOptions};
+pub use secret::{Asker, OwnedSecret, SecretOptions, make_key_file};
 
-use crate::backend::FsBackend;
+use crate::backend::{Backend, FsBackend};
 use crate::config::{self, Settings};
 use crate::crypto::seal::Scheme;
 use crate::error::{Code, Error, IoContext, Result};
 use crate::reach::ReachOptions;
-use crate::repo::lock::Wait;
+use crate::repo::lock::{Lock, Mode, Wait};
 use crate::repo::{Format, InitOptions, Local, OpenOptions, Repo, WriterOptions};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -91,6 +91,33 @@ impl Place {
         self.dir.join(crate::repo::LOCK)
     }
 
+    /// The medium, for what needs no key.
+    pub fn backend(&self) -> Arc<dyn Backend> {
+        Arc::new(FsBackend::new(&self.dir))
+    }
+
+    /// The parameters that the configuration says, not yet authenticated.
+    ///
+    /// # Errors
+    /// CONFIG_INVALID, CONFIG_MISSING, FILE_IO.
+    pub fn format(&self) -> Result<Format> {
+        let marker = self.dir.join(MARKER);
+        Format::parse(&std::fs::read(&marker).at("read", &marker)?)
+    }
+
+    /// Takes the repository lock, or inherits that of an outer `larder lock`.
+    ///
+    /// # Errors
+    /// LOCK_HELD when it is not free in time; FILE_IO.
+    pub fn lock(&self, mode: Mode, wait: Wait, command: &str) -> Result<Lock> {
+        let path = self.lock_file();
+        let inherited = match lock_token() {
+            Some(token) => Lock::inherited(&path, &token, mode)?,
+            None => None,
+        };
+        inherited.map_or_else(|| Lock::acquire(&path, mode, wait, command), Ok)
+    }
+
     /// Makes a repository here. What opening with a passphrase costs is measured, not taken from `options`.
     ///
     /// # Errors
@@ -105,9 +132,8 @@ impl Place {
             Scheme::Aes256Gcm => Some(secrets.find_or_ask(asker, true)?),
         };
         let kdf = secret.as_ref().map_or(Ok(options.kdf), OwnedSecret::kdf_cost)?;
-        let backend = Arc::new(FsBackend::new(&self.dir));
         let options = InitOptions { kdf, ..options.clone() };
-        Repo::init(backend, self.local()?, &options, secret.as_ref().map(OwnedSecret::as_secret))
+        Repo::init(self.backend(), self.local()?, &options, secret.as_ref().map(OwnedSecret::as_secret))
     }
 
     /// Opens the repository that is here.
@@ -115,16 +141,13 @@ impl Place {
     /// # Errors
     /// INVALID_KEY without the right secret, and what [`Repo::open`] answers.
     pub fn open(&self, options: OpenOptions, secrets: &SecretOptions, asker: &dyn Asker) -> Result<Repo> {
-        let backend = Arc::new(FsBackend::new(&self.dir));
         // Only whether to ask is decided by what is not yet authenticated: the store refuses a repository that was
         // encrypted and says that it is not.
-        let marker = self.dir.join(MARKER);
-        let text = std::fs::read(&marker).at("read", &marker)?;
-        let secret = match Format::parse(&text)?.scheme {
+        let secret = match self.format()?.scheme {
             Scheme::None => secrets.read()?,
             Scheme::Aes256Gcm => Some(secrets.find_or_ask(asker, false)?),
         };
-        Repo::open(backend, self.local()?, secret.as_ref().map(OwnedSecret::as_secret), options)
+        Repo::open(self.backend(), self.local()?, secret.as_ref().map(OwnedSecret::as_secret), options)
     }
 
     fn local(&self) -> Result<Local> {
@@ -137,18 +160,32 @@ impl Place {
 /// # Errors
 /// PARSE_ERROR of the settings.
 pub fn writer_options(command: &str, lock_wait_seconds: Option<u64>) -> Result<WriterOptions> {
-    let lock_wait = match lock_wait_seconds.or(Settings::load()?.lock_wait) {
-        Some(seconds) => Wait::For(Duration::from_secs(seconds)),
-        None => Wait::No,
-    };
+    let lock_wait = lock_wait(lock_wait_seconds)?;
     Ok(WriterOptions {
         jobs: jobs(),
         verify_writes: true,
         compression: None,
         command: command.to_string(),
         lock_wait,
-        lock_token: config::variable(config::LOCK_TOKEN).and_then(|token| token.into_string().ok()),
+        lock_token: lock_token(),
     })
+}
+
+/// How long to wait for a lock: as the option says, else the settings, else not at all.
+///
+/// # Errors
+/// PARSE_ERROR of the settings.
+pub fn lock_wait(seconds: Option<u64>) -> Result<Wait> {
+    let seconds = match seconds {
+        Some(seconds) => Some(seconds),
+        None => Settings::load()?.lock_wait,
+    };
+    Ok(seconds.map_or(Wait::No, |seconds| Wait::For(Duration::from_secs(seconds))))
+}
+
+/// The token of the `larder lock` that this process runs in.
+pub fn lock_token() -> Option<String> {
+    config::variable(config::LOCK_TOKEN).and_then(|token| token.into_string().ok())
 }
 
 /// How what is reachable is found: with all cores, within the memory budget.

@@ -4,9 +4,11 @@
 //! are wiped when they are dropped, and a process that has read one leaves no core dump of it.
 
 use crate::config::{self, PASSPHRASE, PASSPHRASE_COMMAND, PASSPHRASE_FILE, Settings};
+use crate::crypto::seal::random;
 use crate::crypto::slot::{KdfCost, Secret};
 use crate::error::{Code, Error, IoContext, Result};
-use crate::fs::{PRIVATE_DIR, create_dir_durable, create_durable};
+use crate::fs::{PRIVATE_DIR, PRIVATE_FILE, create_dir_durable, create_durable};
+use crate::id::hex;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
@@ -20,6 +22,8 @@ use zeroize::Zeroizing;
 const PASSPHRASE_BYTES_MAX: usize = 4 << 10;
 /// A key file of more bytes is a mistake.
 const KEY_FILE_BYTES_MAX: usize = 1 << 20;
+/// Randomness of a key file that we make; it is written as hexadecimal digits, to be copied by hand if need be.
+const KEY_FILE_RANDOM_BYTES: usize = 32;
 /// What opening with a passphrase shall take on the machine where it was set.
 const KDF_TARGET_MS: u64 = 500;
 /// Beside the user's state: that the warning about a passphrase in the environment was given.
@@ -131,6 +135,17 @@ impl SecretOptions {
         of_settings.read()
     }
 
+    /// Reads a new secret from where the options say, or asks for it twice.
+    ///
+    /// # Errors
+    /// As [`SecretOptions::read`]; INVALID_KEY when the options say nothing and nobody is there to ask.
+    pub fn read_or_ask(&self, asker: &dyn Asker) -> Result<OwnedSecret> {
+        match self.read()? {
+            Some(secret) => Ok(secret),
+            None => asker.passphrase(true).and_then(|bytes| checked(bytes, "the terminal")),
+        }
+    }
+
     /// Finds the secret, or asks for it.
     ///
     /// # Errors
@@ -143,11 +158,21 @@ impl SecretOptions {
     }
 }
 
+/// Makes a key file of random bytes that only its owner can read. False, and nothing changed, if the name is taken.
+///
+/// # Errors
+/// SYSTEM_ERROR without randomness; FILE_IO and its kin.
+pub fn make_key_file(path: &Path) -> Result<bool> {
+    let mut text = Zeroizing::new(hex(&random::<KEY_FILE_RANDOM_BYTES>()?));
+    text.push('\n');
+    create_durable(path, text.as_bytes(), PRIVATE_FILE)
+}
+
 /// Says once, ever, that other programs of the user can read the environment.
 fn warn_once(asker: &dyn Asker) {
     let is_first = config::state_dir().and_then(|dir| {
         create_dir_durable(&dir, PRIVATE_DIR)?;
-        create_durable(&dir.join(WARNED_FILE), b"", crate::fs::PRIVATE_FILE)
+        create_durable(&dir.join(WARNED_FILE), b"", PRIVATE_FILE)
     });
     if is_first.unwrap_or(true) {
         asker.warn(

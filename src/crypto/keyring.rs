@@ -45,6 +45,18 @@ impl Purpose {
         }
     }
 
+    /// Its name, as `larder key show` prints it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Purpose::Seal => "seal",
+            Purpose::Endorse => "endorse",
+            Purpose::Chunking => "chunking",
+            Purpose::ChunkIds => "chunk-ids",
+            Purpose::Config => "config",
+            Purpose::Other(_) => "unknown",
+        }
+    }
+
     fn from_code(code: u8) -> Purpose {
         match code {
             1 => Purpose::Seal,

@@ -5,7 +5,7 @@ const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b785
 
 fn world() -> World {
     let world = World::new();
-    world.larder(&["init", "-q", "--encryption", "none"]).clean_of_err();
+    world.larder(&["init", "-q", "--encryption", "none"]).clean();
     world.write("abc", "abc");
     world.write("large", (0..900_000u32).flat_map(u32::to_le_bytes).collect::<Vec<u8>>());
     world.write("empty", "");
@@ -73,9 +73,7 @@ fn one_question_at_a_time_is_answered_at_a_time() {
 #[test]
 fn a_damaged_object_is_named_and_not_printed() {
     let world = world();
-    world
-        .sh("for p in .larder/packs/*/*; do printf XXXXXXXX | dd of=$p bs=1 seek=200 conv=notrunc 2>/dev/null; done")
-        .clean();
+    world.sh("chmod u+w .larder/packs/*/*; truncate -s 95 .larder/packs/*/*").clean();
     let said = world.larder(&["cat-object", ABC]);
     assert_eq!((said.exit, said.out.len()), (13, 0), "{}", said.err);
 }

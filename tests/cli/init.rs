@@ -8,7 +8,7 @@ fn an_id_is_printed_and_the_place_found_from_below() {
     assert_eq!(said.err, "made a repository in .larder; it is NOT encrypted\n");
     assert_eq!(world.sh("mkdir -p a/b; cd a/b; larder list-objects").clean(), "");
     world.larder(&["init", "--encryption", "none"]).failed(5, "CONFIG_INVALID");
-    world.sh("larder init --encryption none -q elsewhere").clean_of_err();
+    world.sh("larder init --encryption none -q elsewhere").clean();
     world.larder(&["-r", "elsewhere", "list-objects"]).clean();
     world.sh("LARDER_REPOSITORY=elsewhere larder list-objects").clean();
 }
@@ -26,7 +26,7 @@ fn settings_are_checked() {
         world.larder(&words).failed(5, "CONFIG_INVALID");
     }
     let words = ["init", "-q", "--encryption=none", "--chunk-sizes=4096/32768/131072", "--compression=gzip:9"];
-    world.larder(&words).clean_of_err();
+    world.larder(&words).clean();
     let config = std::fs::read_to_string(world.path(".larder/config.toml")).unwrap();
     assert!(config.contains("avg = 32768") && config.contains("\"gzip\""), "{config}");
 }
@@ -36,7 +36,7 @@ fn an_encrypted_one_opens_with_every_source_and_nothing_else() {
     let world = World::new();
     world.write("right", "correct horse\n");
     world.write("wrong", "battery staple\n");
-    world.larder(&["init", "-q", "--passphrase-file", "right"]).clean_of_err();
+    world.larder(&["init", "-q", "--passphrase-file", "right"]).clean();
     for script in [
         "larder --passphrase-file right list-objects",
         "larder list-objects --passphrase-command 'cat right'",
@@ -56,7 +56,7 @@ fn an_encrypted_one_opens_with_every_source_and_nothing_else() {
 #[test]
 fn a_passphrase_in_the_environment_is_warned_of_once() {
     let world = World::new();
-    world.larder(&["init", "-q", "--encryption", "none"]).clean_of_err();
+    world.larder(&["init", "-q", "--encryption", "none"]).clean();
     let script = "LARDER_PASSPHRASE=secret larder init -q enc";
     let said = world.sh(script);
     assert_eq!(said.exit, 0);
@@ -68,7 +68,7 @@ fn a_passphrase_in_the_environment_is_warned_of_once() {
 fn a_key_file_is_enough() {
     let world = World::new();
     world.write("key", [7; 64]);
-    world.larder(&["init", "-q", "--key-file", "key"]).clean_of_err();
+    world.larder(&["init", "-q", "--key-file", "key"]).clean();
     world.larder(&["--key-file", "key", "list-objects"]).clean();
     world.write("other", [8; 64]);
     world.larder(&["--key-file", "other", "list-objects"]).failed(12, "INVALID_KEY");

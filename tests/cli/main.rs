@@ -13,7 +13,9 @@ mod dispatch;
 mod hash_object;
 mod help;
 mod init;
+mod key;
 mod lock;
+mod verify;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -47,9 +49,10 @@ impl Said {
         self.text()
     }
 
-    /// Checks that it worked without a word on stderr.
-    pub fn clean_of_err(&self) {
-        self.clean();
+    /// Checks that it worked, whatever it said.
+    pub fn ok(&self) -> &str {
+        assert_eq!(self.exit, 0, "{}", self.err);
+        self.text()
     }
 
     /// Checks for an exit status without a word.

@@ -6,7 +6,7 @@ use crate::commands::{self, Exit, Row, TABLE};
 use crate::globals::Globals;
 use crate::session::Session;
 use crate::ui::{self, Ui};
-use clap::{Arg, Args, Command};
+use clap::{Arg, ArgMatches, Args, Command};
 use larder::config;
 use larder::error::{Code, Error};
 use std::ffi::{OsStr, OsString};
@@ -47,10 +47,15 @@ fn run(row: &'static Row, globals: Globals, words: &[OsString]) -> ExitCode {
         Ok(matches) => matches,
         Err(error) => return usage_failure(&error, globals.json || wants_json(words)),
     };
-    let later = <Globals as clap::FromArgMatches>::from_arg_matches(&matches).unwrap_or_default();
+    let later = <Globals as clap::FromArgMatches>::from_arg_matches(innermost(&matches)).unwrap_or_default();
     let session = Session::new(row.name, row.asks, globals.and(later));
     let outcome = row.run(&matches, &session);
     session.ui.end(outcome)
+}
+
+/// What was said of the action of a group, which has the global options that stand before it, too.
+fn innermost(matches: &ArgMatches) -> &ArgMatches {
+    matches.subcommand().map_or(matches, |(_, inner)| innermost(inner))
 }
 
 /// Ends a command that only prints.

@@ -3,8 +3,9 @@
 use crate::commands::Need;
 use crate::globals::Globals;
 use crate::ui::{Ui, terminal};
-use larder::context::{Asker, Place, SecretOptions, writer_options};
+use larder::context::{Asker, Place, SecretOptions, lock_wait, writer_options};
 use larder::error::{Code, Error, Result};
+use larder::repo::lock::{Lock, Mode};
 use larder::repo::{InitOptions, OpenOptions, Repo, Writer, WriterOptions};
 use std::cell::Cell;
 use std::path::PathBuf;
@@ -52,6 +53,11 @@ impl Session {
     /// Begins to write to it.
     pub fn writer(&self, repo: &Repo) -> Result<Writer> {
         repo.writer(&self.writer_options()?)
+    }
+
+    /// Takes the repository lock for this command.
+    pub fn lock(&self, place: &Place, mode: Mode) -> Result<Lock> {
+        place.lock(mode, lock_wait(self.globals.lock_wait)?, &format!("larder {}", self.name))
     }
 
     /// How this command writes.

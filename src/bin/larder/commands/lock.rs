@@ -5,6 +5,7 @@ use crate::session::Session;
 use crate::ui::{escaped, signals, utc_time};
 use larder::clock::Time;
 use larder::config;
+use larder::context::lock_token;
 use larder::error::IoContext;
 use larder::repo::lock::{Holder, Lock as Held, Mode, Wait};
 use larder::units::parse_duration_seconds;
@@ -69,19 +70,12 @@ impl Subcommand for Lock {
             (_, Some(seconds)) => Wait::For(Duration::from_secs(seconds)),
             _ => Wait::Forever,
         };
-        let outer = config::variable(config::LOCK_TOKEN).and_then(|token| token.into_string().ok());
-        let inherited = match &outer {
-            Some(token) => Held::inherited(&path, token, mode)?,
-            None => None,
-        };
-        let (_held, token) = match (inherited, outer) {
-            (Some(lock), Some(token)) => (lock, token),
-            _ => {
-                let said: Vec<_> = self.command.iter().map(|word| word.to_string_lossy()).collect();
-                let mut lock = Held::acquire(&path, mode, wait, &said.join(" "))?;
-                let token = lock.token()?;
-                (lock, token)
-            }
+        let said: Vec<_> = self.command.iter().map(|word| word.to_string_lossy()).collect();
+        let mut held = place.lock(mode, wait, &said.join(" "))?;
+        // An inherited lock is passed on by the token that it was inherited by.
+        let token = match lock_token().filter(|_| held.is_inherited()) {
+            Some(token) => token,
+            None => held.token()?,
         };
         let (program, words) = self.command.split_first().ok_or_else(|| anyhow::anyhow!("no command"))?;
         let mut child = config::child(program)

@@ -14,8 +14,10 @@ mod find;
 mod forget;
 mod hash_object;
 mod help;
+mod index;
 mod init;
 mod input;
+mod key;
 mod list_objects;
 mod lock;
 mod log;
@@ -29,6 +31,7 @@ mod snapshots;
 mod stats;
 mod status;
 mod tag;
+mod verify;
 mod view;
 
 use crate::session::Session;
@@ -47,6 +50,9 @@ pub const TABLE: &[Row] = &[
     row::<ls_tree::LsTree>(),
     row::<restore_tree::RestoreTree>(),
     row::<resolve::Resolve>(),
+    row::<verify::Verify>(),
+    row::<index::Index>(),
+    row::<key::Key>(),
     row::<digest::Digest>(),
     row::<chunk::Chunk>(),
     row::<compress::Compress>(),
@@ -191,8 +197,10 @@ impl Row {
             .hide(self.hidden)
             .bin_name(format!("larder {}", self.name))
             .display_name(format!("larder-{}", self.name));
+        // Below a group they stand after the name of the action, too.
+        let is_group = own.has_subcommands();
         let globals = crate::globals::Globals::arguments_beside(&own);
-        own.args(globals)
+        own.args(globals.into_iter().map(|arg| arg.global(is_group)))
     }
 
     /// Runs it with parsed arguments.

@@ -1,0 +1,56 @@
+use super::World;
+
+/// An encrypted repository that opens with a key file, which costs no stretching.
+fn world() -> World {
+    let world = World::new();
+    world.larder(&["key", "init", "key"]).ok();
+    world.larder(&["init", "-q", "--key-file", "key"]).clean();
+    world
+}
+
+#[test]
+fn a_key_file_is_private_and_never_replaced() {
+    let world = world();
+    assert_eq!(world.sh("stat -c '%a %s' key").clean(), "600 65\n");
+    world.larder(&["key", "init", "key"]).failed(2, "INVALID_ARG");
+    assert_eq!(world.sh("stat -c '%a %s' key").clean(), "600 65\n");
+}
+
+#[test]
+fn slots_come_and_go_and_the_last_one_stays() {
+    let world = world();
+    world.larder(&["key", "init", "-q", "other"]).clean();
+    let words = ["key", "add", "--key-file", "key", "--new-key-file", "other", "--label", "safe"];
+    let slot = world.larder(&words).clean().trim_end().to_string();
+    let list = world.larder(&["key", "list"]);
+    let rows: Vec<Vec<&str>> = list.clean().lines().map(|line| line.split('\t').collect()).collect();
+    assert_eq!(rows.len(), 2);
+    assert!(rows.iter().all(|row| row.len() == 4 && row[0].len() == 64 && row[1] == "key file"), "{rows:?}");
+    assert!(rows.iter().any(|row| row[0] == slot && row[3] == "safe"));
+    world.larder(&["--key-file", "other", "list-objects"]).clean();
+    world.larder(&["key", "remove", "nothing"]).failed(10, "FILE_NOT_FOUND");
+    world.larder(&["key", "remove", "first"]).ok();
+    world.larder(&["--key-file", "key", "list-objects"]).failed(12, "INVALID_KEY");
+    world.larder(&["key", "remove", &slot[..8]]).failed(16, "PERMISSION_DENIED");
+}
+
+#[test]
+fn a_secret_can_be_changed() {
+    let world = world();
+    world.write("new", "a passphrase\n");
+    world.larder(&["key", "passwd", "--key-file", "key", "--new-passphrase-file", "new"]).ok();
+    world.larder(&["--key-file", "key", "list-objects"]).failed(12, "INVALID_KEY");
+    world.larder(&["--passphrase-file", "new", "list-objects"]).clean();
+    world.larder(&["key", "passwd", "--passphrase-file", "new"]).failed(12, "INVALID_KEY");
+    world.larder(&["key", "add", "--new-key-file", "key", "--new-passphrase-fd", "0"]).failed(2, "INVALID_ARG");
+}
+
+#[test]
+fn keys_are_listed_and_not_shown() {
+    let world = world();
+    let said = world.larder(&["key", "show", "--key-file", "key"]);
+    let purposes: Vec<&str> = said.clean().lines().map(|line| line.split('\t').nth(2).unwrap()).collect();
+    assert_eq!(purposes, ["seal", "endorse", "chunking", "chunk-ids", "config"]);
+    world.larder(&["init", "-q", "--encryption", "none", "open"]).clean();
+    world.larder(&["-r", "open", "key", "show"]).failed(2, "INVALID_ARG");
+}
