@@ -28,6 +28,12 @@ pub fn variable(name: &str) -> Option<OsString> {
     value.filter(|value| !value.is_empty())
 }
 
+/// The name of the user this process runs for, or the number where there is no name.
+pub fn user_name() -> String {
+    let uid = nix::unistd::geteuid();
+    nix::unistd::User::from_uid(uid).ok().flatten().map_or_else(|| uid.to_string(), |user| user.name)
+}
+
 /// A child process that does not inherit the passphrase.
 pub fn child(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);

@@ -3,6 +3,7 @@
 //! A command is one file here, one `mod` line and one row of [`TABLE`]. Dispatch, help, man pages, completions and the
 //! command reference are all made from the row: there is no second list of names.
 
+mod backup;
 mod cat_object;
 mod chunk;
 mod compress;
@@ -59,6 +60,7 @@ pub const TABLE: &[Row] = &[
     row::<decompress::Decompress>(),
     row::<lock::Lock>(),
     // Porcelain: for people.
+    row::<backup::Backup>(),
     row::<restore::Restore>(),
     row::<snapshots::Snapshots>(),
     row::<log::Log>(),

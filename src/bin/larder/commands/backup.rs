@@ -1,0 +1,318 @@
+//! `larder backup`: directories, a stream, or what a command prints, become a snapshot.
+
+use super::view::{self, parse_time};
+use super::{Exit, Layer, Manual, Need, Subcommand};
+use crate::session::Session;
+use larder::backup::{BackupOptions, BackupStats, FLUSH_BYTES, backup, backup_command, backup_stream};
+use larder::clock::Time;
+use larder::config;
+use larder::error::{Code, Error, IoContext};
+use larder::repo::Repo;
+use larder::snapshot::Stats;
+use larder::units::{format_duration, format_size, parse_size};
+use larder::walk::{ExcludeOptions, IfPresent};
+use serde_json::json;
+use std::ffi::{OsStr, OsString};
+use std::io::Read;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+/// Arguments of `larder backup`.
+#[derive(clap::Args)]
+pub struct Backup {
+    /// Directories and files to store
+    #[arg(value_name = "PATH", value_hint = clap::ValueHint::AnyPath)]
+    sources: Vec<PathBuf>,
+
+    /// Leave out what matches this pattern (gitignore syntax); may be given several times
+    #[arg(short = 'e', long, value_name = "PATTERN", help_heading = "What is left out")]
+    exclude: Vec<OsString>,
+
+    /// Leave out what matches the patterns in this file
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = "What is left out")]
+    exclude_file: Vec<PathBuf>,
+
+    /// Store what matches this pattern whatever the other patterns say
+    #[arg(short = 'i', long, value_name = "PATTERN", help_heading = "What is left out")]
+    include: Vec<OsString>,
+
+    /// Leave out what .gitignore files name
+    #[arg(long, help_heading = "What is left out")]
+    git_ignore: bool,
+
+    /// Do not read .larderignore files
+    #[arg(long, help_heading = "What is left out")]
+    no_larderignore: bool,
+
+    /// Leave out what is in directories with a CACHEDIR.TAG
+    #[arg(long, help_heading = "What is left out")]
+    exclude_caches: bool,
+
+    /// Leave out what is in directories that hold a file of this name, beginning with HEADER if one is given
+    #[arg(long, value_name = "NAME[:HEADER]", help_heading = "What is left out")]
+    exclude_if_present: Vec<OsString>,
+
+    /// Leave out files larger than this, such as 100MiB
+    #[arg(long, value_name = "SIZE", value_parser = parse_size, help_heading = "What is left out")]
+    exclude_larger_than: Option<u64>,
+
+    /// Stay on the file system of each source
+    #[arg(short = 'x', long, help_heading = "What is left out")]
+    one_file_system: bool,
+
+    /// Also store the paths in this file, one a line; - is the standard input
+    #[arg(long, value_name = "FILE", help_heading = "Sources")]
+    files_from: Vec<PathBuf>,
+
+    /// The same with a NUL after each path
+    #[arg(long, value_name = "FILE", help_heading = "Sources")]
+    files_from0: Vec<PathBuf>,
+
+    /// Store the standard input as one file
+    #[arg(long, conflicts_with_all = ["sources", "files_from", "files_from0", "from_command"], help_heading = "Sources")]
+    stdin: bool,
+
+    /// The path under which --stdin is stored
+    #[arg(long, value_name = "PATH", default_value = "/stdin", requires = "stdin", help_heading = "Sources")]
+    stdin_name: PathBuf,
+
+    /// Store what COMMAND prints as a file of this path, if COMMAND succeeds
+    #[arg(long, value_name = "PATH", requires = "command", conflicts_with_all = ["sources", "files_from", "files_from0"], help_heading = "Sources")]
+    from_command: Option<PathBuf>,
+
+    /// The command of --from-command and its arguments
+    #[arg(value_name = "COMMAND", last = true, requires = "from_command")]
+    command: Vec<OsString>,
+
+    /// Give the snapshot these tags
+    #[arg(long, value_name = "TAG[,TAG...]", value_delimiter = ',', help_heading = "The snapshot")]
+    tag: Vec<String>,
+
+    /// The machine's name in the snapshot
+    #[arg(long, value_name = "HOST", help_heading = "The snapshot")]
+    host: Option<String>,
+
+    /// The snapshot's time, such as 2026-11-21T10:00:00Z; the present otherwise
+    #[arg(long, value_name = "TIME", value_parser = parse_time, help_heading = "The snapshot")]
+    time: Option<Time>,
+
+    /// Make no snapshot if nothing changed
+    #[arg(long, help_heading = "The snapshot")]
+    skip_if_unchanged: bool,
+
+    /// Make a snapshot even if a source is missing or empty
+    #[arg(long, help_heading = "The snapshot")]
+    allow_empty: bool,
+
+    /// Keep birth times; they cannot be restored
+    #[arg(long, help_heading = "The snapshot")]
+    birth_times: bool,
+
+    /// Do not note the git commit of a work tree
+    #[arg(long, help_heading = "The snapshot")]
+    no_git: bool,
+
+    /// Say what would be read and store nothing
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+
+    /// Read every file, even those that look unchanged
+    #[arg(short = 'f', long)]
+    force: bool,
+
+    /// Threads; one for each processor otherwise
+    #[arg(short = 'j', long, value_name = "N")]
+    jobs: Option<usize>,
+}
+
+impl Subcommand for Backup {
+    const NAME: &'static str = "backup";
+    const LAYER: Layer = Layer::Porcelain;
+    const NEED: Need = Need::Append;
+    const ABOUT: &'static str = "Store directories and files as a snapshot";
+    const MANUAL: Manual = Manual {
+        description: "Only what changed since the last backup is read, and only what the repository does not have yet is \
+            stored. A file that cannot be read is reported and does not stop the rest. An interrupted backup leaves a \
+            partial snapshot, and the next one goes on where it ended.\n\n\
+            A source that is missing or empty is refused: it may be a disk that is not mounted.",
+        examples: &[
+            ("larder backup ~", "Stores the home directory."),
+            ("larder backup /etc /srv --tag nightly -q", "Stores two directories from cron, silent when all is well."),
+            ("larder backup . -e '*.o' --git-ignore", "Leaves out what git ignores, and object files."),
+            ("larder backup --from-command /db.sql -- pg_dump shop", "Stores a database dump, if the dump succeeds."),
+        ],
+        exits: &[
+            (3, "Some files could not be read; the snapshot has everything else."),
+            (4, "A source is missing or empty."),
+            (16, "The medium is full. What was stored is kept; the next backup goes on."),
+        ],
+        plumbing: "tree=$(larder write-tree DIR)\nlarder write-snapshot --path DIR \"$tree\"",
+    };
+
+    fn run(self, session: &Session) -> anyhow::Result<Exit> {
+        let mut listed = Vec::new();
+        for (files, end) in [(&self.files_from, b'\n'), (&self.files_from0, 0)] {
+            for file in files {
+                listed.extend(read_list(file, end)?);
+            }
+        }
+        let is_stream = self.stdin || self.from_command.is_some();
+        if self.sources.is_empty() && listed.is_empty() && !is_stream {
+            return Err(Error::new(Code::InvalidArg, "there is nothing to back up")
+                .with_hint("larder backup DIR")
+                .into());
+        }
+        let repo = session.repo()?;
+        let options = self.options(session, listed)?;
+        let outcome = {
+            let progress = session.ui.progress("backing up");
+            self.store(&repo, &options, &progress)?
+        };
+        report(session, &outcome, self.dry_run)?;
+        let is_partial = outcome.stats.errors > 0 || outcome.is_partial;
+        Ok(if is_partial { Exit::PARTIAL } else { Exit::DONE })
+    }
+}
+
+impl Backup {
+    fn store(
+        &self,
+        repo: &Repo,
+        options: &BackupOptions,
+        progress: &crate::ui::Progress<'_>,
+    ) -> anyhow::Result<BackupStats> {
+        if self.stdin {
+            let name = absolute_name(&self.stdin_name);
+            return Ok(backup_stream(repo, &name, &mut std::io::stdin().lock(), options, progress)?);
+        }
+        match &self.from_command {
+            Some(name) => Ok(backup_command(repo, &absolute_name(name), &self.command, options, progress)?),
+            None => Ok(backup(repo, &self.sources, options, progress)?),
+        }
+    }
+
+    fn options(&self, session: &Session, listed: Vec<PathBuf>) -> anyhow::Result<BackupOptions> {
+        let writer = session.writer_options()?;
+        Ok(BackupOptions {
+            excludes: ExcludeOptions {
+                exclude: view::patterns(&self.exclude),
+                exclude_files: self.exclude_file.clone(),
+                include: view::patterns(&self.include),
+                larder_ignore: !self.no_larderignore,
+                git_ignore: self.git_ignore,
+                caches: self.exclude_caches,
+                if_present: self.exclude_if_present.iter().map(|text| if_present(text)).collect(),
+                larger_than_bytes: self.exclude_larger_than,
+                one_file_system: self.one_file_system,
+            },
+            listed,
+            host: self.host.clone().unwrap_or_else(larder::fs::host_name),
+            user: config::user_name(),
+            time: self.time,
+            tags: self.tag.clone(),
+            allow_empty: self.allow_empty,
+            dry_run: self.dry_run,
+            skip_if_unchanged: self.skip_if_unchanged,
+            ignore_state: self.force,
+            report_unmodified: session.ui.verbosity() > 1,
+            birth_times: self.birth_times,
+            git: !self.no_git,
+            jobs: self.jobs.unwrap_or(writer.jobs),
+            flush_bytes: FLUSH_BYTES,
+            writer,
+        })
+    }
+}
+
+/// `NAME` or `NAME:HEADER`.
+fn if_present(text: &OsStr) -> IfPresent {
+    let bytes = text.as_bytes();
+    match bytes.iter().position(|byte| *byte == b':') {
+        Some(at) => IfPresent { name: bytes[..at].to_vec(), header: bytes[at + 1..].to_vec() },
+        None => IfPresent { name: bytes.to_vec(), header: Vec::new() },
+    }
+}
+
+/// The name of a stream as an absolute path in the snapshot.
+fn absolute_name(path: &Path) -> Vec<u8> {
+    let mut name = path.as_os_str().as_bytes().to_vec();
+    if !name.starts_with(b"/") {
+        name.insert(0, b'/');
+    }
+    name
+}
+
+/// The paths in a list; empty ones are left out.
+fn read_list(file: &Path, end: u8) -> anyhow::Result<Vec<PathBuf>> {
+    let mut bytes = Vec::new();
+    if file == Path::new("-") {
+        std::io::stdin().lock().read_to_end(&mut bytes).at("read", "the standard input")?;
+    } else {
+        std::fs::File::open(file).and_then(|mut list| list.read_to_end(&mut bytes)).at("read", file)?;
+    }
+    let paths = bytes.split(|byte| *byte == end).filter(|path| !path.is_empty());
+    Ok(paths.map(|path| PathBuf::from(OsString::from_vec(path.to_vec()))).collect())
+}
+
+fn report(session: &Session, outcome: &BackupStats, dry_run: bool) -> anyhow::Result<()> {
+    let stats = &outcome.stats;
+    if session.ui.is_json() {
+        let mut value = view::stats_json(stats);
+        value["type"] = json!("summary");
+        value["snapshot"] = json!(outcome.snapshot.map(|id| id.to_hex()));
+        value["parent"] = json!(outcome.parent.map(|id| id.to_hex()));
+        value["tree"] = json!(outcome.tree.map(|id| id.to_hex()));
+        value["partial"] = json!(outcome.is_partial);
+        value["unchanged"] = json!(outcome.is_unchanged);
+        value["dry_run"] = json!(dry_run);
+        value["dedup_ratio"] = json!(ratio(stats.read_bytes, stats.added_bytes));
+        value["compression_ratio"] = json!(ratio(stats.added_bytes, stats.stored_bytes));
+        return session.ui.json(&value);
+    }
+    session.ui.status(&format!(
+        "{} files: {} new, {} changed, {} unmodified; {} directories, {} others",
+        stats.files_new + stats.files_changed + stats.files_unmodified,
+        stats.files_new,
+        stats.files_changed,
+        stats.files_unmodified,
+        stats.directories,
+        stats.others
+    ));
+    session.ui.status(&sizes(stats, dry_run));
+    if stats.errors > 0 {
+        session.ui.warn(&format!("{} items could not be read and are not in the snapshot", stats.errors));
+    }
+    match outcome.snapshot {
+        _ if session.ui.is_quiet() => Ok(()),
+        Some(id) if outcome.is_partial => session.ui.line(&format!("{id} (partial)")),
+        Some(id) => session.ui.line(&id.to_hex()),
+        None => {
+            session.ui.status(if outcome.is_unchanged {
+                "nothing changed: no snapshot was made"
+            } else {
+                "no snapshot was made"
+            });
+            Ok(())
+        }
+    }
+}
+
+fn sizes(stats: &Stats, dry_run: bool) -> String {
+    let seconds = stats.duration_ms as f64 / 1_000.0;
+    let (total, read) = (format_size(stats.total_bytes), format_size(stats.read_bytes));
+    if dry_run {
+        return format!("{total} in all, {read} would be read");
+    }
+    format!(
+        "{total} in all, {read} read, {} added, {} stored (dedup {:.2}, compression {:.2}) in {}",
+        format_size(stats.added_bytes),
+        format_size(stats.stored_bytes),
+        ratio(stats.read_bytes, stats.added_bytes),
+        ratio(stats.added_bytes, stats.stored_bytes),
+        format_duration(seconds)
+    )
+}
+
+fn ratio(before: u64, after: u64) -> f64 {
+    if after == 0 || before == 0 { 1.0 } else { before as f64 / after as f64 }
+}
