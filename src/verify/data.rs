@@ -163,7 +163,7 @@ impl<'a> DataCheck<'a> {
                     is_sound &= self.read_frame(pack, frame, decompressor);
                 }
             }
-            if is_sound {
+            if is_sound && !self.findings.is_hurt(&brief.name) {
                 sound.lock().unwrap_or_else(PoisonError::into_inner).push(pack);
             }
             self.monitor.event(&Event::Advance { items: 1, bytes: brief.file_bytes });

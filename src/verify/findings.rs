@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::id::Id;
 use crate::object::Key;
 use crate::repo::{Repo, pack_path};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Everything found wrong so far.
@@ -19,6 +19,7 @@ pub(super) struct Findings {
 struct Inner {
     files: BTreeMap<String, Damage>,
     entries: BTreeMap<Key, Found>,
+    packs: HashSet<Id>,
 }
 
 /// What is wrong with one entry.
@@ -42,6 +43,7 @@ impl Findings {
     pub(super) fn entry(&self, key: Key, pack: Option<&Id>, error: &Error) {
         let file = pack.map(pack_path);
         let mut inner = self.inner();
+        inner.packs.extend(pack);
         let found = inner
             .entries
             .entry(key)
@@ -50,6 +52,11 @@ impl Findings {
             found.damage = Damage::entry(key, file, error);
         }
         found.packs.extend(pack);
+    }
+
+    /// Whether anything in a pack is wrong so far.
+    pub(super) fn is_hurt(&self, pack: &Id) -> bool {
+        self.inner().packs.contains(pack)
     }
 
     /// How many entries are wrong so far.
