@@ -2,8 +2,10 @@
 
 use super::usage::{FrameUse, PackUse, Standing, Usage};
 use crate::error::Result;
+use crate::id::Id;
 use crate::repo::pack::FramePlace;
 use crate::repo::view::View;
+use std::collections::HashSet;
 
 /// A pack is rewritten when so many percent of its file would be freed.
 const DEAD_PERCENT: u64 = 20;
@@ -56,13 +58,14 @@ pub(super) struct Plan {
     pub(super) copied_bytes: u64,
 }
 
-/// Decides. `max_repack_bytes` bounds what is copied; packs that free most for what they cost come first.
-pub(super) fn plan(view: &View<'_>, usage: &Usage, max_repack_bytes: Option<u64>) -> Result<Plan> {
+/// Decides. Packs in `fresh` stay. `max_repack_bytes` bounds what is copied; packs that free most for what they cost
+/// come first.
+pub(super) fn plan(view: &View<'_>, usage: &Usage, fresh: &HashSet<Id>, max_repack_bytes: Option<u64>) -> Result<Plan> {
     let mut plan =
         Plan { fates: vec![Fate::Keep; usage.packs.len()], freed_bytes: 0, dead_bytes_kept: 0, copied_bytes: 0 };
     let (mut worth, mut small) = (Vec::new(), Vec::new());
     for (at, pack) in usage.packs.iter().enumerate() {
-        if pack.standing == Standing::Doomed || usage.revived.contains(&pack.name) {
+        if pack.standing == Standing::Doomed || fresh.contains(&pack.name) || usage.mourned.contains(&pack.name) {
             continue;
         }
         let frames = usage.frames(pack);

@@ -11,7 +11,7 @@ use crate::crypto::seal::Scheme;
 use crate::error::{Class as ErrorClass, Code, Error, Result, fail};
 use crate::id::Id;
 use crate::monitor::{Event, Monitor};
-use crate::object::{Class, Kind};
+use crate::object::{Class, Key, Kind};
 use crate::reach::{IdSorter, Reach, SetReader};
 use crate::repo::Repo;
 use crate::repo::pack::{FinishedPack, FrameEntry, PackKind, PackWriter};
@@ -32,6 +32,8 @@ pub(super) struct Rewritten {
     pub(super) done: Vec<Id>,
     /// Packs that could not be read whole, with why.
     pub(super) damaged: Vec<(Id, Error)>,
+    /// Needed entries that those packs do not give, with the pack's number in the view.
+    pub(super) bad: Vec<(Key, u32)>,
     /// New packs, and the bytes of their files.
     pub(super) packs: u64,
     pub(super) bytes: u64,
@@ -73,6 +75,7 @@ pub(super) fn rewrite(
             Err(error) if is_damage(&error) => {
                 monitor.event(&Event::Failed { path: crate::repo::pack_path(&pack.name).as_bytes(), error: &error });
                 out.damaged.push((pack.name, error));
+                out.bad.extend(output.bad.drain(..).map(|key| (key, pack.number)));
             }
             Err(error) => return Err(error),
         }
@@ -182,6 +185,8 @@ struct Output<'a> {
     finished: Vec<FinishedPack>,
     /// Old packs that are done once what is open is published.
     pending: Vec<Id>,
+    /// Needed entries of the frame that is being taken.
+    bad: Vec<Key>,
     compressor: Compressor,
     decompressor: Decompressor,
 }
@@ -196,6 +201,7 @@ impl<'a> Output<'a> {
             filling: Default::default(),
             finished: Vec::new(),
             pending: Vec::new(),
+            bad: Vec::new(),
             compressor: Compressor::new(repo.config().compression)?,
             decompressor: Decompressor::new(),
         })
@@ -225,10 +231,12 @@ impl<'a> Output<'a> {
                 is_needed.push(needed.has_entry(order, frame, offset)?);
                 offset += entry.len;
             }
+            self.bad = entries.iter().zip(&is_needed).filter(|(_, needed)| **needed).map(|(one, _)| one.key).collect();
             let wrapped = self.repo.open_wrapped(&facts, frame)?;
             let must_check = fate == FrameFate::Rebuild || self.repo.keyring().scheme() == Scheme::None;
             // What a tag vouches for is copied as it is; without tags every needed byte is looked at.
             let raw = if must_check { self.checked(&wrapped, &entries, &is_needed)? } else { Vec::new() };
+            self.bad.clear();
             match fate {
                 FrameFate::Reseal => self.append(&wrapped, entries)?,
                 _ => self.fill(&raw, &entries, &is_needed)?,

@@ -60,6 +60,9 @@ pub(super) struct Usage {
     pub(super) missing: u64,
     /// Doomed packs that hold the only copy of something reachable: they stay.
     pub(super) revived: HashSet<Id>,
+    /// Packs that are gone and should hold the only copy of something reachable: they stay listed, so that it is known
+    /// what is lost, and found again should the file come back.
+    pub(super) mourned: HashSet<Id>,
 }
 
 /// One copy of the entry that a scan is at.
@@ -74,7 +77,8 @@ impl Usage {
     pub(super) fn mark(view: &View<'_>, reach: &Reach, standing: &dyn Fn(&Id) -> Standing) -> Result<Usage> {
         let mut usage = Usage::new(view, standing)?;
         let (mut frames, mut aliases) = (std::mem::take(&mut usage.frames), vec![0u32; usage.packs.len()]);
-        let (mut live_entries, mut missing, mut revived) = (0, 0, HashSet::new());
+        let (mut live_entries, mut missing, mut lost) = (0, 0, 0);
+        let (mut revived, mut mourned) = (HashSet::new(), HashSet::new());
         usage.each_group(view, reach, &mut missing, &mut |usage, copies, is_live| {
             for copy in copies {
                 if let Some(at) = usage.frame_at(copy) {
@@ -86,6 +90,8 @@ impl Usage {
             }
             live_entries += 1;
             let Some(copy) = usage.survivor(copies) else {
+                lost += u64::from(!copies.is_empty());
+                mourned.extend(copies.iter().map(|copy| usage.packs[copy.pack].name));
                 return Ok(());
             };
             if usage.packs[copy.pack].standing == Standing::Doomed {
@@ -102,7 +108,7 @@ impl Usage {
         })?;
         usage.frames = frames;
         usage.packs.iter_mut().zip(aliases).for_each(|(pack, count)| pack.live_aliases = count);
-        Ok(Usage { live_entries, missing, revived, ..usage })
+        Ok(Usage { live_entries, missing: missing + lost, revived, mourned, ..usage })
     }
 
     fn new(view: &View<'_>, standing: &dyn Fn(&Id) -> Standing) -> Result<Usage> {
@@ -128,6 +134,7 @@ impl Usage {
             live_entries: 0,
             missing: 0,
             revived: HashSet::new(),
+            mourned: HashSet::new(),
         })
     }
 
@@ -151,6 +158,19 @@ impl Usage {
             Some(copy) => each(copy.pack, &copy.record),
             None => Ok(()),
         })
+    }
+
+    /// Packs with other copies of what was to survive in one of `packs`.
+    pub(super) fn spare_copies(&self, view: &View<'_>, reach: &Reach, packs: &HashSet<Id>) -> Result<HashSet<Id>> {
+        let mut spare = HashSet::new();
+        self.each_group(view, reach, &mut 0, &mut |usage, copies, is_live| {
+            let survivor = usage.survivor(copies).filter(|_| is_live);
+            if survivor.is_some_and(|copy| packs.contains(&usage.packs[copy.pack].name)) {
+                spare.extend(copies.iter().map(|copy| usage.packs[copy.pack].name));
+            }
+            Ok(())
+        })?;
+        Ok(spare)
     }
 
     /// Tells `each` of every key: all its copies, by pack name, and whether it is reachable.

@@ -28,7 +28,7 @@ use walk::Walk;
 const SETS: usize = 8;
 
 /// An object that something keeps, and how to read it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Start {
     /// Its kind: that of the reference, which is the one that counts.
     pub kind: Kind,

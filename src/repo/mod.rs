@@ -58,6 +58,9 @@ use std::sync::Arc;
 /// The lock file, beside the index.
 pub const LOCK: &str = "lock";
 
+/// The lock that two gcs exclude each other by, beside it.
+pub const GC_LOCK: &str = "gc.lock";
+
 /// Where larder keeps what is local to this machine and never synced.
 #[derive(Clone, Debug)]
 pub struct Local {

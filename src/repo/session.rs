@@ -107,7 +107,7 @@ impl Drop for Session {
 }
 
 /// The repository lock for sharing: the one this command runs in, or its own.
-fn take_lock(path: &Path, options: &WriterOptions) -> Result<Lock> {
+pub(crate) fn take_lock(path: &Path, options: &WriterOptions) -> Result<Lock> {
     if let Some(token) = &options.lock_token
         && let Some(lock) = Lock::inherited(path, token, Mode::Shared)?
     {

@@ -17,7 +17,7 @@ pub(crate) fn repo_in(dir: &Path) -> Repo {
     Repo::init(backend, local, &init_options(), Some(Secret::KeyFile(&KEY))).expect("init")
 }
 
-fn init_options() -> InitOptions {
+pub(crate) fn init_options() -> InitOptions {
     InitOptions {
         scheme: Scheme::Aes256Gcm,
         sizes: Sizes::new(256, 1024, 4096).expect("sound sizes"),
@@ -45,10 +45,10 @@ pub(crate) fn writer_options() -> WriterOptions {
     }
 }
 
-const KEY: [u8; 32] = [7; 32];
+pub(crate) const KEY: [u8; 32] = [7; 32];
 
 /// A repository over any medium, its local files in a directory.
-fn repo_over(backend: Arc<dyn Backend>, dir: &Path) -> Result<Repo> {
+pub(crate) fn repo_over(backend: Arc<dyn Backend>, dir: &Path) -> Result<Repo> {
     let local = Local { cache: dir.join("cache"), device: dir.join("device") };
     Repo::open(backend, local, Some(Secret::KeyFile(&KEY)), OpenOptions::default())
 }

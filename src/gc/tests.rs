@@ -1,0 +1,335 @@
+//! What is not needed goes, what is needed stays, whatever happens in between.
+
+use super::*;
+use crate::backend::{Backend, Fault, FaultBackend, FsBackend, Plan as FaultPlan};
+use crate::monitor::Silent;
+use crate::reach::tests::{directory, file, noise};
+use crate::repo::lock::{Lock, Mode, Wait};
+use crate::repo::records::{FORGET, Forget, SNAPSHOT};
+use crate::repo::tests::{reopen, repo_in, repo_over, writer_options};
+use crate::repo::{Putter, Writer};
+use crate::snapshot::{SnapshotBody, Snapshots};
+use crate::tree::Entry;
+use crate::verify::{Level, Subset, VerifyOptions, verify};
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+fn options() -> GcOptions {
+    GcOptions { dry_run: false, max_repack_bytes: None, budget_bytes: 16 << 20, writer: writer_options() }
+}
+
+/// Files `range`, one directory of them, and a large file that depends on `seed`.
+fn fill(putter: &mut Putter<'_>, range: std::ops::Range<u64>, seed: u64) -> Entry {
+    let files = range.map(|n| file(putter, &format!("f{n:04}"), &noise(700, n))).collect();
+    let dir = directory(putter, "dir", files);
+    let large = file(putter, "large", &noise(60_000, 5_000 + seed));
+    directory(putter, "", vec![dir, large])
+}
+
+fn publish(writer: &Writer, root: &Entry) -> Id {
+    let body = SnapshotBody::new(root.content.expect("a tree"));
+    writer.publish(SNAPSHOT, &body.encode()).expect("publish")
+}
+
+fn backup(repo: &Repo, range: std::ops::Range<u64>, seed: u64) -> Id {
+    let writer = repo.writer(&writer_options()).expect("writer");
+    let root = fill(&mut writer.putter(), range, seed);
+    let id = publish(&writer, &root);
+    writer.finish().expect("finish");
+    id
+}
+
+fn forget(repo: &Repo, ids: &[Id]) {
+    let snapshots = Snapshots::load(&repo.roots().expect("roots"), clock::now());
+    let records = ids.iter().map(|id| snapshots.get(id).expect("lives").forgotten()).collect();
+    let writer = repo.writer(&writer_options()).expect("writer");
+    writer.publish(FORGET, &Forget::new(records).encode()).expect("publish");
+    writer.finish().expect("finish");
+}
+
+fn read_all() -> VerifyOptions {
+    VerifyOptions { level: Level::ReadData(Subset::All), snapshots: Vec::new(), jobs: 2, budget_bytes: 16 << 20 }
+}
+
+/// Everything is there and sound; answers how many snapshots.
+fn assert_sound(repo: &Repo) -> u64 {
+    let report = verify(repo, &read_all(), &Silent).expect("verify");
+    assert!(report.is_clean(), "{report:?}");
+    assert_eq!(repo.check_index().expect("checked"), "ok");
+    report.snapshots_total
+}
+
+fn names(dir: &Path, kind: &str) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    let backend = FsBackend::new(dir.join("repo"));
+    backend.list(kind, &mut |name, _| Ok(_ = names.insert(name.to_string()))).expect("list");
+    names
+}
+
+fn stored_bytes(repo: &Repo) -> u64 {
+    repo.pack_files().expect("packs").values().sum()
+}
+
+#[test]
+fn with_nothing_to_delete_nothing_happens() {
+    let dir = tempfile::tempdir().expect("temp");
+    let repo = repo_in(dir.path());
+    assert_eq!(gc(&repo, &options(), &Silent).expect("gc").packs, 0, "an empty repository");
+    backup(&repo, 0..50, 1);
+    let before = (names(dir.path(), "packs"), names(dir.path(), "index"), names(dir.path(), "roots"));
+    let stats = gc(&repo, &options(), &Silent).expect("gc");
+    assert_eq!((stats.packs_dropped, stats.packs_rewritten, stats.bytes_dead, stats.snapshots), (0, 0, 0, 1));
+    assert_eq!(before, (names(dir.path(), "packs"), names(dir.path(), "index"), names(dir.path(), "roots")));
+    assert!(names(dir.path(), "gc").is_empty() && names(dir.path(), "leases").is_empty());
+    assert_sound(&repo);
+}
+
+#[test]
+fn what_a_forgotten_snapshot_alone_needed_is_gone() {
+    let dir = tempfile::tempdir().expect("temp");
+    let repo = repo_in(dir.path());
+    let old = backup(&repo, 0..200, 1);
+    backup(&repo, 150..260, 2);
+    let before = stored_bytes(&repo);
+    forget(&repo, &[old]);
+    let files = names(dir.path(), "packs");
+    let dry = gc(&repo, &GcOptions { dry_run: true, ..options() }, &Silent).expect("dry run");
+    assert!(dry.bytes_dead > 100_000 && dry.roots_deleted == 1, "{dry:?}");
+    assert_eq!(files, names(dir.path(), "packs"));
+    let stats = gc(&repo, &options(), &Silent).expect("gc");
+    assert_eq!((stats.bytes_dead, stats.packs_rewritten), (dry.bytes_dead, dry.packs_rewritten));
+    assert_eq!((stats.roots_deleted, stats.dooms_waiting, stats.snapshots), (1, 0, 1));
+    assert!(stored_bytes(&repo) < before * 6 / 10, "{before} to {}: {stats:?}", stored_bytes(&repo));
+    assert!(!names(dir.path(), "roots").contains(&root_path(&old)));
+    assert!(names(dir.path(), "gc").is_empty() && names(dir.path(), "leases").is_empty());
+    assert_eq!(assert_sound(&repo), 1);
+    assert_eq!(assert_sound(&reopen(dir.path())), 1);
+    std::fs::remove_file(dir.path().join("repo/index.sqlite")).expect("remove");
+    assert_eq!(assert_sound(&reopen(dir.path())), 1, "the segments alone say the same");
+    let again = gc(&repo, &options(), &Silent).expect("gc");
+    assert_eq!((again.packs_dropped, again.packs_rewritten, again.roots_deleted), (0, 0, 0), "{again:?}");
+    // What went is stored anew when it comes back.
+    backup(&repo, 0..200, 1);
+    assert_eq!(assert_sound(&repo), 2);
+}
+
+#[test]
+fn without_snapshots_everything_goes() {
+    let dir = tempfile::tempdir().expect("temp");
+    let repo = repo_in(dir.path());
+    let ids = [backup(&repo, 0..100, 1), backup(&repo, 50..150, 2)];
+    forget(&repo, &ids);
+    gc(&repo, &options(), &Silent).expect("gc");
+    assert_eq!((names(dir.path(), "packs").len(), names(dir.path(), "index").len()), (0, 0));
+    assert_eq!(repo.index_stats().expect("stats").entries, 0);
+    assert_eq!(names(dir.path(), "roots").len(), 1, "the forget record stays");
+    assert_eq!(assert_sound(&repo), 0);
+}
+
+#[test]
+fn a_second_gc_is_locked_out() {
+    let dir = tempfile::tempdir().expect("temp");
+    let repo = repo_in(dir.path());
+    let _held =
+        Lock::acquire(&repo.local().cache.join(crate::repo::GC_LOCK), Mode::Exclusive, Wait::No, "gc").expect("lock");
+    assert_eq!(gc(&repo, &options(), &Silent).expect_err("locked").code(), Code::LockHeld);
+}
+
+#[test]
+fn a_writer_at_work_holds_the_doom_back_and_what_it_relied_on_is_revived() {
+    let dir = tempfile::tempdir().expect("temp");
+    let repo = repo_in(dir.path());
+    let old = backup(&repo, 0..100, 1);
+    forget(&repo, &[old]);
+    // It begins before the doom and relies on what is only in the forgotten snapshot.
+    let other = reopen(dir.path());
+    let writer = other.writer(&writer_options()).expect("writer");
+    let root = fill(&mut writer.putter(), 0..100, 1);
+    let stats = gc(&repo, &options(), &Silent).expect("gc");
+    assert_eq!((stats.dooms_waiting, stats.packs_deleted), (1, 0), "{stats:?}");
+    assert_eq!(stats.waits_for, [(std::process::id(), "test".to_string())]);
+    assert_eq!(names(dir.path(), "gc").len(), 1);
+    // One that begins now keeps clear of what is doomed.
+    let late = reopen(dir.path());
+    let kept_clear = late.writer(&writer_options()).expect("writer");
+    assert!(kept_clear.putter().put(crate::object::Kind::Blob, &noise(700, 7)).expect("put").is_new);
+    drop(kept_clear);
+    publish(&writer, &root);
+    writer.finish().expect("finish");
+    assert_eq!(assert_sound(&repo), 1, "what is doomed is there until it is swept");
+    let stats = gc(&repo, &options(), &Silent).expect("gc");
+    assert!(stats.packs_revived > 0 && stats.dooms_waiting == 0, "{stats:?}");
+    assert!(names(dir.path(), "gc").is_empty());
+    assert_eq!(assert_sound(&reopen(dir.path())), 1);
+}
+
+#[test]
+fn a_writer_that_was_killed_holds_nothing_back_and_its_packs_are_taken_in() {
+    let dir = tempfile::tempdir().expect("temp");
+    let repo = repo_in(dir.path());
+    backup(&repo, 0..20, 1);
+    // Killed after its pack and before its segment: nobody lists the pack.
+    let listed = names(dir.path(), "index");
+    let writer = repo.writer(&writer_options()).expect("writer");
+    fill(&mut writer.putter(), 300..340, 9);
+    writer.finish().expect("finish");
+    for segment in names(dir.path(), "index").difference(&listed) {
+        std::fs::remove_file(dir.path().join("repo").join(segment)).expect("remove");
+    }
+    let dead = dir.path().join("repo/leases/00112233445566778899aabbccddeeff");
+    std::fs::create_dir_all(&dead).expect("a lease");
+    std::fs::write(dead.join("alive"), b"").expect("nobody holds it");
+    std::fs::write(dead.join("0"), b"unreadable").expect("nor can read it");
+    let repo = reopen(dir.path());
+    let stats = gc(&repo, &options(), &Silent).expect("gc");
+    assert_eq!((stats.packs_adopted, stats.packs_deleted, stats.dooms_waiting), (1, 1, 0), "{stats:?}");
+    assert!(!dead.exists());
+    assert_eq!(assert_sound(&repo), 1);
+}
+
+#[test]
+fn of_duplicates_the_copy_in_the_smallest_pack_survives() {
+    let dir = tempfile::tempdir().expect("temp");
+    let repo = repo_in(dir.path());
+    // Two writers at once do not see each other's objects before a flush.
+    let (one, two) = (repo.writer(&writer_options()).expect("writer"), repo.writer(&writer_options()).expect("writer"));
+    let roots = [fill(&mut one.putter(), 0..60, 1), fill(&mut two.putter(), 0..60, 1)];
+    publish(&one, &roots[0]);
+    publish(&two, &roots[1]);
+    one.finish().expect("finish");
+    two.finish().expect("finish");
+    let packs = names(dir.path(), "packs");
+    assert_eq!(packs.len(), 2);
+    let stats = gc(&repo, &options(), &Silent).expect("gc");
+    assert_eq!((stats.packs_dropped, stats.packs_deleted), (1, 1), "{stats:?}");
+    let survivor = packs.iter().min_by_key(|path| path.rsplit('/').next().map(str::to_string)).expect("two");
+    assert_eq!(names(dir.path(), "packs"), BTreeSet::from([survivor.clone()]));
+    assert_eq!(assert_sound(&repo), 2);
+}
+
+#[test]
+fn a_damaged_pack_stays_and_so_does_the_spare_copy_of_what_is_in_it() {
+    // The first pack is rewritten, where damage shows; that of the second a verify has found before.
+    for is_first in [true, false] {
+        let dir = tempfile::tempdir().expect("temp");
+        let repo = repo_in(dir.path());
+        let (one, two) =
+            (repo.writer(&writer_options()).expect("writer"), repo.writer(&writer_options()).expect("writer"));
+        let old = fill(&mut one.putter(), 0..200, 1);
+        let (kept_one, kept_two) = (fill(&mut one.putter(), 0..80, 3), fill(&mut two.putter(), 0..80, 3));
+        let old = publish(&one, &old);
+        publish(&one, &kept_one);
+        publish(&two, &kept_two);
+        one.finish().expect("finish");
+        two.finish().expect("finish");
+        forget(&repo, &[old]);
+        let mut packs: Vec<(u64, Id)> =
+            repo.pack_files().expect("packs").into_iter().map(|(name, bytes)| (bytes, name)).collect();
+        packs.sort_unstable();
+        assert_eq!(packs.len(), 2);
+        let path = dir.path().join("repo").join(pack_path(&packs[usize::from(is_first)].1));
+        let mut bytes = std::fs::read(&path).expect("read");
+        bytes[300] ^= 1;
+        std::fs::write(&path, bytes).expect("damage");
+        let repo = reopen(dir.path());
+        if !is_first {
+            assert!(!verify(&repo, &read_all(), &Silent).expect("verify").is_clean());
+        }
+        for _ in 0..3 {
+            // It may meet the damage or not, and may refuse where a tree is hurt; a sound copy it never deletes.
+            let _ = gc(&repo, &options(), &Silent);
+            for n in 0..80 {
+                let bytes = repo.read(&crate::object::hash(&noise(700, n))).expect("a sound copy");
+                assert_eq!(bytes, noise(700, n));
+            }
+        }
+    }
+}
+
+#[test]
+fn damaged_metadata_stops_it_before_anything_is_lost() {
+    let dir = tempfile::tempdir().expect("temp");
+    let repo = repo_in(dir.path());
+    let ids = [backup(&repo, 0..30, 1), backup(&repo, 40..70, 2)];
+    forget(&repo, &ids[..1]);
+    let before = names(dir.path(), "packs");
+    let root = dir.path().join("repo").join(root_path(&ids[1]));
+    let sound = std::fs::read(&root).expect("read");
+    std::fs::write(&root, &sound[..50]).expect("damage");
+    std::fs::remove_file(dir.path().join("repo/index.sqlite")).expect("forget what it was");
+    let error = gc(&reopen(dir.path()), &options(), &Silent).expect_err("a snapshot is not known");
+    assert_eq!(error.class(), crate::error::Class::Damaged, "{error}");
+    std::fs::write(&root, &sound).expect("mend");
+    // A tree that is not there.
+    let writer = repo.writer(&writer_options()).expect("writer");
+    let lost = crate::object::hash(b"a tree that nobody stored");
+    writer.publish(SNAPSHOT, &SnapshotBody::new(lost).encode()).expect("publish");
+    writer.finish().expect("finish");
+    let error = gc(&repo, &options(), &Silent).expect_err("a tree is not known");
+    assert_eq!(error.code(), Code::StorageCorrupted, "{error}");
+    assert!(error.to_string().contains(&lost.to_hex()));
+    assert!(names(dir.path(), "packs").is_superset(&before) && names(dir.path(), "leases").is_empty());
+}
+
+#[test]
+fn many_small_packs_and_segments_become_few() {
+    let dir = tempfile::tempdir().expect("temp");
+    let repo = repo_in(dir.path());
+    for n in 0..20 {
+        backup(&repo, n * 10..n * 10 + 10, n);
+    }
+    let count = names(dir.path(), "packs").len();
+    assert!(count >= 16);
+    let stats = gc(&repo, &options(), &Silent).expect("gc");
+    assert_eq!(stats.packs_deleted, count as u64, "{stats:?}");
+    assert!(names(dir.path(), "packs").len() <= 2 && names(dir.path(), "index").len() <= 3);
+    assert_eq!(assert_sound(&reopen(dir.path())), 20);
+}
+
+#[test]
+fn rewriting_keeps_within_its_limit() {
+    let dir = tempfile::tempdir().expect("temp");
+    let repo = repo_in(dir.path());
+    let old = [backup(&repo, 0..100, 1), backup(&repo, 100..200, 2)];
+    backup(&repo, 50..150, 3);
+    forget(&repo, &old);
+    let stats = gc(&repo, &GcOptions { max_repack_bytes: Some(0), ..options() }, &Silent).expect("gc");
+    assert_eq!((stats.packs_rewritten, stats.bytes_written), (0, 0), "{stats:?}");
+    assert!(stats.bytes_dead_kept > 50_000, "{stats:?}");
+    assert_eq!(assert_sound(&repo), 1);
+    let stats = gc(&repo, &options(), &Silent).expect("gc");
+    assert!(stats.packs_rewritten > 0 && stats.bytes_dead_kept < 20_000, "{stats:?}");
+    assert_eq!(assert_sound(&repo), 1);
+}
+
+#[test]
+fn broken_off_at_any_operation_it_leaves_all_sound_and_the_next_ends_the_work() {
+    let dir = tempfile::tempdir().expect("temp");
+    for at in 1.. {
+        let dir = dir.path().join(at.to_string());
+        std::fs::create_dir(&dir).expect("a directory");
+        let repo = repo_in(&dir);
+        let old = backup(&repo, 0..40, 1);
+        backup(&repo, 30..60, 2);
+        forget(&repo, &[old]);
+        drop(repo);
+        let plan = FaultPlan { fault: Fault::Forever, at, writes_only: true, code: Code::FileIo };
+        let backend = Arc::new(FaultBackend::new(Arc::new(FsBackend::new(dir.join("repo"))), FaultPlan::NONE));
+        let repo = repo_over(backend.clone(), &dir).expect("open");
+        backend.set(plan);
+        let broken = gc(&repo, &options(), &Silent);
+        drop(repo);
+        if !backend.has_failed() {
+            assert!(broken.is_ok() && at > 5, "{at}: {broken:?}");
+            return;
+        }
+        let repo = reopen(&dir);
+        assert_eq!(assert_sound(&repo), 1, "broken off at write {at}");
+        backup(&repo, 20..50, 3);
+        let stats = gc(&repo, &options(), &Silent).expect("gc");
+        assert_eq!(stats.dooms_waiting, 0, "{stats:?}");
+        assert_eq!(assert_sound(&repo), 2, "and gone on from there");
+        assert!(names(&dir, "gc").is_empty() && names(&dir, "leases").is_empty());
+    }
+}
