@@ -36,6 +36,8 @@ pub(super) struct Directory {
     pub path: Vec<u8>,
     /// The source it belongs to, as the stat cache names it.
     pub root: Arc<[u8]>,
+    /// Its tree in an earlier snapshot, asked only where the stat cache knows nothing.
+    pub before: Option<Id>,
     /// Its names, without those that rules leave out.
     pub listing: Listing,
     /// Whether it only leads to sources.
@@ -139,6 +141,7 @@ impl Directory {
             parent: place.parent,
             path: place.path,
             root: place.root,
+            before: place.before,
             listing,
             is_virtual: place.is_virtual,
             stat,
@@ -288,6 +291,7 @@ pub(super) struct Place {
     pub parent: Option<(Arc<Window>, u32)>,
     pub path: Vec<u8>,
     pub root: Arc<[u8]>,
+    pub before: Option<Id>,
     pub is_virtual: bool,
 }
 

@@ -2,6 +2,7 @@
 
 use super::BackupOptions;
 use super::directory::{Finished, Window};
+use super::prune;
 use crate::clock::Stopwatch;
 use crate::error::{Error, Result};
 use crate::id::Id;
@@ -9,7 +10,7 @@ use crate::monitor::{Change, Event, Monitor};
 use crate::repo::{Repo, Writer};
 use crate::snapshot::Stats;
 use crate::state::{DirectoryRow, RowKey, State};
-use crate::walk::{LinkCollector, Owners, Stat};
+use crate::walk::{LinkCollector, Owners, Stat, stat_follow};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -94,6 +95,8 @@ pub(super) struct Engine<'a> {
     root: Mutex<Option<Finished>>,
     is_stopped: AtomicBool,
     failure: Mutex<Option<Error>>,
+    /// Inodes of what the repository keeps on this machine: never a part of a backup into it.
+    own: Vec<(u64, u64)>,
 }
 
 pub(super) fn locked<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -124,6 +127,7 @@ impl<'a> Engine<'a> {
             root: Mutex::default(),
             is_stopped: AtomicBool::new(false),
             failure: Mutex::default(),
+            own: own_inodes(repo),
         })
     }
 
@@ -152,6 +156,11 @@ impl<'a> Engine<'a> {
     pub fn report(&self, path: &[u8], error: &Error) {
         Counters::add(&self.counters.errors, 1);
         self.monitor.event(&Event::Failed { path, error });
+    }
+
+    /// Whether it is the repository itself: backed up into itself it would grow without end.
+    pub fn is_own(&self, stat: &Stat) -> bool {
+        self.own.contains(&(stat.dev, stat.ino))
     }
 
     /// Says that there is so much more to do.
@@ -193,6 +202,11 @@ impl<'a> Engine<'a> {
             Some(writer) => writer.holds(id),
             None => Ok(self.repo.find(id)?.is_some()),
         }
+    }
+
+    /// The stat cache, if there is one.
+    pub fn state(&self) -> Option<&State> {
+        self.state.as_ref()
     }
 
     /// Keeps a row until what it speaks of is durable.
@@ -241,9 +255,15 @@ impl<'a> Engine<'a> {
         let Some(writer) = self.writer else { return Ok(()) };
         writer.flush()?;
         let Some(state) = self.state.as_ref().filter(|_| !rows.is_empty()) else { return Ok(()) };
-        if let Err(error) = state.commit(&rows) {
+        let committed = state.commit(&rows).and_then(|()| prune::count_rows(state, &rows));
+        if let Err(error) = committed {
             self.monitor.event(&Event::Warning(&format!("the next backup will take longer: {error}")));
         }
         Ok(())
     }
+}
+
+fn own_inodes(repo: &Repo) -> Vec<(u64, u64)> {
+    let local = stat_follow(rustix::fs::CWD, repo.local().cache.as_path());
+    local.into_iter().map(|stat| (stat.dev, stat.ino)).collect()
 }

@@ -11,6 +11,7 @@ mod engine;
 mod entries;
 mod files;
 mod git;
+mod prune;
 mod scan;
 mod stream;
 #[cfg(test)]
@@ -30,6 +31,7 @@ use crate::state::State;
 use crate::walk::{ExcludeOptions, Listing, Scratch, SourceKind, SourceNode, Sources, open_dir, stat_follow};
 use crossbeam_channel::bounded;
 use engine::Engine;
+use prune::Seen;
 use rustix::fs::CWD;
 use scan::{Sink, Walker};
 use std::ffi::OsStr;
@@ -112,13 +114,17 @@ pub fn backup(repo: &Repo, sources: &[PathBuf], options: &BackupOptions, monitor
     });
     let engine = Engine::new(repo, Some(&run.writer), state.ok(), options, monitor)?;
     monitor.event(&Event::Phase("reading"));
-    let git = store_all(&engine, &run.writer, &sources)?;
+    let before = run.parent.as_ref().map(|(_, parent)| parent.tree);
+    let (git, seen) = store_all(&engine, &run.writer, &sources, before)?;
     monitor.event(&Event::Phase("finishing"));
     let is_partial = monitor.is_cancelled();
     let Some(root) = engine.root() else { return fail(Code::SystemError, "the walk ended without a root tree") };
     let stats = engine.counters.to_stats();
     let links = store_links(&engine, &run.writer)?;
     engine.flush()?;
+    if !is_partial && stats.errors == 0 && seen.prune(&engine).is_err() {
+        monitor.event(&Event::Warning("old rows of state.sqlite could not be dropped"));
+    }
     let files = stats.files_new + stats.files_changed + stats.files_unmodified;
     if files + stats.directories + stats.others == 0 && !options.allow_empty && !is_partial {
         return fail(Code::SnapshotInvalid, "there is nothing to back up: no snapshot was made");
@@ -196,26 +202,29 @@ impl<'a> Run<'a> {
 }
 
 /// Walks, reads and stores until all is done or cannot go on. Meanwhile git is asked.
-fn store_all(engine: &Engine<'_>, writer: &Writer, sources: &Sources) -> Result<Option<Git>> {
+fn store_all(
+    engine: &Engine<'_>,
+    writer: &Writer,
+    sources: &Sources,
+    before: Option<Id>,
+) -> Result<(Option<Git>, Seen)> {
     let jobs = engine.options.jobs.max(1);
     let (sender, receiver) = bounded(2 * jobs);
-    let git = std::thread::scope(|scope| {
+    let (git, seen) = std::thread::scope(|scope| {
         let git = engine.options.git.then(|| scope.spawn(|| sources.paths().iter().find_map(|path| git::look(path))));
         for _ in 0..jobs {
             let receiver = receiver.clone();
             scope.spawn(move || files::work(engine, writer.putter(), &receiver));
         }
         drop(receiver);
-        let walker = Walker::new(engine, sources, Some(Sink { putter: writer.putter(), jobs: sender }));
-        if let Err(error) = walker.run() {
-            engine.fail(error);
-        }
+        let walker = Walker::new(engine, sources, Some(Sink { putter: writer.putter(), jobs: sender }), before);
+        let seen = walker.run().map_err(|error| engine.fail(error)).unwrap_or_default();
         // A panic of gix costs the note, not the backup.
-        git.and_then(|thread| thread.join().ok().flatten())
+        (git.and_then(|thread| thread.join().ok().flatten()), seen)
     });
     match engine.take_failure() {
         Some(error) => Err(error),
-        None => Ok(git),
+        None => Ok((git, seen)),
     }
 }
 
@@ -223,10 +232,11 @@ fn store_all(engine: &Engine<'_>, writer: &Writer, sources: &Sources) -> Result<
 fn rehearse(repo: &Repo, sources: &Sources, options: &BackupOptions, monitor: &dyn Monitor) -> Result<BackupStats> {
     let watch = Stopwatch::start();
     let snapshots = Snapshots::load(&repo.roots()?, clock::now());
-    let parent = snapshots.parent_for(&options.host, sources.paths()).map(|parent| parent.id);
+    let parent = snapshots.parent_for(&options.host, sources.paths());
+    let (before, parent) = (parent.map(|parent| parent.body.tree), parent.map(|parent| parent.id));
     let engine = Engine::new(repo, None, State::open(&repo.local().cache, repo.id()).ok(), options, monitor)?;
     monitor.event(&Event::Phase("looking"));
-    Walker::new(&engine, sources, None).run()?;
+    Walker::new(&engine, sources, None, before).run()?;
     let mut stats = engine.counters.to_stats();
     stats.duration_ms = watch.elapsed_ms();
     let is_partial = monitor.is_cancelled();

@@ -7,12 +7,14 @@
 use super::directory::{Directory, Done, Finished, Item, Place, WINDOW_NAMES, Window, fingerprint, release, settle};
 use super::engine::{Counters, Engine};
 use super::files::{Job, Part, WHOLE_BYTES};
+use super::prune::Seen;
 use crate::error::{Code, Error, IoContext, Result, fail};
+use crate::id::Id;
 use crate::monitor::{Change, Event};
 use crate::object::Kind;
 use crate::repo::Putter;
 use crate::state::{DirectoryRow, Known, RowHeader};
-use crate::tree::{EntryKind, Profile, Summary, TreeWriter};
+use crate::tree::{Entry, EntryKind, Profile, Summary, TreeWriter, read_tree};
 use crate::walk::{
     Listing, Rules, Scope, Scratch, SourceKind, SourceNode, Sources, Stat, has_true_ctime, open_dir, open_path,
     stamp_now, stat_at, stat_fd, stat_follow, xattrs_of,
@@ -31,6 +33,8 @@ const JOB_FILES: usize = 512;
 const JOB_PARTS: usize = 32;
 /// Of directories open one within another, so many keep their handles.
 const HANDLES: usize = 128;
+/// A larger tree of an earlier snapshot is not read only to count.
+const BEFORE_BYTES_MAX: u64 = 16 << 20;
 /// How the stat cache calls the part of the tree that only leads to sources.
 const VIRTUAL_ROOT: &[u8] = b"*";
 
@@ -83,19 +87,22 @@ pub(super) struct Walker<'e, 'a> {
     stack: Vec<Frame<'e>>,
     /// The last device that was asked about, and whether its change times can be trusted.
     ctime: Option<(u64, bool)>,
+    before: Option<Id>,
+    seen: Seen,
 }
 
 impl<'e, 'a> Walker<'e, 'a> {
-    pub fn new(engine: &'e Engine<'a>, sources: &'e Sources, sink: Option<Sink<'e>>) -> Self {
-        let (job, scratch, stack) = (Job::default(), Scratch::default(), Vec::new());
-        Walker { engine, sources, sink, job, scratch, stack, ctime: None }
+    /// `before` is the tree of an earlier snapshot of the same sources.
+    pub fn new(engine: &'e Engine<'a>, sources: &'e Sources, sink: Option<Sink<'e>>, before: Option<Id>) -> Self {
+        let (job, scratch, stack, seen) = (Job::default(), Scratch::default(), Vec::new(), Seen::default());
+        Walker { engine, sources, sink, job, scratch, stack, ctime: None, before, seen }
     }
 
-    /// Walks everything.
+    /// Walks everything. Answers the directories that it saw.
     ///
     /// # Errors
     /// What ends a backup: SNAPSHOT_INVALID for an empty source, failures of storing.
-    pub fn run(mut self) -> Result<()> {
+    pub fn run(mut self) -> Result<Seen> {
         self.begin()?;
         while !self.engine.is_stopped() {
             let is_cancelled = self.engine.is_cancelled();
@@ -110,7 +117,8 @@ impl<'e, 'a> Walker<'e, 'a> {
                 None => self.leave(is_cancelled)?,
             }
         }
-        self.send()
+        self.send()?;
+        Ok(self.seen)
     }
 
     fn begin(&mut self) -> Result<()> {
@@ -123,12 +131,6 @@ impl<'e, 'a> Walker<'e, 'a> {
             root: Arc::from(VIRTUAL_ROOT),
             dev: 0,
         };
-        let place = |root: &Arc<[u8]>| Place {
-            parent: None,
-            path: Vec::new(),
-            root: root.clone(),
-            is_virtual: node.source.is_none(),
-        };
         let handle = match node.source {
             Some(_) => open_dir(CWD, c"/", true).at("open", "/")?,
             None => open_path(CWD, c"/").at("open", "/")?,
@@ -137,7 +139,9 @@ impl<'e, 'a> Walker<'e, 'a> {
         if node.source.is_some() {
             self.begin_source(&mut territory, b"", &stat)?;
         }
-        self.open(place(&territory.root), handle, stat, false, territory)
+        let (root, is_virtual) = (territory.root.clone(), node.source.is_none());
+        let place = Place { parent: None, path: Vec::new(), root, before: self.before, is_virtual };
+        self.open(place, handle, stat, false, territory)
     }
 
     /// A source begins here: its own rules hold, and its own rows of the stat cache.
@@ -185,6 +189,7 @@ impl<'e, 'a> Walker<'e, 'a> {
             Counters::add(&self.engine.counters.directories, 1);
         }
         let directory = Directory::new(place, handle, listing, stat, xattrs);
+        self.seen.note(&directory);
         let (window, subdirectories) = self.look_at_window(&directory, 0, &territory)?;
         self.stack.push(Frame { directory, window, subdirectories, territory });
         if let Some(far) = self.stack.len().checked_sub(HANDLES) {
@@ -255,7 +260,7 @@ impl<'e, 'a> Walker<'e, 'a> {
         let start = stamp_now();
         let mut found = self.look(directory, number, territory, &rows)?;
         let header = rows.iter().find_map(DirectoryRow::header).filter(|header| {
-            let is_current = header.generation == engine.generation && !header.tree.eq(&crate::id::Id::EMPTY);
+            let is_current = header.generation == engine.generation && header.tree != Id::EMPTY;
             is_current && directory.windows() == 1 && header.parts == 1
         });
         let same = header.filter(|_| found.is_same);
@@ -284,9 +289,10 @@ impl<'e, 'a> Walker<'e, 'a> {
         let handle = directory.handle()?;
         let names = number * WINDOW_NAMES..((number + 1) * WINDOW_NAMES).min(directory.listing.len());
         let mut found = Found { items: Vec::with_capacity(names.len()), is_same: true, ..Found::default() };
-        let generation = rows.iter().find_map(DirectoryRow::header).map(|header: RowHeader| header.generation);
-        let is_current = generation == Some(self.engine.generation);
+        let is_current = |header: RowHeader| header.generation == self.engine.generation;
+        let is_current = rows.iter().all(|row| row.header().is_some_and(is_current));
         let mut known = rows.iter().flat_map(DirectoryRow::entries).peekable();
+        let mut before = Before::read(self.engine, directory, rows);
         for index in names {
             let name = directory.listing.name(index);
             let (stat, follow) = match self.stat(directory, &handle, index, territory) {
@@ -302,7 +308,10 @@ impl<'e, 'a> Walker<'e, 'a> {
                 found.is_same = false;
             }
             let known = known.next_if(|known| known.name == name);
-            let item = self.compare(&handle, index, stat, follow, known, is_current)?;
+            let mut item = self.compare(&handle, index, stat, follow, known, is_current)?;
+            if let Some(content) = before.content_of(name) {
+                (item.known, item.was_there) = (content, true);
+            }
             self.enlist(&mut found, directory, item)?;
         }
         found.is_same &= known.next().is_none() && !rows.is_empty();
@@ -328,6 +337,10 @@ impl<'e, 'a> Walker<'e, 'a> {
             return Ok(Some((stat, follow)));
         }
         let stat = stat_at(handle, c_name)?;
+        if stat.kind == EntryKind::Directory && self.engine.is_own(&stat) {
+            skipped(self.engine, &directory.path, name);
+            return Ok(None);
+        }
         let Some(rules) = &territory.rules else { return Ok(Some((stat, false))) };
         let is_out = stat.kind == EntryKind::File && rules.is_too_large(stat.size)
             || directory.listing.is_dir_hint(index).is_none() && rules.has_patterns(&territory.scope) && {
@@ -477,7 +490,7 @@ impl<'e, 'a> Walker<'e, 'a> {
             self.begin_source(&mut territory, &path, &item.stat)?;
         }
         let parent = Some((window.clone(), index));
-        let place = Place { parent, path, root: territory.root.clone(), is_virtual };
+        let place = Place { parent, path, root: territory.root.clone(), before: item.known, is_virtual };
         let crosses = item.stat.dev != territory.dev && !is_virtual;
         if crosses && self.engine.options.excludes.one_file_system {
             return self.keep_empty(&window, index);
@@ -528,7 +541,8 @@ impl<'e, 'a> Walker<'e, 'a> {
                 directory.skip_windows(left);
             }
             self.stack.pop();
-            return self.release(&window);
+            self.release(&window)?;
+            return self.engine.flush_if_due();
         }
         self.send()?;
         self.release(&window)?;
@@ -548,6 +562,29 @@ impl<'e, 'a> Walker<'e, 'a> {
             Some(sink) => release(self.engine, &mut sink.putter, window, 1),
             None => Ok(()),
         }
+    }
+}
+
+/// A directory's names in an earlier snapshot, for telling new files from changed ones where the stat cache was lost.
+/// Nothing is taken for unchanged by it: a tree holds no change times.
+struct Before(std::iter::Peekable<std::vec::IntoIter<Entry>>);
+
+impl Before {
+    /// Reads the tree, unless the cache knows the directory or there is none. One that cannot be read is none.
+    fn read(engine: &Engine<'_>, directory: &Directory, rows: &[DirectoryRow]) -> Self {
+        let read = |tree: Id| {
+            let info = engine.repo.find(&tree).ok().flatten()?;
+            let bytes = engine.repo.read(&tree).ok().filter(|_| info.len <= BEFORE_BYTES_MAX)?;
+            Some(read_tree(&bytes).ok()?.entries)
+        };
+        let entries = directory.before.filter(|_| rows.is_empty()).and_then(read);
+        Before(entries.unwrap_or_default().into_iter().peekable())
+    }
+
+    /// What the name had as content then; names are asked for in order.
+    fn content_of(&mut self, name: &[u8]) -> Option<Option<Id>> {
+        while self.0.next_if(|entry| entry.name.as_slice() < name).is_some() {}
+        self.0.next_if(|entry| entry.name == name).map(|entry| entry.content)
     }
 }
 

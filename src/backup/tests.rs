@@ -267,6 +267,7 @@ fn what_is_as_it_was_is_not_read_again() {
     fs::remove_file(place.temp.path().join("repo/state.sqlite")).expect("remove");
     let fourth = place.backup();
     assert_eq!(tree_of_source(&fourth), tree_of_source(&first));
+    assert_eq!((fourth.stats.files_unmodified, fourth.stats.files_new), (first.stats.files_new, 0));
     assert!(fourth.stats.read_bytes >= 4 << 20);
 }
 
@@ -360,7 +361,7 @@ fn what_was_flushed_before_a_failure_is_not_read_again() {
         let writer = repo.writer(&frequent.writer).expect("writer");
         let state = State::open(&repo.local().cache, repo.id()).expect("state");
         let engine = Engine::new(&repo, Some(&writer), Some(state), &frequent, &notes).expect("engine");
-        store_all(&engine, &writer, &sources).expect("store");
+        store_all(&engine, &writer, &sources, None).expect("store");
     }
     let second = place.backup();
     let total = 300 * 30_000;
@@ -470,6 +471,34 @@ fn an_unchanged_source_makes_no_snapshot_if_none_is_wanted() {
     assert!(first.snapshot.is_some() && second.snapshot.is_none() && second.is_unchanged);
     place.write("x", "2");
     assert!(place.backup_with(&skipping, &Silent).expect("backup").snapshot.is_some());
+}
+
+#[test]
+fn a_repository_is_not_backed_up_into_itself() {
+    let temp = tempfile::tempdir().expect("temporary directory");
+    let repo = repo_in(temp.path());
+    fs::write(temp.path().join("file"), "x").expect("write");
+    let notes = Notes::default();
+    backup(&repo, &[temp.path().to_path_buf()], &options(), &notes).expect("backup");
+    let items = notes.items.lock().expect("lock");
+    assert!(items.iter().any(|(path, change)| path.ends_with("/repo") && *change == Change::Skipped), "{items:?}");
+}
+
+#[test]
+fn rows_of_directories_that_are_gone_are_dropped() {
+    let place = Place::new();
+    place.write("keep/x", "1");
+    let rows = || {
+        let db = rusqlite::Connection::open(place.temp.path().join("repo/state.sqlite")).expect("open");
+        db.query_row("SELECT count(*) FROM directories", [], |row| row.get::<_, i64>(0)).expect("count")
+    };
+    for n in 0..4 {
+        (0..300).for_each(|m| place.write(&format!("gone/{n}.{m}/x"), ""));
+        place.backup();
+        fs::remove_dir_all(place.source().join("gone")).expect("remove");
+    }
+    place.backup();
+    assert!(rows() < 400, "{} rows", rows());
 }
 
 #[test]

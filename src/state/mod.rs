@@ -47,6 +47,17 @@ pub struct RowKey {
     pub part: u32,
 }
 
+impl RowKey {
+    /// The number under which its row is kept, for [`State::retain`].
+    pub fn number(&self) -> RowNumber {
+        RowNumber(row_id(self))
+    }
+}
+
+/// What stands for a [`RowKey`] where there are many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RowNumber(i64);
+
 fn sql(error: rusqlite::Error) -> Error {
     if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull) {
         return Error::new(Code::StorageFull, "the medium of state.sqlite is full").with_source(error);
@@ -148,18 +159,18 @@ impl State {
         transaction.commit().map_err(sql)
     }
 
-    /// Forgets every row of a source but those of the directories in `keep`.
+    /// Forgets every row of a source but those with these numbers.
     ///
     /// # Errors
     /// CACHE_ERROR.
-    pub fn retain(&self, root: &[u8], keep: &[RowKey]) -> Result<()> {
+    pub fn retain(&self, root: &[u8], keep: &[RowNumber]) -> Result<()> {
         let mut writer = locked(&self.writer);
         let transaction = writer.transaction().map_err(sql)?;
         transaction.execute_batch("CREATE TEMP TABLE keep(id INTEGER PRIMARY KEY)").map_err(sql)?;
         {
             let mut insert = transaction.prepare("INSERT OR IGNORE INTO keep VALUES (?1)").map_err(sql)?;
-            for key in keep {
-                insert.execute(params![row_id(key)]).map_err(sql)?;
+            for number in keep {
+                insert.execute(params![number.0]).map_err(sql)?;
             }
         }
         transaction
@@ -265,7 +276,7 @@ mod tests {
             let loaded = next.load(key).expect("load").expect("there");
             assert_eq!(loaded.header().map(|header| header.tree), Some(Id::new([7; 32])));
         }
-        next.retain(b"/home", &keys[..1]).expect("retain");
+        next.retain(b"/home", &[keys[0].number()]).expect("retain");
         let third = open(dir.path());
         assert!(third.load(&keys[0]).expect("load").is_some() && third.load(&keys[1]).expect("load").is_none());
         let other = State::open(dir.path(), &ShortId::new([2; 16])).expect("open");
