@@ -3,7 +3,7 @@
 import hashlib
 from collections import Counter, defaultdict
 
-from encoding import Damaged, cbor, get, need
+from encoding import ALGORITHMS, Damaged, cbor, get, need, unwrap
 from records import (
     ALIAS,
     DIR,
@@ -19,7 +19,7 @@ from records import (
     read_pack,
     read_segment,
 )
-from sealed import DOOM, LEASE, PACK, SEGMENT, SealedFile
+from sealed import DOOM, FRAME, LEASE, PACK, SEGMENT, SealedFile
 
 
 class Checker:
@@ -70,8 +70,9 @@ class Checker:
         for record in pack.records:
             by_frame[record.frame].append(record)
         for number, place in enumerate(pack.frames):
-            raw = sealed.frame(place)
-            self.counts["frames"] += 1
+            wrapped = sealed.piece(FRAME, place[2], place[0], place[1])
+            raw = unwrap(wrapped)
+            self.counts[f"{ALGORITHMS[wrapped[0]]} frames"] += 1
             need(
                 sum(record.length for record in by_frame[number]) == len(raw),
                 "a frame of another length than its entries",

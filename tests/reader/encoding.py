@@ -4,6 +4,8 @@ import zlib
 
 import zstandard
 
+ALGORITHMS = ["none", "zlib", "gzip", "lz4", "zstd"]
+
 
 class Damaged(Exception):
     """Bytes that are not what docs/FORMAT.md promises."""

@@ -103,7 +103,8 @@ def command_extract(repository, options):
 def set_metadata(repository, entry, path):
     """Sets owner, mode, extended attributes and time, as far as this user may; says what it may not."""
     attributes = entry.get(15) or (cbor(repository.object(entry[16])) if 16 in entry else {})
-    steps = [(os.setxattr, path, name, value, 0, False) for name, value in attributes.items()]
+    set_attribute = functools.partial(os.setxattr, follow_symlinks=False)
+    steps = [(set_attribute, path, name, value) for name, value in attributes.items()]
     if 5 in entry and entry[1] != SYMLINK:
         steps.append((os.chmod, path, entry[5]))
     if 6 in entry and os.geteuid() == 0:
