@@ -4,6 +4,7 @@
 //! command reference are all made from the row: there is no second list of names.
 
 mod backup;
+mod bench;
 mod cat_object;
 mod chunk;
 mod compress;
@@ -73,6 +74,7 @@ pub const TABLE: &[Row] = &[
     row::<tag::TagArgs>(),
     row::<status::Status>(),
     row::<stats::StatsArgs>(),
+    row::<bench::Bench>(),
     row::<help::Help>(),
 ];
 
