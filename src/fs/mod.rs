@@ -90,6 +90,18 @@ pub fn open_private(path: &Path) -> Result<File> {
         .at("open", path)
 }
 
+/// Makes an empty private file if there is none of this name. One that is there is not even opened: closing it would
+/// drop all locks that this process has on it by `fcntl`, as SQLite does.
+///
+/// # Errors
+/// FILE_IO, STORAGE_FULL, PERMISSION_DENIED.
+pub fn create_private_if_absent(path: &Path) -> Result<()> {
+    match OpenOptions::new().write(true).create_new(true).mode(PRIVATE_FILE).open(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error).at("create", path),
+        _ => Ok(()),
+    }
+}
+
 /// Removes a file; it is no failure if it is not there.
 ///
 /// # Errors

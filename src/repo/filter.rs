@@ -8,8 +8,10 @@
 use crate::error::{IoContext, Result};
 use crate::fs::{MappedFile, open_private};
 use crate::object::Key;
+use nix::errno::Errno;
+use nix::fcntl::posix_fallocate;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Words before the blocks: tag, capacity, count, and room.
 const HEADER_WORDS: usize = 8;
@@ -40,18 +42,19 @@ impl Filter {
         Ok(Some(Filter { map, blocks }).filter(|filter| filter.map.get(0) == tag && blocks > 0))
     }
 
-    /// Makes an empty filter with room for `keys`, replacing the one at `path`.
-    pub(crate) fn create(path: &Path, tag: u64, keys: u64) -> Result<Self> {
+    /// Makes an empty filter with room for `keys`. It takes the name `path` when it is finished.
+    pub(crate) fn create(path: &Path, keys: u64) -> Result<NewFilter> {
         let blocks = keys.max(CAPACITY_MIN).div_ceil(KEYS_PER_BLOCK);
-        let new_path = path.with_extension("new");
-        crate::fs::remove_if_there(&new_path)?;
-        let file = open_private(&new_path)?;
+        let dir = path.parent().unwrap_or(Path::new("."));
+        let file = tempfile::Builder::new().prefix("filter-").tempfile_in(dir).at("create a file in", dir)?;
         let len_bytes = (HEADER_WORDS as u64 + blocks * BLOCK_WORDS as u64) * 8;
-        let mut map = MappedFile::open(&file, &new_path, len_bytes)?;
-        map.set(0, tag);
-        // Others keep the file they mapped; this name now leads to the new one.
-        fs::rename(&new_path, path).at("rename to", path)?;
-        Ok(Filter { map, blocks })
+        // With its blocks taken: writing through a map to a full medium would end the process.
+        match posix_fallocate(file.as_file(), 0, len_bytes as i64) {
+            Ok(()) | Err(Errno::EOPNOTSUPP) => {}
+            Err(error) => return Err(error).at("make room for", path),
+        }
+        let map = MappedFile::open(file.as_file(), path, len_bytes)?;
+        Ok(NewFilter { filter: Filter { map, blocks }, file, path: path.to_path_buf() })
     }
 
     /// Whether it holds as many keys as it was made for.
@@ -85,6 +88,29 @@ impl Filter {
     }
 }
 
+/// A filter that is being filled: nobody else sees it yet.
+pub(crate) struct NewFilter {
+    filter: Filter,
+    file: tempfile::NamedTempFile,
+    path: PathBuf,
+}
+
+impl NewFilter {
+    /// Adds a key.
+    pub(crate) fn insert(&mut self, key: &Key) {
+        self.filter.insert(key);
+    }
+
+    /// Gives it its tag and its name. Others keep the file they mapped.
+    pub(crate) fn finish(mut self, tag: u64) -> Result<Filter> {
+        self.filter.map.set(0, tag);
+        // Half of it after a power cut would look like all of it.
+        self.file.as_file().sync_all().at("sync", &self.path)?;
+        self.file.persist(&self.path).map_err(|failed| failed.error).at("rename to", &self.path)?;
+        Ok(self.filter)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,9 +121,13 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("filter");
         let key = |n: u32| Key { class: Class::Whole, id: hash(&n.to_le_bytes()) };
-        let mut filter = Filter::create(&path, 7, 100_000).expect("made");
+        let mut filter = Filter::create(&path, 100_000).expect("made");
+        let mut other = Filter::create(&path, 10).expect("made beside it");
+        other.insert(&key(0));
         (0..100_000).for_each(|n| filter.insert(&key(n)));
-        drop(filter);
+        assert!(Filter::open(&path, 7).expect("read").is_none(), "nobody sees half of it");
+        drop(other.finish(7).expect("named"));
+        drop(filter.finish(7).expect("named"));
         assert!(Filter::open(&path, 8).expect("read").is_none(), "another index's filter is refused");
         let filter = Filter::open(&path, 7).expect("read").expect("ours");
         assert!((0..100_000).all(|n| filter.may_contain(&key(n))));

@@ -5,28 +5,29 @@
 //! any question is answered.
 
 use super::Core;
+use super::connections::{Borrowed, Connections};
 use super::filter::Filter;
 use super::pack::PackKind;
 use super::segment::{PackFacts, Place, Record, SegmentReader, get_frames, put_frames};
-use crate::crypto::seal::random;
-use crate::error::{Code, Error, IoContext, Result};
-use crate::fs::{PRIVATE_DIR, create_dir_durable, open_private, remove_if_there};
+use crate::error::{Class as ErrorClass, Code, Error, IoContext, Result};
+use crate::fs::{PRIVATE_DIR, create_dir_durable};
 use crate::id::{Id, ShortId};
 use crate::object::{Class, Key, Kind};
 use crate::wire::Cursor;
 use rusqlite::{Connection, OptionalExtension, params};
-use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 /// Changes whenever the schema does: another number means a rebuild.
-const SCHEMA_VERSION: i64 = 1;
-/// How long one process waits for another's transaction.
-const BUSY_TIMEOUT_SECONDS: u64 = 60;
+pub(super) const SCHEMA_VERSION: i64 = 1;
+/// So often are the segments listed again when some vanish while they are read.
+const SYNC_ATTEMPTS: usize = 4;
 /// Decoded facts of packs kept in memory.
 const PACK_CACHE: usize = 4_096;
 
-const SCHEMA: &str = "
+pub(super) const SCHEMA: &str = "
 CREATE TABLE meta(name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE segments(no INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE);
 CREATE TABLE packs(no INTEGER PRIMARY KEY AUTOINCREMENT, name BLOB NOT NULL UNIQUE, kind INTEGER NOT NULL, file_bytes INTEGER NOT NULL,
@@ -60,10 +61,15 @@ pub struct IndexStats {
 /// The index of one replica of a repository.
 pub(crate) struct Index {
     pub(super) path: PathBuf,
-    filter_path: PathBuf,
-    pub(super) pool: Mutex<Vec<Connection>>,
-    filter: RwLock<Option<Filter>>,
-    packs: Mutex<HashMap<u32, Arc<PackFacts>>>,
+    /// The directory of what belongs to it.
+    pub(super) state: PathBuf,
+    pub(super) connections: Connections,
+    pub(super) filter: RwLock<Option<Filter>>,
+    pub(super) packs: Mutex<HashMap<u32, Arc<PackFacts>>>,
+    /// Segments that are there and cannot be read, with why.
+    pub(super) damaged: Mutex<Vec<(Id, Error)>>,
+    /// Where it is while its own place cannot be written to.
+    _temporary: Option<tempfile::TempDir>,
 }
 
 pub(super) fn sql(error: rusqlite::Error) -> Error {
@@ -81,121 +87,119 @@ pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Index {
     /// Opens the index and brings it up to the segments that are there; makes it anew where it is absent, damaged,
-    /// or another repository's.
+    /// or another repository's. On a medium that is full or must not be written to, it is made for this process alone.
     ///
     /// # Errors
     /// CACHE_ERROR, and what reading segments can answer.
     pub(crate) fn open(core: &Core) -> Result<Self> {
-        let path = core.local.cache.join("index.sqlite");
-        let state = core.local.cache.join("state");
+        match Self::open_in(core, &core.local.cache, None) {
+            Err(error) if cannot_be_written(&error) => {
+                let dir = tempfile::Builder::new().prefix("larder-index-").tempdir().at("create", "a directory")?;
+                let path = dir.path().to_path_buf();
+                Self::open_in(core, &path, Some(dir))
+            }
+            answer => answer,
+        }
+    }
+
+    fn open_in(core: &Core, dir: &Path, temporary: Option<tempfile::TempDir>) -> Result<Self> {
+        let (path, state) = (dir.join("index.sqlite"), dir.join("state"));
         create_dir_durable(&state, PRIVATE_DIR)?;
         let index = Index {
-            filter_path: state.join("filter"),
+            connections: Connections::new(path.clone(), state.join("index.lock")),
             path,
-            pool: Mutex::default(),
+            state,
             filter: RwLock::default(),
             packs: Mutex::default(),
+            damaged: Mutex::default(),
+            _temporary: temporary,
         };
-        match index.is_usable(core) {
-            Ok(true) => index.sync(core)?,
-            Ok(false) | Err(_) => index.rebuild(core)?,
+        if !index.is_usable(core)? {
+            index.rebuild_if_unusable(core)?;
+        }
+        match index.sync(core) {
+            Err(error) if is_sqlite_damage(&error) => {
+                index.rebuild(core)?;
+                index.sync(core)?;
+            }
+            answer => answer?,
         }
         Ok(index)
     }
 
-    pub(super) fn connect(path: &Path) -> Result<Connection> {
-        open_private(path)?;
-        let connection = Connection::open(path).map_err(sql)?;
-        connection.busy_timeout(std::time::Duration::from_secs(BUSY_TIMEOUT_SECONDS)).map_err(sql)?;
-        connection
-            .execute_batch(
-                "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-8192; PRAGMA temp_store=FILE;",
-            )
-            .map_err(sql)?;
-        connection.set_prepared_statement_cache_capacity(32);
-        Ok(connection)
-    }
-
-    fn is_usable(&self, core: &Core) -> Result<bool> {
+    /// Whether there is an index of this repository and version.
+    ///
+    /// # Errors
+    /// What says nothing about the index: that it is busy, or cannot be written to.
+    pub(super) fn is_usable(&self, core: &Core) -> Result<bool> {
         if !self.path.exists() {
             return Ok(false);
         }
-        self.with(|db| {
+        let read = self.with(|db| {
             let version: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
             let owner: Option<Vec<u8>> =
                 db.query_row("SELECT value FROM meta WHERE name = 'owner'", [], |row| row.get(0)).optional()?;
             Ok(version == SCHEMA_VERSION && owner.as_deref() == Some(owner_of(core).as_slice()))
-        })
+        });
+        match read {
+            Err(error) if cannot_be_written(&error) || is_busy(&error) => Err(error),
+            answer => Ok(answer.unwrap_or(false)),
+        }
+    }
+
+    pub(super) fn take(&self) -> Result<Borrowed> {
+        let borrowed = self.connections.take()?;
+        if borrowed.is_of_new_file {
+            locked(&self.packs).clear();
+        }
+        Ok(borrowed)
     }
 
     /// Runs `work` with a connection of the pool.
-    fn with<T>(&self, work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>) -> Result<T> {
-        let pooled = locked(&self.pool).pop();
-        let mut connection = match pooled {
-            Some(connection) => connection,
-            None => Self::connect(&self.path)?,
-        };
-        let answer = work(&mut connection).map_err(sql);
-        locked(&self.pool).push(connection);
+    pub(super) fn with<T>(&self, work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>) -> Result<T> {
+        let mut borrowed = self.take()?;
+        let answer = work(&mut borrowed.connection).map_err(sql);
+        self.connections.give(borrowed);
         answer
     }
 
-    /// Makes the index anew from the segments: a merge in key order into a new file, which then takes the name.
-    ///
-    /// # Errors
-    /// CACHE_ERROR, and what reading segments can answer.
-    pub(crate) fn rebuild(&self, core: &Core) -> Result<()> {
-        locked(&self.pool).clear();
-        let new_path = self.path.with_extension(format!("new-{}", std::process::id()));
-        for suffix in ["", "-wal", "-shm"] {
-            remove_if_there(&append(&new_path, suffix))?;
-        }
-        let mut db = Self::connect(&new_path)?;
-        db.execute_batch("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;").map_err(sql)?;
-        db.execute_batch(SCHEMA).map_err(sql)?;
-        db.pragma_update(None, "user_version", SCHEMA_VERSION).map_err(sql)?;
-        let tag = i64::from_le_bytes(random::<8>()?);
-        db.execute("INSERT INTO meta VALUES('owner', ?1), ('filter', ?2)", params![owner_of(core), tag])
-            .map_err(sql)?;
-        // Numbers are never given twice, nor by two makings: what another process cached finds nothing, not the wrong pack.
-        let base = u32::from_le_bytes(random()?) >> 2;
-        db.execute("INSERT INTO sqlite_sequence VALUES('packs', ?1)", [base]).map_err(sql)?;
-        merge_segments(core, &mut db)?;
-        db.close().map_err(|(_, error)| sql(error))?;
-        open_private(&new_path)?.sync_all().at("sync", &new_path)?;
-        for suffix in ["-wal", "-shm"] {
-            remove_if_there(&append(&self.path, suffix))?;
-        }
-        std::fs::rename(&new_path, &self.path).at("rename to", &self.path)?;
-        *self.filter.write().unwrap_or_else(PoisonError::into_inner) = None;
-        locked(&self.packs).clear();
-        Ok(())
-    }
-
-    /// Brings the index up to the segments that are there now.
+    /// Brings the index up to the segments that are there now. One that is damaged stops nothing, see
+    /// [`Index::damaged`].
     ///
     /// # Errors
     /// CACHE_ERROR, and what reading segments can answer.
     pub(crate) fn sync(&self, core: &Core) -> Result<()> {
+        // What takes the place of a segment that vanished was there before it went, and is found by listing again.
+        (0..SYNC_ATTEMPTS).try_fold(true, |again, _| if again { self.sync_once(core) } else { Ok(false) }).map(|_| ())
+    }
+
+    /// Answers whether a segment vanished between listing and reading it.
+    fn sync_once(&self, core: &Core) -> Result<bool> {
+        // Before the listing: what others take in between is no segment that vanished.
+        let known: HashSet<Id> = self
+            .with(|db| db.prepare_cached("SELECT name FROM segments")?.query_map([], |row| id_at(row, 0))?.collect())?;
         let there = list_segments(core)?;
-        let known: HashMap<Id, i64> = self.with(|db| {
-            db.prepare_cached("SELECT name, no FROM segments")?
-                .query_map([], |row| Ok((id_at(row, 0)?, row.get(1)?)))?
-                .collect()
-        })?;
-        for name in there.iter().filter(|name| !known.contains_key(name)) {
-            let mut segment = match SegmentReader::open(core, name) {
-                Ok(segment) => segment,
-                // Superseded and deleted since it was listed: what replaces it is listed too, or will be.
-                Err(error) if error.code() == Code::FileNotFound => continue,
+        let (mut vanished, mut damaged) = (false, Vec::new());
+        for name in there.difference(&known) {
+            match self.take_in(core, name) {
+                Ok(()) => {}
+                Err(error) if error.code() == Code::FileNotFound => vanished = true,
+                Err(error) if is_damage(&error) => damaged.push((*name, error)),
                 Err(error) => return Err(error),
-            };
-            // The reader checks each record against its own list.
-            let packs = segment.packs.clone();
-            self.add_segment_from(name, &packs, &mut || segment.next())?;
+            }
         }
-        let gone: Vec<i64> = known.iter().filter(|(name, _)| !there.contains(name)).map(|(_, no)| *no).collect();
-        if gone.is_empty() { Ok(()) } else { self.drop_segments(&gone) }
+        let gone: Vec<Id> = known.difference(&there).copied().collect();
+        if !gone.is_empty() {
+            self.drop_segments(&gone)?;
+        }
+        *locked(&self.damaged) = damaged;
+        Ok(vanished)
+    }
+
+    fn take_in(&self, core: &Core, name: &Id) -> Result<()> {
+        let mut segment = SegmentReader::open(core, name)?;
+        let packs = std::mem::take(&mut segment.packs);
+        self.add_segment_from(name, &packs, &mut || segment.next())
     }
 
     /// Takes in a segment just written; `records` are sorted and count into `packs`.
@@ -214,6 +218,9 @@ impl Index {
         next: &mut dyn FnMut() -> Result<Option<Record>>,
     ) -> Result<()> {
         let mut filter = self.filter.write().unwrap_or_else(PoisonError::into_inner);
+        if filter.is_none() {
+            *filter = Filter::open(&self.filter_path(), self.note("filter")?.unwrap_or(0) as u64)?;
+        }
         let mut failed = None;
         self.with(|db| {
             let tx = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
@@ -245,19 +252,15 @@ impl Index {
     }
 
     /// Forgets segments that are gone, and the packs that no other segment lists.
-    fn drop_segments(&self, numbers: &[i64]) -> Result<()> {
+    fn drop_segments(&self, names: &[Id]) -> Result<()> {
         self.with(|db| {
             let tx = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-            for no in numbers {
-                tx.execute("DELETE FROM listed WHERE segment = ?1", [no])?;
-                tx.execute("DELETE FROM segments WHERE no = ?1", [no])?;
+            for name in names {
+                let no = "(SELECT no FROM segments WHERE name = ?1)";
+                tx.execute(&format!("DELETE FROM listed WHERE segment = {no}"), [name.as_bytes()])?;
+                tx.execute("DELETE FROM segments WHERE name = ?1", [name.as_bytes()])?;
             }
-            let dead = "SELECT no FROM packs WHERE no NOT IN (SELECT pack FROM listed)";
-            tx.execute(&format!("DELETE FROM entries WHERE pack IN ({dead})"), [])?;
-            tx.execute(&format!("DELETE FROM bad WHERE pack IN ({dead})"), [])?;
-            tx.execute("DELETE FROM packs WHERE no NOT IN (SELECT pack FROM listed)", [])?;
-            // What was known to be present may not be so any more: see `generation`.
-            tx.execute("INSERT INTO meta VALUES('losses', 1) ON CONFLICT(name) DO UPDATE SET value = value + 1", [])?;
+            drop_unlisted(&tx)?;
             tx.commit()
         })?;
         locked(&self.packs).clear();
@@ -344,24 +347,29 @@ impl Index {
         }
         let tag = self
             .with(|db| db.query_row("SELECT value FROM meta WHERE name = 'filter'", [], |row| row.get::<_, i64>(0)))?;
-        if let Some(filter) = Filter::open(&self.filter_path, tag as u64)?.filter(|filter| !filter.is_full()) {
+        if let Some(filter) = Filter::open(&self.filter_path(), tag as u64)?.filter(|filter| !filter.is_full()) {
             *slot = Some(filter);
             return Ok(());
         }
         let count = self.stats()?.entries;
-        let mut filter = Filter::create(&self.filter_path, tag as u64, count * 2)?;
+        let mut filter = Filter::create(&self.filter_path(), count * 2)?;
         self.for_each(&mut |record| {
             filter.insert(&record.key);
             Ok(true)
         })?;
-        *slot = Some(filter);
+        *slot = Some(filter.finish(tag as u64)?);
         Ok(())
+    }
+
+    pub(super) fn filter_path(&self) -> PathBuf {
+        self.state.join("filter")
     }
 
     /// What is known of a pack.
     ///
     /// # Errors
-    /// CACHE_ERROR; STORAGE_CORRUPTED when the row is not as it was written.
+    /// CHUNK_NOT_FOUND when it left the index since its number was looked up; CACHE_ERROR; STORAGE_CORRUPTED when the
+    /// row is not as it was written.
     pub(crate) fn pack(&self, number: u32) -> Result<Arc<PackFacts>> {
         if let Some(facts) = locked(&self.packs).get(&number) {
             return Ok(facts.clone());
@@ -369,8 +377,10 @@ impl Index {
         let facts = self.with(|db| {
             db.prepare_cached("SELECT no, name, kind, file_bytes, salt, key_id, frames FROM packs WHERE no = ?1")?
                 .query_row([number], |row| Ok(pack_at(row)))
-        })??;
-        let facts = Arc::new(facts.1);
+                .optional()
+        })?;
+        let gone = || Error::new(Code::ChunkNotFound, "a pack has left the index");
+        let facts = Arc::new(facts.ok_or_else(gone)??.1);
         let mut cache = locked(&self.packs);
         if cache.len() >= PACK_CACHE {
             cache.clear();
@@ -545,7 +555,7 @@ impl Index {
 const SELECT_COPIES: &str = "SELECT class, id, pack, frame, offset, length, kind, root,
   EXISTS (SELECT 1 FROM bad AS b WHERE b.class = e.class AND b.id = e.id AND b.pack = e.pack)
   FROM entries AS e WHERE class = ?1 AND id = ?2";
-const INSERT_ENTRY: &str = "INSERT OR IGNORE INTO entries VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+pub(super) const INSERT_ENTRY: &str = "INSERT OR IGNORE INTO entries VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 
 /// The names of the segments that are there now.
 pub(crate) fn list_segments(core: &Core) -> Result<HashSet<Id>> {
@@ -560,7 +570,7 @@ pub(crate) fn list_segments(core: &Core) -> Result<HashSet<Id>> {
 }
 
 /// Who this index belongs to: the repository and the place it was made at.
-fn owner_of(core: &Core) -> Vec<u8> {
+pub(super) fn owner_of(core: &Core) -> Vec<u8> {
     use std::os::unix::fs::MetadataExt;
     let mut owner = core.format.id.as_bytes().to_vec();
     owner.extend(core.backend.location().as_bytes());
@@ -571,71 +581,66 @@ fn owner_of(core: &Core) -> Vec<u8> {
     owner
 }
 
-fn append(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    PathBuf::from(name)
+/// Forgets packs that no segment lists.
+pub(super) fn drop_unlisted(tx: &Connection) -> rusqlite::Result<()> {
+    let dead: Vec<i64> = tx
+        .prepare("SELECT no FROM packs WHERE no NOT IN (SELECT pack FROM listed)")?
+        .query_map([], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    // The entries are not ordered by pack: all of them are looked at, so not for nothing.
+    if dead.is_empty() {
+        return Ok(());
+    }
+    let dead = "SELECT no FROM packs WHERE no NOT IN (SELECT pack FROM listed)";
+    for table in ["entries", "bad"] {
+        tx.execute(&format!("DELETE FROM {table} WHERE pack IN ({dead})"), [])?;
+    }
+    tx.execute(&format!("DELETE FROM packs WHERE no IN ({dead})"), [])?;
+    // What was known to be present may not be so any more: see `generation`.
+    tx.execute("INSERT INTO meta VALUES('losses', 1) ON CONFLICT(name) DO UPDATE SET value = value + 1", [])?;
+    Ok(())
 }
 
-fn merge_segments(core: &Core, db: &mut Connection) -> Result<()> {
-    let mut readers = Vec::new();
-    for name in list_segments(core)? {
-        match SegmentReader::open(core, &name) {
-            Ok(reader) => readers.push(reader),
-            Err(error) if error.code() == Code::FileNotFound => {}
-            Err(error) => return Err(error),
-        }
-    }
-    let tx = db.transaction().map_err(sql)?;
-    let mut numbers = Vec::with_capacity(readers.len());
-    for reader in &mut readers {
-        let packs = std::mem::take(&mut reader.packs);
-        let name = reader.name();
-        numbers.push(insert_packs(&tx, &name, &packs).map_err(sql)?.unwrap_or_default());
-        reader.packs = packs;
-    }
-    let mut heap = BinaryHeap::new();
-    for (at, reader) in readers.iter_mut().enumerate() {
-        if let Some(record) = reader.next()? {
-            heap.push(std::cmp::Reverse((record.key, at, HeapRecord(record))));
-        }
-    }
-    {
-        let mut insert = tx.prepare(INSERT_ENTRY).map_err(sql)?;
-        while let Some(std::cmp::Reverse((_, at, HeapRecord(record)))) = heap.pop() {
-            if let Some(number) = numbers[at].get(record.pack as usize).copied().flatten() {
-                insert_record(&mut insert, &record, number).map_err(sql)?;
-            }
-            if let Some(record) = readers[at].next()? {
-                heap.push(std::cmp::Reverse((record.key, at, HeapRecord(record))));
-            }
-        }
-    }
-    tx.commit().map_err(sql)
+/// Whether a file is not what it should be, and not only out of reach.
+pub(super) fn is_damage(error: &Error) -> bool {
+    matches!(error.class(), ErrorClass::Damaged | ErrorClass::WrongKey) && error.code() != Code::ChunkNotFound
 }
 
-/// Rides along in the heap without taking part in its order.
-struct HeapRecord(Record);
-impl PartialEq for HeapRecord {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
+fn sqlite_code(error: &Error) -> Option<rusqlite::ErrorCode> {
+    std::error::Error::source(error)?.downcast_ref::<rusqlite::Error>()?.sqlite_error_code()
 }
-impl Eq for HeapRecord {}
-impl PartialOrd for HeapRecord {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
+
+fn is_sqlite_damage(error: &Error) -> bool {
+    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+    matches!(sqlite_code(error), Some(DatabaseCorrupt | NotADatabase))
 }
-impl Ord for HeapRecord {
-    fn cmp(&self, _: &Self) -> std::cmp::Ordering {
-        std::cmp::Ordering::Equal
+
+fn is_busy(error: &Error) -> bool {
+    use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
+    matches!(sqlite_code(error), Some(DatabaseBusy | DatabaseLocked))
+}
+
+fn cannot_be_written(error: &Error) -> bool {
+    use rusqlite::ErrorCode::{CannotOpen, DiskFull, PermissionDenied, ReadOnly};
+    match error {
+        Error::Io { source, .. } => matches!(
+            source.kind(),
+            ErrorKind::PermissionDenied
+                | ErrorKind::ReadOnlyFilesystem
+                | ErrorKind::StorageFull
+                | ErrorKind::QuotaExceeded
+        ),
+        _ => matches!(sqlite_code(error), Some(CannotOpen | DiskFull | PermissionDenied | ReadOnly)),
     }
 }
 
 /// Enters a segment and its packs. `None` if the segment is in already; else for each pack its number if it is new to
 /// the index, so that its entries are wanted.
-fn insert_packs(tx: &Connection, name: &Id, packs: &[PackFacts]) -> rusqlite::Result<Option<Vec<Option<u32>>>> {
+pub(super) fn insert_packs(
+    tx: &Connection,
+    name: &Id,
+    packs: &[PackFacts],
+) -> rusqlite::Result<Option<Vec<Option<u32>>>> {
     if tx.execute("INSERT OR IGNORE INTO segments(name) VALUES(?1)", [name.as_bytes()])? == 0 {
         return Ok(None);
     }
@@ -661,7 +666,7 @@ fn insert_packs(tx: &Connection, name: &Id, packs: &[PackFacts]) -> rusqlite::Re
     Ok(Some(numbers))
 }
 
-fn insert_record(insert: &mut rusqlite::Statement<'_>, record: &Record, pack: u32) -> rusqlite::Result<()> {
+pub(super) fn insert_record(insert: &mut rusqlite::Statement<'_>, record: &Record, pack: u32) -> rusqlite::Result<()> {
     let (frame, offset, len, root) = match record.place {
         Place::Frame { frame, offset, len } => (Some(frame), Some(offset), i64::from(len), None),
         Place::Alias { len, root } => (None, None, len as i64, Some(root)),

@@ -4,6 +4,7 @@
 //! plain data they answer. FORMAT.md describes the bytes, STORAGE's two orders of steps live in `session` (writers)
 //! and in the gc engine.
 
+mod connections;
 mod filter;
 pub(crate) mod gc_access;
 
@@ -18,6 +19,7 @@ pub mod lock;
 mod measure;
 pub(crate) mod pack;
 pub(crate) mod read;
+mod rebuild;
 pub mod records;
 pub(crate) mod roots;
 pub(crate) mod segment;

@@ -83,7 +83,7 @@ fn alias_record(alias: &Alias, pack: u32) -> Record {
     Record { key, pack, place: Place::Alias { len: alias.len, root: alias.root }, kind: alias.kind }
 }
 
-fn put_record(out: &mut Vec<u8>, record: &Record) {
+pub(super) fn put_record(out: &mut Vec<u8>, record: &Record) {
     out.push(record.key.class.code());
     out.extend(record.key.id.as_bytes());
     put_varint(out, u64::from(record.pack));
@@ -102,7 +102,7 @@ fn put_record(out: &mut Vec<u8>, record: &Record) {
     }
 }
 
-fn get_record(cursor: &mut Cursor<'_>) -> Result<Record> {
+pub(super) fn get_record(cursor: &mut Cursor<'_>) -> Result<Record> {
     let class = Class::from_code(cursor.u8()?).ok_or_else(|| cursor.broken("has an unknown class"))?;
     let key = Key { class, id: cursor.id()? };
     let pack = cursor.count(LIST_MAX)? as u32;
@@ -197,8 +197,9 @@ pub(crate) struct SegmentReader<'a> {
     cipher: FileCipher,
     /// Segments that this one replaces.
     pub(crate) supersedes: Vec<Id>,
-    /// The packs it speaks of.
+    /// The packs it speaks of; may be taken out.
     pub(crate) packs: Vec<PackFacts>,
+    pack_count: usize,
     frames: Vec<(FramePlace, u64)>,
     next_frame: usize,
     records: std::vec::IntoIter<Record>,
@@ -220,7 +221,7 @@ impl<'a> SegmentReader<'a> {
         let count = cursor.count(LIST_MAX)?;
         let supersedes = (0..count).map(|_| cursor.id()).collect::<Result<_>>()?;
         let count = cursor.count(LIST_MAX)?;
-        let packs = (0..count).map(|_| get_pack(&mut cursor)).collect::<Result<_>>()?;
+        let packs: Vec<PackFacts> = (0..count).map(|_| get_pack(&mut cursor)).collect::<Result<_>>()?;
         let count = cursor.count(LIST_MAX)?;
         let frames = (0..count).map(|_| Ok((get_place(&mut cursor)?, cursor.varint()?))).collect::<Result<Vec<_>>>()?;
         if !cursor.is_empty() {
@@ -232,6 +233,7 @@ impl<'a> SegmentReader<'a> {
             path,
             cipher,
             supersedes,
+            pack_count: packs.len(),
             packs,
             frames,
             next_frame: 0,
@@ -264,7 +266,7 @@ impl<'a> SegmentReader<'a> {
             let mut records = Vec::with_capacity((*count as usize).min(raw.len() / 36));
             while !cursor.is_empty() {
                 let record = get_record(&mut cursor)?;
-                if record.pack as usize >= self.packs.len() {
+                if record.pack as usize >= self.pack_count {
                     return Err(cursor.broken("names a pack it does not list"));
                 }
                 records.push(record);

@@ -3,7 +3,8 @@
 //! Numbers of packs mean something within one view only: another process may add to the index, or make it anew, while
 //! an engine works. A view is one connection in one read transaction, so everything it answers fits together.
 
-use super::index::{Index, id_at, locked, pack_at, record_at, sql};
+use super::connections::Borrowed;
+use super::index::{Index, id_at, pack_at, record_at, sql};
 use super::pack::PackKind;
 use super::segment::{PackFacts, Record};
 use crate::error::Result;
@@ -30,7 +31,7 @@ pub(crate) struct PackBrief {
 /// The index at one moment.
 pub(crate) struct View<'a> {
     index: &'a Index,
-    connection: Option<Connection>,
+    borrowed: Option<Borrowed>,
 }
 
 impl Index {
@@ -39,30 +40,26 @@ impl Index {
     /// # Errors
     /// CACHE_ERROR.
     pub(crate) fn view(&self) -> Result<View<'_>> {
-        let pooled = locked(&self.pool).pop();
-        let connection = match pooled {
-            Some(connection) => connection,
-            None => Self::connect(&self.path)?,
-        };
-        connection.execute_batch("BEGIN").map_err(sql)?;
-        Ok(View { index: self, connection: Some(connection) })
+        let borrowed = self.take()?;
+        borrowed.connection.execute_batch("BEGIN").map_err(sql)?;
+        Ok(View { index: self, borrowed: Some(borrowed) })
     }
 }
 
 impl Drop for View<'_> {
     fn drop(&mut self) {
-        if let Some(connection) = self.connection.take()
-            && connection.execute_batch("COMMIT").is_ok()
+        if let Some(borrowed) = self.borrowed.take()
+            && borrowed.connection.execute_batch("COMMIT").is_ok()
         {
-            locked(&self.index.pool).push(connection);
+            self.index.connections.give(borrowed);
         }
     }
 }
 
 impl View<'_> {
     fn with<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
-        match &self.connection {
-            Some(connection) => work(connection).map_err(sql),
+        match &self.borrowed {
+            Some(borrowed) => work(&borrowed.connection).map_err(sql),
             None => Err(sql(rusqlite::Error::InvalidQuery)),
         }
     }

@@ -13,7 +13,7 @@ mod row;
 pub use row::{DirectoryRow, Fingerprint, Known, RowBuilder, RowEntries, RowHeader};
 
 use crate::error::{Code, Error, Result};
-use crate::fs::{open_private, remove_if_there};
+use crate::fs::{create_private_if_absent, remove_if_there};
 use crate::id::ShortId;
 use rusqlite::{Connection, OptionalExtension, params};
 use std::path::{Path, PathBuf};
@@ -206,7 +206,7 @@ impl State {
 }
 
 fn connect(path: &Path) -> Result<Connection> {
-    open_private(path)?;
+    create_private_if_absent(path)?;
     let connection = Connection::open(path).map_err(sql)?;
     connection.busy_timeout(std::time::Duration::from_secs(BUSY_TIMEOUT_SECONDS)).map_err(sql)?;
     // NORMAL: a power cut may lose the last rows but leaves none half written. On a medium where a write-ahead log

@@ -4,7 +4,7 @@ use super::*;
 use crate::backend::Spool;
 
 /// A repository over a medium, and the index's file.
-fn repo_over_new(backend: Arc<dyn Backend>, dir: &Path) -> Repo {
+pub(super) fn repo_over_new(backend: Arc<dyn Backend>, dir: &Path) -> Repo {
     let local = Local { cache: dir.join("cache"), device: dir.join("device") };
     Repo::init(backend, local, &init_options(), Some(Secret::KeyFile(&KEY))).expect("init")
 }
@@ -49,10 +49,10 @@ fn a_put_that_could_not_ask_the_index_is_not_taken_for_stored() {
     assert!(again.is_err() || repo.read(&hash(&bytes)).is_ok(), "said to be stored, and is not");
 }
 
-/// Panics where a program error would.
-struct PanicBackend(MemBackend);
+/// Passes on, and lets a test step in: called with `spool` before a spool is made, with the prefix after a listing.
+pub(super) struct HookBackend<F>(pub(super) Arc<dyn Backend>, pub(super) F);
 
-impl Backend for PanicBackend {
+impl<F: Fn(&str) + Send + Sync> Backend for HookBackend<F> {
     fn location(&self) -> String {
         self.0.location()
     }
@@ -63,7 +63,8 @@ impl Backend for PanicBackend {
         self.0.put_new(name, bytes)
     }
     fn spool(&self) -> Result<Spool> {
-        panic!("planned")
+        self.1("spool");
+        self.0.spool()
     }
     fn put_spool(&self, name: &str, spool: Spool) -> Result<()> {
         self.0.put_spool(name, spool)
@@ -78,17 +79,25 @@ impl Backend for PanicBackend {
         self.0.stat(name)
     }
     fn list(&self, prefix: &str, each: &mut dyn FnMut(&str, u64) -> Result<()>) -> Result<()> {
-        self.0.list(prefix, each)
+        self.0.list(prefix, each)?;
+        self.1(prefix);
+        Ok(())
     }
     fn delete(&self, name: &str) -> Result<()> {
         self.0.delete(name)
+    }
+    fn local_dir(&self) -> Option<&Path> {
+        self.0.local_dir()
     }
 }
 
 #[test]
 fn a_panic_in_the_pool_fails_the_flush_instead_of_hanging_it() {
     let dir = tempfile::tempdir().expect("a directory");
-    let repo = repo_over_new(Arc::new(PanicBackend(MemBackend::new())), dir.path());
+    let repo = repo_over_new(
+        Arc::new(HookBackend(Arc::new(MemBackend::new()), |at: &str| assert!(at != "spool", "planned"))),
+        dir.path(),
+    );
     let writer = repo.writer(&writer_options()).expect("writer");
     let mut putter = writer.putter();
     // Enough for a pack to be begun in the pool.
