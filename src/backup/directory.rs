@@ -85,6 +85,8 @@ pub(super) struct Item {
     pub known: Option<Id>,
     /// Whether it looks as it did then: what is stored of it can be used again.
     pub is_same: bool,
+    /// Whether it looks as it did then but may have changed all the same, so that it is read to be sure.
+    pub looks_same: bool,
     /// Whether there was something of this name then.
     pub was_there: bool,
     /// Whether it had extended attributes then.

@@ -119,7 +119,7 @@ impl FileReader<'_, '_, '_> {
         let path = self.directory().path_of(item.name);
         let change = match item.was_there {
             false => Change::New,
-            true if item.known == done.content && item.stat.is_same_as(&done.stat) => Change::Unmodified,
+            true if item.looks_same && item.known == done.content => Change::Unmodified,
             true => Change::Changed,
         };
         self.engine.counters.file(change, done.size);

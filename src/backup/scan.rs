@@ -309,8 +309,10 @@ impl<'e, 'a> Walker<'e, 'a> {
             }
             let known = known.next_if(|known| known.name == name);
             let mut item = self.compare(&handle, index, stat, follow, known, is_current)?;
-            if let Some(content) = before.content_of(name) {
-                (item.known, item.was_there) = (content, true);
+            if let Some(entry) = before.entry(name) {
+                let meta = entry.meta.as_ref().map(|meta| (meta.mode, meta.uid, meta.gid, meta.mtime));
+                item.looks_same = meta == Some((stat.mode, stat.uid, stat.gid, stat.mtime));
+                (item.known, item.was_there) = (entry.content, true);
             }
             self.enlist(&mut found, directory, item)?;
         }
@@ -368,13 +370,13 @@ impl<'e, 'a> Walker<'e, 'a> {
             stat,
             known: known.and_then(|known| known.content),
             is_same: false,
+            looks_same: known.is_some_and(|known| known.fingerprint == fingerprint(&stat)),
             was_there: known.is_some(),
             has_xattrs: known.is_some_and(|known| known.has_xattrs),
             follow,
         };
         let Some(known) = known else { return Ok(item) };
-        let looks_same = known.fingerprint == fingerprint(&stat) && !known.is_racy;
-        item.is_same = looks_same && self.has_true_ctime(handle, stat.dev);
+        item.is_same = item.looks_same && !known.is_racy && self.has_true_ctime(handle, stat.dev);
         if item.is_same && stat.kind == EntryKind::File {
             item.is_same = match item.known {
                 // After a gc, or with an index made anew, what is known must be looked for.
@@ -581,10 +583,10 @@ impl Before {
         Before(entries.unwrap_or_default().into_iter().peekable())
     }
 
-    /// What the name had as content then; names are asked for in order.
-    fn content_of(&mut self, name: &[u8]) -> Option<Option<Id>> {
+    /// What the name was then; names are asked for in order.
+    fn entry(&mut self, name: &[u8]) -> Option<Entry> {
         while self.0.next_if(|entry| entry.name.as_slice() < name).is_some() {}
-        self.0.next_if(|entry| entry.name == name).map(|entry| entry.content)
+        self.0.next_if(|entry| entry.name == name)
     }
 }
 

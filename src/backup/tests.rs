@@ -564,3 +564,20 @@ fn where_git_stood_is_noted() {
     place.write("tracked", "2 and longer");
     assert!(git::look(path.as_os_str().as_bytes()).expect("a work tree").is_dirty);
 }
+
+#[test]
+fn directories_nest_deeper_than_paths_are_long() {
+    let place = Place::new();
+    place.write("file", "x");
+    let mut above = crate::walk::open_dir(CWD, place.source().as_path(), false).expect("open");
+    for _ in 0..600 {
+        rustix::fs::mkdirat(&above, c"directory", 0o755.into()).expect("create");
+        above = crate::walk::open_dir(&above, c"directory", false).expect("open");
+    }
+    rustix::fs::symlinkat(c"target", &above, c"link").expect("link");
+    let first = place.backup();
+    assert_eq!((first.stats.errors, first.stats.others), (0, 1));
+    let deepest = place.stored(first.tree).into_iter().find(|(path, _)| path.ends_with(b"directory/link"));
+    assert_eq!(deepest.map(|(_, entry)| entry.target), Some(b"target".to_vec()));
+    assert_eq!(place.backup().stats.errors, 0);
+}
