@@ -128,7 +128,7 @@ fn made_up_text(len: usize) -> Vec<u8> {
         // Low numbers come more often, as frequent words do.
         let at = ((state >> 40) % 2_000).min((state >> 20) % 2_000);
         text.extend(&words[at as usize]);
-        text.push(if at % 11 == 0 { b'\n' } else { b' ' });
+        text.push(if at.is_multiple_of(11) { b'\n' } else { b' ' });
     }
     text.truncate(len);
     text

@@ -239,11 +239,6 @@ impl SealedFileWriter {
         self.offset + (directory_bytes + 5 + self.cipher.overhead() + self.cipher.trailer_bytes()) as u64
     }
 
-    /// How many frames were appended.
-    pub(crate) fn frames(&self) -> u64 {
-        self.next_ordinal
-    }
-
     /// Writes directory, padding and trailer, and gives the file its name below `dir`.
     pub(crate) fn finish(
         mut self,

@@ -15,7 +15,7 @@ use crate::recipe::{Entry, Node};
 use lru::LruCache;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Raw bytes of frames kept for the next read.
 const FRAME_CACHE_BYTES: usize = 24 << 20;
@@ -55,31 +55,38 @@ pub struct Want {
 pub type Each<'a> = dyn Fn(usize, Result<&[u8]>) + Sync + 'a;
 
 /// Frames that were opened lately.
-pub(crate) struct FrameCache {
-    frames: Mutex<(LruCache<(u32, u32), Arc<Vec<u8>>>, usize)>,
+pub(crate) struct FrameCache(Mutex<Frames>);
+
+/// Raw frames by pack and frame number, and how many bytes they are.
+struct Frames {
+    lru: LruCache<(u32, u32), Arc<Vec<u8>>>,
+    held_bytes: usize,
 }
 
 impl Default for FrameCache {
     fn default() -> Self {
-        FrameCache { frames: Mutex::new((LruCache::unbounded(), 0)) }
+        FrameCache(Mutex::new(Frames { lru: LruCache::unbounded(), held_bytes: 0 }))
     }
 }
 
 impl FrameCache {
+    fn frames(&self) -> MutexGuard<'_, Frames> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn get(&self, at: (u32, u32)) -> Option<Arc<Vec<u8>>> {
-        self.frames.lock().unwrap_or_else(PoisonError::into_inner).0.get(&at).cloned()
+        self.frames().lru.get(&at).cloned()
     }
 
     fn put(&self, at: (u32, u32), raw: Arc<Vec<u8>>) {
-        let mut guard = self.frames.lock().unwrap_or_else(PoisonError::into_inner);
-        let (cache, held_bytes) = &mut *guard;
-        *held_bytes += raw.len();
-        if let Some(old) = cache.put(at, raw) {
-            *held_bytes -= old.len();
+        let mut frames = self.frames();
+        frames.held_bytes += raw.len();
+        if let Some(old) = frames.lru.put(at, raw) {
+            frames.held_bytes -= old.len();
         }
-        while *held_bytes > FRAME_CACHE_BYTES {
-            match cache.pop_lru() {
-                Some((_, old)) => *held_bytes -= old.len(),
+        while frames.held_bytes > FRAME_CACHE_BYTES {
+            match frames.lru.pop_lru() {
+                Some((_, old)) => frames.held_bytes -= old.len(),
                 None => break,
             }
         }
@@ -87,10 +94,21 @@ impl FrameCache {
 
     /// Forgets everything, as when numbers of packs were given anew.
     pub(crate) fn clear(&self) {
-        let mut guard = self.frames.lock().unwrap_or_else(PoisonError::into_inner);
-        guard.0.clear();
-        guard.1 = 0;
+        let mut frames = self.frames();
+        frames.lru.clear();
+        frames.held_bytes = 0;
     }
+}
+
+/// Where a wanted entry lies; ordered as packs are read.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Located {
+    pack: u32,
+    frame: u32,
+    offset: u32,
+    len: u32,
+    /// Its index among the wants.
+    want: u32,
 }
 
 /// Opens one frame of a pack: reads, authenticates, decompresses.
@@ -355,12 +373,14 @@ impl Repo {
         let mut located = Vec::with_capacity(wants.len());
         for (at, location) in by_key.iter().zip(found) {
             match location.map(|record| (record.pack, record.place)) {
-                Some((pack, Place::Frame { frame, offset, len })) => located.push((pack, frame, offset, len, *at)),
+                Some((pack, Place::Frame { frame, offset, len })) => {
+                    located.push(Located { pack, frame, offset, len, want: *at });
+                }
                 _ => each(*at as usize, self.entry(&wants[*at as usize].key).as_deref().map_err(again)),
             }
         }
         located.sort_unstable();
-        let frames: Vec<&[(u32, u32, u32, u32, u32)]> = located.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)).collect();
+        let frames: Vec<&[Located]> = located.chunk_by(|a, b| (a.pack, a.frame) == (b.pack, b.frame)).collect();
         let next = AtomicUsize::new(0);
         let work = || {
             let mut decompressor = Decompressor::new();
@@ -375,22 +395,19 @@ impl Repo {
         Ok(())
     }
 
-    fn fetch_frame(
-        &self,
-        group: &[(u32, u32, u32, u32, u32)],
-        wants: &[Want],
-        decompressor: &mut Decompressor,
-        each: &Each<'_>,
-    ) {
-        let raw =
-            self.index().pack(group[0].0).and_then(|facts| open_frame(self.core(), &facts, group[0].1, decompressor));
-        for (_, _, offset, len, at) in group {
-            let key = &wants[*at as usize].key;
-            let bytes = raw.as_ref().ok().and_then(|raw| raw.get(*offset as usize..(*offset + *len) as usize));
+    fn fetch_frame(&self, group: &[Located], wants: &[Want], decompressor: &mut Decompressor, each: &Each<'_>) {
+        let raw = self
+            .index()
+            .pack(group[0].pack)
+            .and_then(|facts| open_frame(self.core(), &facts, group[0].frame, decompressor));
+        for Located { offset, len, want, .. } in group {
+            let key = &wants[*want as usize].key;
+            let (start, end) = (*offset as usize, *offset as usize + *len as usize);
+            let bytes = raw.as_ref().ok().and_then(|raw| raw.get(start..end));
             match bytes.filter(|bytes| self.check(key, bytes).is_ok()) {
-                Some(bytes) => each(*at as usize, Ok(bytes)),
+                Some(bytes) => each(*want as usize, Ok(bytes)),
                 // The slow way tries every copy and says what is wrong.
-                None => each(*at as usize, self.entry(key).as_deref().map_err(again)),
+                None => each(*want as usize, self.entry(key).as_deref().map_err(again)),
             }
         }
     }

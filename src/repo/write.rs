@@ -226,11 +226,6 @@ impl Writer {
         &self.shared.repo
     }
 
-    /// The lease and the lock it holds.
-    pub(crate) fn session(&self) -> &Session {
-        &self.shared.session
-    }
-
     /// What was added so far.
     pub fn stats(&self) -> WriterStats {
         WriterStats {

@@ -262,7 +262,9 @@ pub fn apply<'a>(all: &'a [Snapshot], policy: &Policy, options: &RetentionOption
 /// Those of `forgotten` that are the last of their source, which only `--allow-empty` lets go: the newest of each source
 /// that would have none left.
 pub fn last_of_sources<'a>(all: &'a [Snapshot], forgotten: &HashSet<Id>) -> Vec<&'a Snapshot> {
-    let mut last: BTreeMap<(bool, &str, BTreeSet<&[u8]>), (&Snapshot, bool)> = BTreeMap::new();
+    /// Whether its device is trusted, its machine, its paths.
+    type Source<'s> = (bool, &'s str, BTreeSet<&'s [u8]>);
+    let mut last: BTreeMap<Source<'_>, (&Snapshot, bool)> = BTreeMap::new();
     for snapshot in all {
         let paths = snapshot.body.paths.iter().map(Vec::as_slice).collect();
         let entry = last.entry((snapshot.is_trusted, &snapshot.body.host, paths)).or_insert((snapshot, false));
