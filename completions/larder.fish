@@ -43,8 +43,10 @@ complete -c larder -n "__fish_larder_needs_command" -f -a "init" -d 'Make a repo
 complete -c larder -n "__fish_larder_needs_command" -f -a "hash-object" -d 'Print the id of content'
 complete -c larder -n "__fish_larder_needs_command" -f -a "cat-object" -d 'Print an object, its kind or its size'
 complete -c larder -n "__fish_larder_needs_command" -f -a "list-objects" -d 'List the ids of objects'
+complete -c larder -n "__fish_larder_needs_command" -f -a "write-tree" -d 'Store directories and files as a tree'
 complete -c larder -n "__fish_larder_needs_command" -f -a "ls-tree" -d 'List the entries of a stored directory'
 complete -c larder -n "__fish_larder_needs_command" -f -a "restore-tree" -d 'Restore a stored directory'
+complete -c larder -n "__fish_larder_needs_command" -f -a "write-snapshot" -d 'Make a snapshot of a stored tree'
 complete -c larder -n "__fish_larder_needs_command" -f -a "resolve" -d 'Print the id that a name stands for'
 complete -c larder -n "__fish_larder_needs_command" -f -a "verify" -d 'Check that a repository is whole and unchanged'
 complete -c larder -n "__fish_larder_needs_command" -f -a "index" -d 'Check, rebuild or measure the index'
@@ -54,6 +56,7 @@ complete -c larder -n "__fish_larder_needs_command" -f -a "chunk" -d 'List where
 complete -c larder -n "__fish_larder_needs_command" -f -a "compress" -d 'Compress a file to standard output'
 complete -c larder -n "__fish_larder_needs_command" -f -a "decompress" -d 'Decompress a file to standard output'
 complete -c larder -n "__fish_larder_needs_command" -f -a "lock" -d 'Run a command while the repository is locked'
+complete -c larder -n "__fish_larder_needs_command" -f -a "backup" -d 'Store directories and files as a snapshot'
 complete -c larder -n "__fish_larder_needs_command" -f -a "restore" -d 'Bring files back from a snapshot'
 complete -c larder -n "__fish_larder_needs_command" -f -a "snapshots" -d 'List snapshots'
 complete -c larder -n "__fish_larder_needs_command" -f -a "log" -d 'Show the history of snapshots, newest first'
@@ -66,6 +69,7 @@ complete -c larder -n "__fish_larder_needs_command" -f -a "forget" -d 'Let go of
 complete -c larder -n "__fish_larder_needs_command" -f -a "tag" -d 'Add or remove tags of snapshots'
 complete -c larder -n "__fish_larder_needs_command" -f -a "status" -d 'Show the state of the repository at a glance'
 complete -c larder -n "__fish_larder_needs_command" -f -a "stats" -d 'Show how much space snapshots take'
+complete -c larder -n "__fish_larder_needs_command" -f -a "bench" -d 'Measure how fast the pieces of larder are here'
 complete -c larder -n "__fish_larder_needs_command" -f -a "help" -d 'Explain a command, or list them'
 complete -c larder -n "__fish_larder_using_subcommand init" -l encryption -d 'aes-256-gcm, or none: then everything can be read by whoever has the files' -r
 complete -c larder -n "__fish_larder_using_subcommand init" -l chunk-profile -d 'Sizes of chunks: default (16/64/256 KiB), fine (4/16/64 KiB) or coarse (256/1024/4096 KiB)' -r
@@ -143,6 +147,32 @@ complete -c larder -n "__fish_larder_using_subcommand list-objects" -l no-color 
 complete -c larder -n "__fish_larder_using_subcommand list-objects" -l no-progress -d 'Show no progress'
 complete -c larder -n "__fish_larder_using_subcommand list-objects" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand list-objects" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand write-tree" -s e -l exclude -d 'Leave out what matches this pattern (gitignore syntax); may be given several times' -r
+complete -c larder -n "__fish_larder_using_subcommand write-tree" -l exclude-file -d 'Leave out what matches the patterns in this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand write-tree" -s i -l include -d 'Store what matches this pattern whatever the other patterns say' -r
+complete -c larder -n "__fish_larder_using_subcommand write-tree" -l exclude-if-present -d 'Leave out what is in directories that hold a file of this name, beginning with HEADER if one is given' -r
+complete -c larder -n "__fish_larder_using_subcommand write-tree" -l exclude-larger-than -d 'Leave out files larger than this, such as 100MiB' -r
+complete -c larder -n "__fish_larder_using_subcommand write-tree" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand write-tree" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand write-tree" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand write-tree" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand write-tree" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand write-tree" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand write-tree" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand write-tree" -l git-ignore -d 'Leave out what .gitignore files name'
+complete -c larder -n "__fish_larder_using_subcommand write-tree" -l no-larderignore -d 'Do not read .larderignore files'
+complete -c larder -n "__fish_larder_using_subcommand write-tree" -l exclude-caches -d 'Leave out what is in directories with a CACHEDIR.TAG'
+complete -c larder -n "__fish_larder_using_subcommand write-tree" -s x -l one-file-system -d 'Stay on the file system of each source'
+complete -c larder -n "__fish_larder_using_subcommand write-tree" -l links -d 'Print the id of the object that lists hard links on a second line, or `-` if there are none'
+complete -c larder -n "__fish_larder_using_subcommand write-tree" -l allow-empty -d 'Store sources even if one is missing or empty'
+complete -c larder -n "__fish_larder_using_subcommand write-tree" -s f -l force -d 'Read every file, even those that look unchanged'
+complete -c larder -n "__fish_larder_using_subcommand write-tree" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand write-tree" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand write-tree" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand write-tree" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand write-tree" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand write-tree" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand write-tree" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c larder -n "__fish_larder_using_subcommand ls-tree" -l format -d 'Print this for each entry: %(objectmode) %(objecttype) %(objectname) %(objectsize) %(path), and more' -r
 complete -c larder -n "__fish_larder_using_subcommand ls-tree" -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand ls-tree" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
@@ -180,6 +210,26 @@ complete -c larder -n "__fish_larder_using_subcommand restore-tree" -l no-color 
 complete -c larder -n "__fish_larder_using_subcommand restore-tree" -l no-progress -d 'Show no progress'
 complete -c larder -n "__fish_larder_using_subcommand restore-tree" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand restore-tree" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand write-snapshot" -l path -d 'A source that the tree holds: an absolute path; may be given several times' -r -F
+complete -c larder -n "__fish_larder_using_subcommand write-snapshot" -l links -d 'The object that lists hard links, as write-tree --links prints it; `-` is none' -r
+complete -c larder -n "__fish_larder_using_subcommand write-snapshot" -l parent -d 'The snapshot that this one follows' -r
+complete -c larder -n "__fish_larder_using_subcommand write-snapshot" -l tag -d 'A tag; may be given several times' -r
+complete -c larder -n "__fish_larder_using_subcommand write-snapshot" -l host -d 'The machine\'s name; otherwise this machine\'s' -r
+complete -c larder -n "__fish_larder_using_subcommand write-snapshot" -l time -d 'The time that the snapshot claims, such as 2026-11-21T10:00:00Z' -r
+complete -c larder -n "__fish_larder_using_subcommand write-snapshot" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand write-snapshot" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand write-snapshot" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand write-snapshot" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand write-snapshot" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand write-snapshot" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand write-snapshot" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand write-snapshot" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand write-snapshot" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand write-snapshot" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand write-snapshot" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand write-snapshot" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand write-snapshot" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand write-snapshot" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c larder -n "__fish_larder_using_subcommand resolve" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand resolve" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand resolve" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
@@ -467,6 +517,44 @@ complete -c larder -n "__fish_larder_using_subcommand lock" -l no-color -d 'Use 
 complete -c larder -n "__fish_larder_using_subcommand lock" -l no-progress -d 'Show no progress'
 complete -c larder -n "__fish_larder_using_subcommand lock" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand lock" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand backup" -s e -l exclude -d 'Leave out what matches this pattern (gitignore syntax); may be given several times' -r
+complete -c larder -n "__fish_larder_using_subcommand backup" -l exclude-file -d 'Leave out what matches the patterns in this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand backup" -s i -l include -d 'Store what matches this pattern whatever the other patterns say' -r
+complete -c larder -n "__fish_larder_using_subcommand backup" -l exclude-if-present -d 'Leave out what is in directories that hold a file of this name, beginning with HEADER if one is given' -r
+complete -c larder -n "__fish_larder_using_subcommand backup" -l exclude-larger-than -d 'Leave out files larger than this, such as 100MiB' -r
+complete -c larder -n "__fish_larder_using_subcommand backup" -l files-from -d 'Also store the paths in this file, one a line; - is the standard input' -r -F
+complete -c larder -n "__fish_larder_using_subcommand backup" -l files-from0 -d 'The same with a NUL after each path' -r -F
+complete -c larder -n "__fish_larder_using_subcommand backup" -l stdin-name -d 'The path under which --stdin is stored' -r -F
+complete -c larder -n "__fish_larder_using_subcommand backup" -l from-command -d 'Store what COMMAND prints as a file of this path, if COMMAND succeeds' -r -F
+complete -c larder -n "__fish_larder_using_subcommand backup" -l tag -d 'Give the snapshot these tags' -r
+complete -c larder -n "__fish_larder_using_subcommand backup" -l host -d 'The machine\'s name in the snapshot' -r
+complete -c larder -n "__fish_larder_using_subcommand backup" -l time -d 'The snapshot\'s time, such as 2026-11-21T10:00:00Z; the present otherwise' -r
+complete -c larder -n "__fish_larder_using_subcommand backup" -s j -l jobs -d 'Threads; one for each processor otherwise' -r
+complete -c larder -n "__fish_larder_using_subcommand backup" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand backup" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand backup" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand backup" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand backup" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand backup" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand backup" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand backup" -l git-ignore -d 'Leave out what .gitignore files name'
+complete -c larder -n "__fish_larder_using_subcommand backup" -l no-larderignore -d 'Do not read .larderignore files'
+complete -c larder -n "__fish_larder_using_subcommand backup" -l exclude-caches -d 'Leave out what is in directories with a CACHEDIR.TAG'
+complete -c larder -n "__fish_larder_using_subcommand backup" -s x -l one-file-system -d 'Stay on the file system of each source'
+complete -c larder -n "__fish_larder_using_subcommand backup" -l stdin -d 'Store the standard input as one file'
+complete -c larder -n "__fish_larder_using_subcommand backup" -l skip-if-unchanged -d 'Make no snapshot if nothing changed'
+complete -c larder -n "__fish_larder_using_subcommand backup" -l allow-empty -d 'Make a snapshot even if a source is missing or empty'
+complete -c larder -n "__fish_larder_using_subcommand backup" -l birth-times -d 'Keep birth times; they cannot be restored'
+complete -c larder -n "__fish_larder_using_subcommand backup" -l no-git -d 'Do not note the git commit of a work tree'
+complete -c larder -n "__fish_larder_using_subcommand backup" -s n -l dry-run -d 'Say what would be read and store nothing'
+complete -c larder -n "__fish_larder_using_subcommand backup" -s f -l force -d 'Read every file, even those that look unchanged'
+complete -c larder -n "__fish_larder_using_subcommand backup" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand backup" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand backup" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand backup" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand backup" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand backup" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand backup" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c larder -n "__fish_larder_using_subcommand restore" -s t -l target -d 'Where to restore to: the directory becomes what the path names' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand restore" -l include -d 'Restore only what matches (gitignore syntax); may be given several times' -r
 complete -c larder -n "__fish_larder_using_subcommand restore" -l exclude -d 'Restore nothing that matches (gitignore syntax); may be given several times' -r
@@ -601,7 +689,7 @@ complete -c larder -n "__fish_larder_using_subcommand find" -l no-color -d 'Use 
 complete -c larder -n "__fish_larder_using_subcommand find" -l no-progress -d 'Show no progress'
 complete -c larder -n "__fish_larder_using_subcommand find" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand find" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand dump" -s a -l archive -d 'raw, tar, tar.gz, tar.zst or zip; otherwise raw for a file and tar for a directory' -r
+complete -c larder -n "__fish_larder_using_subcommand dump" -s f -l format -d 'raw, tar, tar.gz, tar.zst or zip; otherwise raw for a file and tar for a directory' -r
 complete -c larder -n "__fish_larder_using_subcommand dump" -s o -l output -d 'Write to this file instead of the standard output' -r -F
 complete -c larder -n "__fish_larder_using_subcommand dump" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand dump" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
@@ -705,6 +793,23 @@ complete -c larder -n "__fish_larder_using_subcommand stats" -l no-color -d 'Use
 complete -c larder -n "__fish_larder_using_subcommand stats" -l no-progress -d 'Show no progress'
 complete -c larder -n "__fish_larder_using_subcommand stats" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand stats" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand bench" -l size -d 'Data to measure each piece with' -r
+complete -c larder -n "__fish_larder_using_subcommand bench" -l index -d 'Also measure an index of so many made-up entries, in a directory that is removed afterwards' -r
+complete -c larder -n "__fish_larder_using_subcommand bench" -l dir -d 'Where that directory is made' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand bench" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand bench" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand bench" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand bench" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand bench" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand bench" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand bench" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand bench" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand bench" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand bench" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand bench" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand bench" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand bench" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand bench" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c larder -n "__fish_larder_using_subcommand help" -l generate -d 'Write what is made from the table into a directory: `man`, `completions`, `cli` or `errors`' -r -F
 complete -c larder -n "__fish_larder_using_subcommand help" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand help" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r

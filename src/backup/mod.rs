@@ -109,22 +109,9 @@ pub fn backup(repo: &Repo, sources: &[PathBuf], options: &BackupOptions, monitor
         return rehearse(repo, &sources, options, monitor);
     }
     let run = Run::begin(repo, sources.paths(), options, monitor)?;
-    let state = State::open(&repo.local().cache, repo.id()).map_err(|error| {
-        monitor.event(&Event::Warning(&format!("every file will be read: {error}")));
-    });
-    let engine = Engine::new(repo, Some(&run.writer), state.ok(), options, monitor)?;
-    monitor.event(&Event::Phase("reading"));
     let before = run.parent.as_ref().map(|(_, parent)| parent.tree);
-    let (git, seen) = store_all(&engine, &run.writer, &sources, before)?;
-    monitor.event(&Event::Phase("finishing"));
+    let StoredTree { tree, links, git, stats } = store(repo, &run.writer, &sources, before, options, monitor)?;
     let is_partial = monitor.is_cancelled();
-    let Some(root) = engine.root() else { return fail(Code::SystemError, "the walk ended without a root tree") };
-    let stats = engine.counters.to_stats();
-    let links = store_links(&engine, &run.writer)?;
-    engine.flush()?;
-    if !is_partial && stats.errors == 0 && seen.prune(&engine).is_err() {
-        monitor.event(&Event::Warning("old rows of state.sqlite could not be dropped"));
-    }
     let files = stats.files_new + stats.files_changed + stats.files_unmodified;
     if files + stats.directories + stats.others == 0 && !options.allow_empty && !is_partial {
         return fail(Code::SnapshotInvalid, "there is nothing to back up: no snapshot was made");
@@ -134,12 +121,71 @@ pub fn backup(repo: &Repo, sources: &[PathBuf], options: &BackupOptions, monitor
         run.writer.finish()?;
         return Ok(BackupStats { snapshot: None, tree: None, parent: None, stats, is_partial, is_unchanged: false });
     }
-    let mut body = SnapshotBody::new(root.tree);
+    let mut body = SnapshotBody::new(tree);
     (body.links, body.git, body.is_partial, body.stats) = (links, git, is_partial, stats);
-    let is_unchanged = |parent: &SnapshotBody| {
-        Ok(parent.links == links && compare::is_same(repo, parent.tree, root.tree, sources.root())?)
-    };
+    let is_unchanged =
+        |parent: &SnapshotBody| Ok(parent.links == links && compare::is_same(repo, parent.tree, tree, sources.root())?);
     run.publish(body, sources.paths(), &is_unchanged)
+}
+
+/// What the repository has of some sources after they were read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredTree {
+    /// The root tree, which mirrors their absolute paths.
+    pub tree: Id,
+    /// Their hard-link groups, if there are any.
+    pub links: Option<Id>,
+    /// Where their git work tree stands.
+    pub git: Option<Git>,
+    /// Counts. With errors among them it is done in part.
+    pub stats: Stats,
+}
+
+/// Stores directories and files as [`backup`] does, and makes no snapshot: nothing keeps what is stored until one does.
+///
+/// # Errors
+/// As [`backup`]; SYSTEM_ERROR when the monitor says stop.
+pub fn write_tree(
+    repo: &Repo,
+    sources: &[PathBuf],
+    options: &BackupOptions,
+    monitor: &dyn Monitor,
+) -> Result<StoredTree> {
+    let sources = gather(sources, options)?;
+    raise_file_limit();
+    let writer = repo.writer(&options.writer)?;
+    let stored = store(repo, &writer, &sources, None, options, monitor)?;
+    writer.finish()?;
+    match monitor.is_cancelled() {
+        true => fail(Code::SystemError, "it was interrupted before everything was stored"),
+        false => Ok(stored),
+    }
+}
+
+/// Reads and stores sources to their end, or until the monitor says stop. `before` is the tree they are compared with.
+fn store(
+    repo: &Repo,
+    writer: &Writer,
+    sources: &Sources,
+    before: Option<Id>,
+    options: &BackupOptions,
+    monitor: &dyn Monitor,
+) -> Result<StoredTree> {
+    let state = State::open(&repo.local().cache, repo.id()).map_err(|error| {
+        monitor.event(&Event::Warning(&format!("every file will be read: {error}")));
+    });
+    let engine = Engine::new(repo, Some(writer), state.ok(), options, monitor)?;
+    monitor.event(&Event::Phase("reading"));
+    let (git, seen) = store_all(&engine, writer, sources, before)?;
+    monitor.event(&Event::Phase("finishing"));
+    let Some(root) = engine.root() else { return fail(Code::SystemError, "the walk ended without a root tree") };
+    let stats = engine.counters.to_stats();
+    let links = store_links(&engine, writer)?;
+    engine.flush()?;
+    if !monitor.is_cancelled() && stats.errors == 0 && seen.prune(&engine).is_err() {
+        monitor.event(&Event::Warning("old rows of state.sqlite could not be dropped"));
+    }
+    Ok(StoredTree { tree: root.tree, links, git, stats })
 }
 
 /// What every kind of backup begins and ends with.

@@ -10,7 +10,6 @@ use crate::repo::{Putter, Repo};
 use crate::snapshot::{SnapshotBody, Stats};
 use crate::tree::{Entry, EntryKind, Meta, Profile, Summary, TreeWriter, check_name};
 use crate::walk::Owners;
-use std::ffi::OsString;
 use std::io::Read;
 use std::process::{Command, Stdio};
 
@@ -39,14 +38,12 @@ pub fn backup_stream(
 pub fn backup_command(
     repo: &Repo,
     path: &[u8],
-    command: &[OsString],
+    mut command: Command,
     options: &BackupOptions,
     monitor: &dyn Monitor,
 ) -> Result<BackupStats> {
-    let Some((program, arguments)) = command.split_first() else { return fail(Code::InvalidArg, "no command") };
-    let shown = program.to_string_lossy().into_owned();
-    let mut child = Command::new(program)
-        .args(arguments)
+    let shown = command.get_program().to_string_lossy().into_owned();
+    let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()

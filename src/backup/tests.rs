@@ -533,8 +533,9 @@ fn streams_and_commands_become_files() {
     assert!(again.is_unchanged && again.parent == first.snapshot);
 
     let command = |words: &[&str]| {
-        let words: Vec<std::ffi::OsString> = words.iter().map(Into::into).collect();
-        let made = backup_command(&repo, b"out", &words, &options(), &Silent);
+        let mut command = std::process::Command::new(words[0]);
+        command.args(&words[1..]);
+        let made = backup_command(&repo, b"out", command, &options(), &Silent);
         made.map(|stats| stats.stats.read_bytes).map_err(|error| error.code())
     };
     assert_eq!(command(&["printf", "hello"]), Ok(5));

@@ -13,7 +13,7 @@ pub use links::HardLinks;
 use crate::error::{Code, Error, Result, fail};
 use crate::id::Id;
 use crate::repo::Repo;
-use crate::tree::{Entry, EntryKind, Profile, TreeReader};
+use crate::tree::{Entry, EntryKind, Profile, Summary, TreeReader};
 use std::cmp::Ordering;
 
 /// Trees longer than this are read block by block.
@@ -134,6 +134,19 @@ pub fn require(repo: &Repo, root: &Id, path: &[u8]) -> Result<Entry> {
         Some(entry) => Ok(entry),
         None => fail(Code::FileNotFound, format!("the snapshot has no `{}`", path.escape_ascii())),
     }
+}
+
+/// How many files and bytes a tree holds, by what its entries say of what lies beneath them.
+///
+/// # Errors
+/// Those of reading.
+pub fn summary(repo: &Repo, tree: &Id) -> Result<Summary> {
+    let mut total = Summary::default();
+    let mut entries = Entries::new(repo, *tree);
+    while let Some(entry) = entries.next_entry()? {
+        total.add(&entry);
+    }
+    Ok(total)
 }
 
 /// The entries of one tree in order, read as they are asked for.

@@ -1,6 +1,7 @@
 //! `larder backup`: directories, a stream, or what a command prints, become a snapshot.
 
-use super::view::{self, parse_time};
+use super::excludes::ExcludeArgs;
+use super::view;
 use super::{Exit, Layer, Manual, Need, Subcommand};
 use crate::session::Session;
 use larder::backup::{BackupOptions, BackupStats, FLUSH_BYTES, backup, backup_command, backup_stream};
@@ -9,10 +10,9 @@ use larder::config;
 use larder::error::{Code, Error, IoContext};
 use larder::repo::Repo;
 use larder::snapshot::Stats;
-use larder::units::{format_duration, format_size, parse_size};
-use larder::walk::{ExcludeOptions, IfPresent};
+use larder::units::{format_duration, format_size};
 use serde_json::json;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::io::Read;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
@@ -24,41 +24,8 @@ pub struct Backup {
     #[arg(value_name = "PATH", value_hint = clap::ValueHint::AnyPath)]
     sources: Vec<PathBuf>,
 
-    /// Leave out what matches this pattern (gitignore syntax); may be given several times
-    #[arg(short = 'e', long, value_name = "PATTERN", help_heading = "What is left out")]
-    exclude: Vec<OsString>,
-
-    /// Leave out what matches the patterns in this file
-    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = "What is left out")]
-    exclude_file: Vec<PathBuf>,
-
-    /// Store what matches this pattern whatever the other patterns say
-    #[arg(short = 'i', long, value_name = "PATTERN", help_heading = "What is left out")]
-    include: Vec<OsString>,
-
-    /// Leave out what .gitignore files name
-    #[arg(long, help_heading = "What is left out")]
-    git_ignore: bool,
-
-    /// Do not read .larderignore files
-    #[arg(long, help_heading = "What is left out")]
-    no_larderignore: bool,
-
-    /// Leave out what is in directories with a CACHEDIR.TAG
-    #[arg(long, help_heading = "What is left out")]
-    exclude_caches: bool,
-
-    /// Leave out what is in directories that hold a file of this name, beginning with HEADER if one is given
-    #[arg(long, value_name = "NAME[:HEADER]", help_heading = "What is left out")]
-    exclude_if_present: Vec<OsString>,
-
-    /// Leave out files larger than this, such as 100MiB
-    #[arg(long, value_name = "SIZE", value_parser = parse_size, help_heading = "What is left out")]
-    exclude_larger_than: Option<u64>,
-
-    /// Stay on the file system of each source
-    #[arg(short = 'x', long, help_heading = "What is left out")]
-    one_file_system: bool,
+    #[command(flatten)]
+    excludes: ExcludeArgs,
 
     /// Also store the paths in this file, one a line; - is the standard input
     #[arg(long, value_name = "FILE", help_heading = "Sources")]
@@ -93,7 +60,7 @@ pub struct Backup {
     host: Option<String>,
 
     /// The snapshot's time, such as 2026-11-21T10:00:00Z; the present otherwise
-    #[arg(long, value_name = "TIME", value_parser = parse_time, help_heading = "The snapshot")]
+    #[arg(long, value_name = "TIME", value_parser = super::time::parse, help_heading = "The snapshot")]
     time: Option<Time>,
 
     /// Make no snapshot if nothing changed
@@ -185,26 +152,20 @@ impl Backup {
             let name = absolute_name(&self.stdin_name);
             return Ok(backup_stream(repo, &name, &mut std::io::stdin().lock(), options, progress)?);
         }
-        match &self.from_command {
-            Some(name) => Ok(backup_command(repo, &absolute_name(name), &self.command, options, progress)?),
-            None => Ok(backup(repo, &self.sources, options, progress)?),
+        match (&self.from_command, self.command.split_first()) {
+            (Some(name), Some((program, words))) => {
+                let mut command = config::child(program);
+                command.args(words);
+                Ok(backup_command(repo, &absolute_name(name), command, options, progress)?)
+            }
+            _ => Ok(backup(repo, &self.sources, options, progress)?),
         }
     }
 
     fn options(&self, session: &Session, listed: Vec<PathBuf>) -> anyhow::Result<BackupOptions> {
         let writer = session.writer_options()?;
         Ok(BackupOptions {
-            excludes: ExcludeOptions {
-                exclude: view::patterns(&self.exclude),
-                exclude_files: self.exclude_file.clone(),
-                include: view::patterns(&self.include),
-                larder_ignore: !self.no_larderignore,
-                git_ignore: self.git_ignore,
-                caches: self.exclude_caches,
-                if_present: self.exclude_if_present.iter().map(|text| if_present(text)).collect(),
-                larger_than_bytes: self.exclude_larger_than,
-                one_file_system: self.one_file_system,
-            },
+            excludes: self.excludes.options(),
             listed,
             host: self.host.clone().unwrap_or_else(larder::fs::host_name),
             user: config::user_name(),
@@ -221,15 +182,6 @@ impl Backup {
             flush_bytes: FLUSH_BYTES,
             writer,
         })
-    }
-}
-
-/// `NAME` or `NAME:HEADER`.
-fn if_present(text: &OsStr) -> IfPresent {
-    let bytes = text.as_bytes();
-    match bytes.iter().position(|byte| *byte == b':') {
-        Some(at) => IfPresent { name: bytes[..at].to_vec(), header: bytes[at + 1..].to_vec() },
-        None => IfPresent { name: bytes.to_vec(), header: Vec::new() },
     }
 }
 

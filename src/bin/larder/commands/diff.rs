@@ -6,13 +6,13 @@ use super::{Exit, Layer, Manual, Need, Subcommand};
 use crate::session::Session;
 use crate::ui::{escaped, json_path};
 use larder::diff::{Counts, DiffItem, DiffOptions, DiffStats, Difference, diff_dir, diff_trees};
-use larder::error::{Code, Error};
+use larder::error::{Code, Error, IoContext};
 use larder::stored::require;
 use larder::units::format_size;
 use serde_json::json;
 use std::ffi::OsString;
-use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
 
 /// Arguments of `larder diff`.
 #[derive(clap::Args)]
@@ -22,7 +22,7 @@ pub struct Diff {
     before: OsString,
 
     /// The snapshot to compare with, or an existing directory (a path with a slash)
-    #[arg(value_name = "SNAPSHOT[:PATH]|DIR")]
+    #[arg(value_name = "SNAPSHOT[:PATH]|DIR", default_value = "latest")]
     after: OsString,
 
     /// Also tell of entries of which only metadata differs
@@ -42,10 +42,11 @@ impl Subcommand for Diff {
     const MANUAL: Manual = Manual {
         description: "One line for each entry: + added, - removed, M modified, U only metadata, T another type. Equal \
             directories are skipped unread. The second name is a directory if it has a slash and no snapshot is \
-            called so: write ./NAME for one beside you.",
+            called so: write ./NAME for one beside you. If the first one has no path then, the same directory in the \
+            snapshot is meant.",
         examples: &[
             ("larder diff latest~1 latest", "Shows what the last backup changed."),
-            ("larder diff latest:/home/ann /home/ann", "Shows what changed on disk since."),
+            ("larder diff latest /home/ann", "Shows what changed on disk since."),
         ],
         exits: &[(0, "Nothing differs."), (1, "Something differs."), (3, "Something could not be read.")],
         ..Manual::EMPTY
@@ -55,24 +56,33 @@ impl Subcommand for Diff {
         let repo = session.repo()?;
         let snapshots = view::load(session, &repo)?;
         let before = snapshots.resolve(self.before.as_bytes())?;
-        let path = before.path.clone().unwrap_or_default();
-        let old = require(&repo, &before.snapshot.body.tree, &path)?;
+        let after = snapshots.resolve(self.after.as_bytes());
+        let is_dir = after.is_err() && self.after.as_bytes().contains(&b'/');
+        let path = match &before.path {
+            Some(path) => rooted(path),
+            // The same directory in the snapshot.
+            None if is_dir => {
+                Path::new(&self.after).canonicalize().at("find", &self.after)?.into_os_string().into_vec()
+            }
+            None => Vec::new(),
+        };
+        let path = path.strip_suffix(b"/").unwrap_or(&path);
+        let old = require(&repo, &before.snapshot.body.tree, path)?;
         let mut options = DiffOptions { metadata: self.metadata, content: self.content, sources: Vec::new() };
         let mut failed = None;
         let stats = {
             let progress = session.ui.progress("comparing");
             let mut each = |item: &DiffItem<'_>| show(session, item).map_err(|error| stop(error, &mut failed));
-            let after = snapshots.resolve(self.after.as_bytes());
             match after {
                 Ok(after) => {
                     let other = after.path.clone().unwrap_or_default();
                     let new = require(&repo, &after.snapshot.body.tree, &other)?;
-                    diff_trees(&repo, &old, &new, &rooted(&path), &options, &progress, &mut each)
+                    diff_trees(&repo, &old, &new, path, &options, &progress, &mut each)
                 }
-                Err(_) if self.after.as_bytes().contains(&b'/') => {
+                Err(_) if is_dir => {
                     options.sources = before.snapshot.body.paths.clone();
                     let dir = PathBuf::from(&self.after);
-                    diff_dir(&repo, &old, &rooted(&path), &dir, &options, &progress, &mut each)
+                    diff_dir(&repo, &old, path, &dir, &options, &progress, &mut each)
                 }
                 Err(error) => Err(error),
             }
@@ -131,12 +141,12 @@ fn report(session: &Session, stats: &DiffStats) -> anyhow::Result<()> {
             "errors": stats.errors}),
         );
     }
-    let line = |name: &str, counts: &Counts| {
+    for (name, counts) in [("added", stats.added), ("removed", stats.removed), ("modified", stats.modified)] {
         let others = counts.directories + counts.others;
-        format!("{name} {} files, {others} others, {}", counts.files, format_size(counts.bytes))
-    };
-    session.ui.status(&line("added:   ", &stats.added));
-    session.ui.status(&line("removed: ", &stats.removed));
-    session.ui.status(&line("modified:", &stats.modified));
+        if counts.files + others > 0 {
+            let size = format_size(counts.bytes);
+            session.ui.status(&format!("{name:<9}{} files, {others} others, {size}", counts.files));
+        }
+    }
     Ok(())
 }

@@ -19,8 +19,8 @@ pub struct Dump {
     snapshot: OsString,
 
     /// raw, tar, tar.gz, tar.zst or zip; otherwise raw for a file and tar for a directory
-    #[arg(short = 'a', long, value_name = "FORMAT")]
-    archive: Option<DumpFormat>,
+    #[arg(short = 'f', long, value_name = "FORMAT")]
+    format: Option<DumpFormat>,
 
     /// Write to this file instead of the standard output
     #[arg(short = 'o', long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
@@ -37,7 +37,7 @@ impl Subcommand for Dump {
             archive as it is read.",
         examples: &[
             ("larder dump latest:/etc/fstab", "Prints a file."),
-            ("larder dump latest:/home/ann -a tar.zst -o ann.tar.zst", "Makes an archive of a directory."),
+            ("larder dump latest:/home/ann -f tar.zst -o ann.tar.zst", "Makes an archive of a directory."),
             ("larder dump latest:/db.sql | psql shop", "Feeds a dump to a program."),
         ],
         exits: &[
@@ -54,7 +54,7 @@ impl Subcommand for Dump {
         let target = snapshots.resolve(self.snapshot.as_bytes())?;
         let body = &target.snapshot.body;
         let path = target.path.clone().unwrap_or_default();
-        let format = match self.archive {
+        let format = match self.format {
             Some(format) => format,
             None if require(&repo, &body.tree, &path)?.is_directory() => DumpFormat::Tar,
             None => DumpFormat::Raw,

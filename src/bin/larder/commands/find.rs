@@ -1,7 +1,7 @@
 //! `larder find`: files by name, size, time and type, in all snapshots at once.
 
 use super::ls::{json_of as entry_json, long_line};
-use super::view::{self, FilterArgs, parse_time};
+use super::view::{self, FilterArgs};
 use super::{Exit, Layer, Manual, Need, Subcommand};
 use crate::session::Session;
 use crate::ui::escaped;
@@ -39,11 +39,11 @@ pub struct Find {
     kind: Vec<EntryKind>,
 
     /// Modified after this time
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    #[arg(long, value_name = "TIME", value_parser = super::time::parse)]
     newer: Option<Time>,
 
     /// Modified before this time
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    #[arg(long, value_name = "TIME", value_parser = super::time::parse)]
     older: Option<Time>,
 
     /// Larger than this

@@ -12,6 +12,7 @@ mod decompress;
 mod diff;
 mod digest;
 mod dump;
+mod excludes;
 mod find;
 mod forget;
 mod hash_object;
@@ -33,8 +34,11 @@ mod snapshots;
 mod stats;
 mod status;
 mod tag;
+mod time;
 mod verify;
 mod view;
+mod write_snapshot;
+mod write_tree;
 
 use crate::session::Session;
 use clap::{ArgMatches, Command};
@@ -49,8 +53,10 @@ pub const TABLE: &[Row] = &[
     row::<hash_object::HashObject>(),
     row::<cat_object::CatObject>(),
     row::<list_objects::ListObjects>(),
+    row::<write_tree::WriteTree>(),
     row::<ls_tree::LsTree>(),
     row::<restore_tree::RestoreTree>(),
+    row::<write_snapshot::WriteSnapshot>(),
     row::<resolve::Resolve>(),
     row::<verify::Verify>(),
     row::<index::Index>(),

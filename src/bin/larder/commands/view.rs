@@ -2,7 +2,6 @@
 
 use crate::session::Session;
 use crate::ui::{escaped, git_quoted, local_time, utc_time};
-use larder::clock::Time;
 use larder::context::Names;
 use larder::error::Result;
 use larder::reach::ReachOptions;
@@ -168,14 +167,4 @@ pub fn reach_options(repo: &Repo) -> ReachOptions {
 /// Patterns of the command line as bytes.
 pub fn patterns(words: &[OsString]) -> Vec<Vec<u8>> {
     words.iter().map(|word| word.as_bytes().to_vec()).collect()
-}
-
-/// A moment on the command line: RFC 3339, or a date and time where the user is.
-pub fn parse_time(text: &str) -> std::result::Result<Time, &'static str> {
-    let parsed = text.parse::<jiff::Timestamp>().or_else(|_| {
-        let civil = text.parse::<jiff::civil::DateTime>()?;
-        civil.to_zoned(jiff::tz::TimeZone::system()).map(|zoned| zoned.timestamp())
-    });
-    let timestamp = parsed.map_err(|_| "write it like 2026-11-21T10:00:00Z, or 2026-11-21T10:00:00 in local time")?;
-    Ok(Time::from_seconds(timestamp.as_second()))
 }
