@@ -22,8 +22,8 @@ use std::time::Duration;
 
 /// The name of a repository inside a directory that it serves.
 pub const REPOSITORY_DIR: &str = ".larder";
-/// What finding reachable objects may hold in memory: a quarter of the whole budget of 256 MiB.
-const REACH_BYTES: usize = 64 << 20;
+/// What sets of ids may hold in memory: a quarter of the whole budget of 256 MiB.
+pub const SETS_BYTES: usize = 64 << 20;
 /// The file by which a repository is known.
 const MARKER: &str = "config.toml";
 
@@ -190,7 +190,7 @@ pub fn lock_token() -> Option<String> {
 
 /// How what is reachable is found: with all cores, within the memory budget.
 pub fn reach_options(repo: &Repo) -> ReachOptions {
-    ReachOptions::new(repo, REACH_BYTES, jobs())
+    ReachOptions::new(repo, SETS_BYTES, jobs())
 }
 
 /// How many threads work: as many as there are cores to run on.

@@ -5,6 +5,7 @@ use super::{Exit, Layer, Manual, Need, Subcommand};
 use crate::session::Session;
 use crate::ui::{Align, Table, escaped, local_time};
 use larder::clock;
+use larder::context::reach_options;
 use larder::error::{Code, Error, Result};
 use larder::id::Id;
 use larder::reach::Start;
@@ -233,7 +234,7 @@ impl Forget {
             snapshots.all().iter().filter(|snapshot| !ids.contains(&snapshot.id)).flat_map(starts_of).collect();
         let bytes = {
             let progress = session.ui.progress("measuring");
-            would_free(repo, &kept, &view::reach_options(repo), &progress)?
+            would_free(repo, &kept, &reach_options(repo), &progress)?
         };
         if session.ui.is_json() {
             session

@@ -15,6 +15,7 @@ mod dump;
 mod excludes;
 mod find;
 mod forget;
+mod gc;
 mod hash_object;
 mod help;
 mod index;
@@ -59,6 +60,7 @@ pub const TABLE: &[Row] = &[
     row::<write_snapshot::WriteSnapshot>(),
     row::<resolve::Resolve>(),
     row::<verify::Verify>(),
+    row::<gc::Gc>(),
     row::<index::Index>(),
     row::<key::Key>(),
     row::<digest::Digest>(),

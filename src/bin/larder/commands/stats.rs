@@ -4,6 +4,7 @@ use super::view::{self, FilterArgs};
 use super::{Exit, Layer, Manual, Need, Subcommand};
 use crate::session::Session;
 use crate::ui::{Align, Table, local_time};
+use larder::context::reach_options;
 use larder::snapshot::Snapshot;
 use larder::units::format_size;
 use larder::usage::usage;
@@ -43,7 +44,7 @@ impl Subcommand for StatsArgs {
         let chosen: Vec<&Snapshot> = snapshots.select(&filter).collect();
         let usage = {
             let progress = session.ui.progress("measuring");
-            usage(&repo, &chosen, self.each, &view::reach_options(&repo), &progress)?
+            usage(&repo, &chosen, self.each, &reach_options(&repo), &progress)?
         };
         if session.ui.is_json() {
             session.ui.json(&json!({"type": "stats", "snapshots": usage.snapshots, "bytes_logical": usage.logical_bytes,

@@ -3,16 +3,13 @@
 use super::{Exit, Layer, Manual, Need, Subcommand};
 use crate::session::Session;
 use crate::ui::{escaped, utc_time};
-use larder::context::{Names, jobs};
+use larder::context::{Names, SETS_BYTES, jobs};
 use larder::error::{Code, Error};
 use larder::id::Id;
 use larder::verify::{Damage, Item, Level, Report, Subset, VerifyOptions, scrub, verify};
 use serde_json::json;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
-
-/// Memory for sorted sets: a quarter of what a command may use.
-const BUDGET_BYTES: usize = 64 << 20;
 
 /// Arguments of `larder verify`.
 #[derive(clap::Args)]
@@ -78,7 +75,7 @@ impl Subcommand for Verify {
                 (_, Some(subset)) => Level::ReadData(subset),
                 _ => Level::Metadata,
             };
-            let options = VerifyOptions { level, snapshots: snapshots?, jobs: jobs(), budget_bytes: BUDGET_BYTES };
+            let options = VerifyOptions { level, snapshots: snapshots?, jobs: jobs(), budget_bytes: SETS_BYTES };
             verify(&repo, &options, &session.ui.progress("verifying"))?
         };
         print(session, &report)?;

@@ -4,16 +4,12 @@ use crate::session::Session;
 use crate::ui::{escaped, git_quoted, local_time, utc_time};
 use larder::context::Names;
 use larder::error::Result;
-use larder::reach::ReachOptions;
 use larder::repo::Repo;
 use larder::snapshot::{Filter, Snapshot, Snapshots, Stats};
 use larder::units::format_size;
 use serde_json::{Value, json};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
-
-/// Memory for sets of ids: a quarter of what a command may use.
-const REACH_BUDGET_BYTES: usize = 64 << 20;
 
 /// Which snapshots are meant.
 #[derive(clap::Args, Clone, Debug, Default)]
@@ -156,12 +152,6 @@ pub fn describe(session: &Session, snapshot: &Snapshot) -> String {
         say("Errors:", stats.errors.to_string());
     }
     lines.join("\n") + "\n"
-}
-
-/// How what is reachable is found: with a part of the memory that a command may use.
-pub fn reach_options(repo: &Repo) -> ReachOptions {
-    let jobs = std::thread::available_parallelism().map_or(1, usize::from);
-    ReachOptions::new(repo, REACH_BUDGET_BYTES, jobs)
 }
 
 /// Patterns of the command line as bytes.

@@ -1,0 +1,111 @@
+//! `larder gc`: frees what nothing needs.
+
+use super::{Exit, Layer, Manual, Need, Subcommand};
+use crate::session::Session;
+use crate::ui::escaped;
+use larder::context::SETS_BYTES;
+use larder::gc::{GcOptions, GcStats, gc};
+use larder::units::parse_size;
+use serde_json::json;
+
+/// Arguments of `larder gc`.
+#[derive(clap::Args)]
+pub struct Gc {
+    /// Say what would be done, and do nothing
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+
+    /// Write at most so much of half-empty packs anew; what is left stays for the next time
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    max_repack: Option<u64>,
+}
+
+impl Subcommand for Gc {
+    const NAME: &'static str = "gc";
+    const LAYER: Layer = Layer::Plumbing;
+    const NEED: Need = Need::Append;
+    const ASKS: bool = true;
+    const ABOUT: &'static str = "Free the space of what no snapshot needs";
+    const MANUAL: Manual = Manual {
+        description: "Deletes packs that nothing needs, writes what is needed of half-empty ones anew, and merges small \
+            packs and segments. Backups and restores go on beside it. What a backup that began before may rely on stays \
+            until it has ended: a later gc deletes it. A gc can be interrupted or killed at any moment.\n\n\
+            Prints a name, a tab and a number a line: snapshots, objects, objects_missing, packs, packs_dropped, \
+            packs_rewritten, packs_written, bytes_written, bytes_dead, bytes_dead_kept, packs_deleted, bytes_freed, \
+            packs_revived, packs_adopted, segments_merged, roots_deleted, dooms_waiting.",
+        examples: &[
+            ("larder gc", "Frees space."),
+            ("larder gc --dry-run", "Says what would be freed."),
+            ("larder forget -q --keep-daily 7 && larder gc -q --max-repack 10GiB", "From cron, within a time."),
+        ],
+        exits: &[
+            (3, "Something is damaged or missing and was left alone, or it was interrupted."),
+            (11, "Another gc is at work."),
+            (13, "A root or tree cannot be read. Nothing is deleted then."),
+        ],
+        ..Manual::EMPTY
+    };
+
+    fn need(&self) -> Need {
+        if self.dry_run { Need::Shared } else { Need::Append }
+    }
+
+    fn run(self, session: &Session) -> anyhow::Result<Exit> {
+        let repo = session.repo()?;
+        let options = GcOptions {
+            dry_run: self.dry_run,
+            max_repack_bytes: self.max_repack,
+            budget_bytes: SETS_BYTES,
+            writer: session.writer_options()?,
+        };
+        let stats = gc(&repo, &options, &session.ui.progress("collecting"))?;
+        for (pack, why) in &stats.damaged {
+            session.ui.warn(&format!("pack {pack} is damaged and stays: {}", escaped(why.as_bytes())));
+        }
+        if stats.objects_missing > 0 {
+            session.ui.warn(&format!("{} objects are missing; `larder verify` names them", stats.objects_missing));
+        }
+        for (pid, command) in &stats.waits_for {
+            let command = escaped(command.as_bytes());
+            session
+                .ui
+                .status(&format!("process {pid} ({command}) began before: what it may need is freed by the next gc"));
+        }
+        print(session, &stats)?;
+        let is_whole = stats.damaged.is_empty() && stats.objects_missing == 0 && !stats.is_stopped;
+        Ok(if is_whole { Exit::DONE } else { Exit::PARTIAL })
+    }
+}
+
+fn print(session: &Session, stats: &GcStats) -> anyhow::Result<()> {
+    let numbers = [
+        ("snapshots", stats.snapshots),
+        ("objects", stats.objects),
+        ("objects_missing", stats.objects_missing),
+        ("packs", stats.packs),
+        ("packs_dropped", stats.packs_dropped),
+        ("packs_rewritten", stats.packs_rewritten),
+        ("packs_written", stats.packs_written),
+        ("bytes_written", stats.bytes_written),
+        ("bytes_dead", stats.bytes_dead),
+        ("bytes_dead_kept", stats.bytes_dead_kept),
+        ("packs_deleted", stats.packs_deleted),
+        ("bytes_freed", stats.bytes_freed),
+        ("packs_revived", stats.packs_revived),
+        ("packs_adopted", stats.packs_adopted),
+        ("segments_merged", stats.segments_merged),
+        ("roots_deleted", stats.roots_deleted),
+        ("dooms_waiting", stats.dooms_waiting),
+    ];
+    if session.ui.is_json() {
+        let mut value = json!({"type": "summary", "dry_run": stats.is_dry_run, "stopped": stats.is_stopped,
+            "damaged": stats.damaged.iter().map(|(id, _)| id.to_hex()).collect::<Vec<_>>(),
+            "waits_for": stats.waits_for.iter().map(|(pid, _)| *pid).collect::<Vec<_>>()});
+        numbers.iter().for_each(|(name, number)| value[*name] = (*number).into());
+        return session.ui.json(&value);
+    }
+    if session.ui.is_quiet() {
+        return Ok(());
+    }
+    numbers.iter().try_for_each(|(name, number)| session.ui.line(&format!("{name}\t{number}")))
+}
