@@ -21,6 +21,7 @@ pub use stream::{backup_command, backup_stream};
 
 use crate::clock::{self, Stopwatch, Time};
 use crate::error::{Code, Error, Result, fail};
+use crate::fs::raise_file_limit;
 use crate::id::Id;
 use crate::monitor::{Event, Monitor};
 use crate::object::Kind;
@@ -342,12 +343,4 @@ pub fn read_list(bytes: &[u8], is_nul_separated: bool) -> Vec<PathBuf> {
     let end = if is_nul_separated { 0 } else { b'\n' };
     let names = bytes.split(|byte| *byte == end).filter(|name| !name.is_empty());
     names.map(|name| PathBuf::from(OsStr::from_bytes(name))).collect()
-}
-
-/// Every directory whose files are waiting to be read has a handle: as many as the system allows, as far as it does.
-fn raise_file_limit() {
-    use rustix::process::{Resource, getrlimit, setrlimit};
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    let _ = setrlimit(Resource::Nofile, limit);
 }

@@ -113,6 +113,14 @@ pub fn remove_if_there(path: &Path) -> Result<()> {
     }
 }
 
+/// Lets this process open as many files as the system allows it: directories that work waits in have handles.
+pub fn raise_file_limit() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    let _ = setrlimit(Resource::Nofile, limit);
+}
+
 /// The kernel's id of this boot, or an empty text where there is none.
 pub fn boot_id() -> String {
     fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|text| text.trim().to_string()).unwrap_or_default()

@@ -5,7 +5,6 @@
 //! worker writes the pieces that it comes by.
 
 use super::links::Leader;
-use super::meta::{Have, Spot};
 use super::output::Output;
 use super::report::count;
 use super::target::{Dir, Target};
@@ -14,7 +13,6 @@ use crate::monitor::{Change, Event};
 use crate::repo::Want;
 use crate::tree::{Entry, Extents, decode_extents};
 use rustix::fs::{Stat, ftruncate};
-use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 
@@ -45,7 +43,7 @@ pub(super) struct Large<'t> {
     pub(super) job: Job<'t>,
     /// Where it has data; `None` if it is not sparse.
     pub(super) extents: Option<Vec<(u64, u64)>>,
-    output: OnceLock<Option<Output>>,
+    output: OnceLock<Option<Output<'t>>>,
     has_failed: AtomicBool,
     /// Bytes that progress was told of.
     advanced: AtomicU64,
@@ -124,16 +122,19 @@ impl Job<'_> {
         }
         let mode = target.wanted_mode(&self.entry).unwrap_or(0o600);
         let mut output = Output::create(target, &self.dir, mode, &self.entry.name)?;
-        let written = self.fill(target, &output, bytes).and_then(|()| output.dress(target, &self.dir, &self.entry));
-        if let Err(error) = written {
-            output.discard(&self.dir);
-            return Err(error);
-        }
-        let file = output.publish(target, &self.dir, &self.entry.name, self.there.as_deref())?;
-        target.late_flags(file.as_fd(), &self.entry, &|| target.on_disk(&self.path()))
+        self.fill(target, &output, bytes)?;
+        self.conclude(target, &mut output)
     }
 
-    fn fill(&self, target: &Target<'_>, output: &Output, bytes: &[u8]) -> Result<()> {
+    /// The content is whole: metadata, the name, and what must come last.
+    fn conclude(&self, target: &Target<'_>, output: &mut Output<'_>) -> Result<()> {
+        let at = || target.on_disk(&self.path());
+        output.dress(target, &self.entry, &at)?;
+        output.publish(target, &self.entry.name, self.there.as_deref())?;
+        target.late_flags(output.fd(), &self.entry, &at)
+    }
+
+    fn fill(&self, target: &Target<'_>, output: &Output<'_>, bytes: &[u8]) -> Result<()> {
         if matches!(self.entry.extents, Extents::None) && !target.options.sparse {
             return if bytes.is_empty() { Ok(()) } else { self.put(target, output, bytes, 0) };
         }
@@ -142,17 +143,8 @@ impl Job<'_> {
         write_data(target, output, bytes, 0, extents.as_deref()).at("write", target.on_disk(&self.path()))
     }
 
-    fn put(&self, target: &Target<'_>, output: &Output, bytes: &[u8], offset: u64) -> Result<()> {
+    fn put(&self, target: &Target<'_>, output: &Output<'_>, bytes: &[u8], offset: u64) -> Result<()> {
         output.write_at(bytes, offset).at("write", target.on_disk(&self.path()))
-    }
-}
-
-impl Output {
-    /// Gives a file that was just written its metadata.
-    pub(super) fn dress(&self, target: &Target<'_>, dir: &Dir<'_>, entry: &Entry) -> Result<()> {
-        let have = Have::fresh(target, dir, self.mode);
-        let at = || target.on_disk(&dir.join(&entry.name));
-        target.dress(Spot::Fd(self.fd()), entry, &have, &at).map(|_| ())
     }
 }
 
@@ -168,7 +160,7 @@ pub(super) fn stored_extents(target: &Target<'_>, entry: &Entry) -> Result<Optio
 /// Writes those bytes of a piece that are data: inside the extents, and no blocks of zeros where that was asked for.
 fn write_data(
     target: &Target<'_>,
-    output: &Output,
+    output: &Output<'_>,
     bytes: &[u8],
     offset: u64,
     extents: Option<&[(u64, u64)]>,
@@ -186,7 +178,7 @@ fn write_data(
 }
 
 /// Writes but for blocks that hold only zeros; blocks are those of the file.
-fn write_blocks(output: &Output, bytes: &[u8], offset: u64) -> std::io::Result<()> {
+fn write_blocks(output: &Output<'_>, bytes: &[u8], offset: u64) -> std::io::Result<()> {
     let head = (BLOCK_BYTES - (offset % BLOCK_BYTES as u64) as usize) % BLOCK_BYTES;
     let (head, rest) = bytes.split_at(head.min(bytes.len()));
     let mut at = offset;
@@ -218,7 +210,7 @@ impl<'t> Large<'t> {
     }
 
     /// The file, made at the first call. `None` after a failure.
-    pub(super) fn output(&self, target: &Target<'_>) -> Option<&Output> {
+    pub(super) fn output(&self, target: &Target<'_>) -> Option<&Output<'t>> {
         let make = || {
             let entry = &self.job.entry;
             let mode = target.wanted_mode(entry).unwrap_or(0o600);
@@ -250,22 +242,11 @@ impl<'t> Large<'t> {
     pub(super) fn finish(mut self, target: &Target<'_>) -> Job<'t> {
         self.output(target);
         let Some(mut output) = self.output.take().flatten() else { return self.job };
-        if self.has_failed.load(Relaxed) || target.report.is_stopped() {
-            output.discard(&self.job.dir);
-            return self.job;
-        }
-        let job = &self.job;
-        if let Err(error) = output.dress(target, &job.dir, &job.entry) {
-            output.discard(&job.dir);
-            self.fail(target, error);
-            return self.job;
-        }
-        let published = output
-            .publish(target, &job.dir, &job.entry.name, job.there.as_deref())
-            .and_then(|file| target.late_flags(file.as_fd(), &job.entry, &|| target.on_disk(&job.path())));
-        match published {
-            Ok(()) => job.done(target, job.change(), self.advanced.load(Relaxed)),
-            Err(error) => self.fail(target, error),
+        if !self.has_failed.load(Relaxed) && !target.report.is_stopped() {
+            match self.job.conclude(target, &mut output) {
+                Ok(()) => self.job.done(target, self.job.change(), self.advanced.load(Relaxed)),
+                Err(error) => self.fail(target, error),
+            }
         }
         self.job
     }

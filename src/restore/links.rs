@@ -30,11 +30,17 @@ pub(super) struct Leader {
 const PENDING: u8 = 0;
 const DONE: u8 = 1;
 const FAILED: u8 = 2;
+const MISSED: u8 = 3;
 
 impl Leader {
     /// It stands where it belongs.
     pub(super) fn set_done(&self) {
         self.state.store(DONE, Ordering::Release);
+    }
+
+    /// It needs rights that we do not have, and so does each of its group.
+    pub(super) fn set_missed(&self) {
+        self.state.store(MISSED, Ordering::Release);
     }
 
     /// It could not be restored, and so none of its group can.
@@ -98,9 +104,11 @@ impl Links {
 pub(super) fn link(target: &Target<'_>, root: &Dir<'_>, job: &LinkJob<'_>) -> Result<()> {
     let (dir, entry, leader) = (&job.dir, &job.entry, &job.leader);
     let path = dir.join(&entry.name);
-    if leader.state.load(Ordering::Acquire) != DONE {
+    let state = leader.state.load(Ordering::Acquire);
+    if state != DONE {
         let message = format!("its other name `{}` could not be restored", leader.path.escape_ascii());
-        return Err(Error::new(Code::FileIo, message));
+        let error = Error::new(Code::FileIo, message);
+        return if state == MISSED { target.report.metadata_missed(error) } else { Err(error) };
     }
     let above = dir.handle()?;
     let (leader_dir, leader_name) = open_leader(target, root, &leader.path)?;
@@ -158,7 +166,7 @@ fn is_unlinkable(error: &std::io::Error) -> bool {
 fn copy(
     target: &Target<'_>,
     (leader_dir, leader_name): (BorrowedFd<'_>, &[u8]),
-    dir: &Dir<'_>,
+    dir: &Arc<Dir<'_>>,
     entry: &Entry,
     there: Option<&Stat>,
 ) -> Result<()> {
@@ -167,13 +175,9 @@ fn copy(
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mut source = File::from(openat(leader_dir, leader_name, flags, Mode::empty()).at("open", at())?);
     let mut output = Output::create(target, dir, 0o600, &entry.name)?;
-    let written =
-        std::io::copy(&mut source, &mut output.file()).at("write", at()).and_then(|_| output.dress(target, dir, entry));
-    if let Err(error) = written {
-        output.discard(dir);
-        return Err(error);
-    }
-    output.publish(target, dir, &entry.name, there)?;
+    std::io::copy(&mut source, &mut output.file()).at("write", at())?;
+    output.dress(target, entry, &at)?;
+    output.publish(target, &entry.name, there)?;
     target.report.metadata_missed(Error::new(Code::SystemError, format!("{} cannot be a hard link", at().display())))
 }
 

@@ -29,6 +29,7 @@ pub use options::{Overwrite, Owners, RestoreOptions, RestoreStats};
 
 use crate::clock::Stopwatch;
 use crate::error::Result;
+use crate::fs::raise_file_limit;
 use crate::id::Id;
 use crate::monitor::{Event, Monitor};
 use crate::recipe::ChunkIds;
@@ -79,6 +80,7 @@ pub fn restore(
     let parent = path.iter().rposition(|byte| *byte == b'/').map_or(0, |at| at);
     let prefix = if found.is_directory() { &path[..] } else { &path[..parent] };
     let selection = Selection::new(&options.include, &options.exclude, prefix)?;
+    raise_file_limit();
     let links = Links::new(HardLinks::read(repo, source.links.as_ref())?);
     monitor.event(&Event::Phase("restoring"));
     let total = summary(repo, &found)?;
@@ -91,9 +93,9 @@ pub fn restore(
         let root = target.open(stands_for, prefix)?;
         work(&target, root, &found, &path, selection, links, source.sources)
     };
-    let stats = target.report.finish();
-    walked?;
-    stats.map(|stats| RestoreStats { elapsed_ms: watch.elapsed_ms(), ..stats })
+    // A failure that ended everything says more than that the walk was broken off.
+    let stats = target.report.finish()?;
+    walked.map(|()| RestoreStats { elapsed_ms: watch.elapsed_ms(), ..stats })
 }
 
 /// Walks on this thread, works batches off on another.

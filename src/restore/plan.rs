@@ -303,7 +303,7 @@ impl<'t> Planner<'t> {
         };
         match restore_node(self.target, &dir, entry, there.as_deref()) {
             Ok(true) => leader.iter().for_each(|leader| leader.set_done()),
-            Ok(false) => leader.iter().for_each(|leader| leader.set_failed()),
+            Ok(false) => leader.iter().for_each(|leader| leader.set_missed()),
             Err(error) => {
                 leader.iter().for_each(|leader| leader.set_failed());
                 self.target.report.failed(path, error);

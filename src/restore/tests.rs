@@ -457,15 +457,15 @@ fn without_nameless_files_and_with_sparse_output() {
     let target = Target::new(&bench.repo, &bench.target(), b"", &options, report).expect("target");
     target.unnamed.store(false, std::sync::atomic::Ordering::Relaxed);
     let dir = target.open(None, b"").expect("open");
-    let mut half = output::Output::create(&target, &dir, 0o644, b"half").expect("create");
+    let half = output::Output::create(&target, &dir, 0o644, b"half").expect("create");
     half.write_at(b"x", 0).expect("write");
     let names =
         || fs::read_dir(bench.target()).expect("list").map(|e| e.expect("entry").file_name()).collect::<Vec<_>>();
     assert!(names().iter().all(|name| name.as_bytes().starts_with(b".larder-")), "{:?}", names());
-    half.discard(&dir);
+    drop(half);
     assert!(names().is_empty());
-    let whole = output::Output::create(&target, &dir, 0o644, b"whole").expect("create");
-    whole.publish(&target, &dir, b"whole", None).expect("publish");
+    let mut whole = output::Output::create(&target, &dir, 0o644, b"whole").expect("create");
+    whole.publish(&target, b"whole", None).expect("publish");
     assert_eq!(names(), ["whole"]);
 }
 
@@ -491,5 +491,66 @@ fn links_survive_choices() {
     assert_eq!((bench.read("a/one"), bench.read("c")), (b"mine".to_vec(), noise(2_000, 5)));
     let stats = bench.restore(stored, &RestoreOptions::default());
     assert_eq!((stats.files, stats.hard_links, stats.errors), (1, 2, 0));
+    bench.assert_equal(stored);
+}
+
+#[test]
+fn owners_go_by_name_and_strictness_counts() {
+    if !is_root() {
+        return;
+    }
+    let bench = Bench::new();
+    bench.write("file", "x");
+    let rewrite = |entry: &mut Entry| {
+        let Some(meta) = &mut entry.meta else { return };
+        (meta.uid, meta.gid) = (4242, 4243);
+        (meta.owner, meta.group) = (Some("daemon".into()), Some("no such group here".into()));
+        if entry.name == b"file" {
+            entry.xattrs = crate::tree::Xattrs::Inline(vec![(b"nonsense.x".to_vec(), b"y".to_vec())]);
+        }
+    };
+    let stored = store_with(&bench.repo, &bench.source(), &rewrite);
+    let owners = |owners| {
+        let options = RestoreOptions { owners, ..RestoreOptions::default() };
+        let stats = bench.restore(stored, &options);
+        assert_eq!((stats.errors, stats.metadata_missed), (0, 1));
+        let stat = fs::metadata(bench.target().join("file")).expect("stat");
+        (stat.uid(), stat.gid())
+    };
+    assert_eq!(owners(Owners::Nobody), (0, 0));
+    assert_eq!(owners(Owners::Numeric), (4242, 4243));
+    assert_eq!(owners(Owners::Names), (1, 4243));
+    let options = RestoreOptions { strict_metadata: true, ..RestoreOptions::default() };
+    let stats = bench.restore(stored, &options);
+    assert_eq!((stats.errors, stats.damaged), (1, 0));
+}
+
+#[test]
+fn a_restore_that_is_stopped_leaves_nothing_half() {
+    struct Stopping(std::sync::atomic::AtomicU64);
+    impl Monitor for Stopping {
+        fn event(&self, event: &Event<'_>) {
+            if let Event::Advance { .. } = event {
+                self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            }
+        }
+
+        fn is_cancelled(&self) -> bool {
+            self.0.load(std::sync::atomic::Ordering::Relaxed) > 5
+        }
+    }
+    let bench = Bench::new();
+    for number in 0..30 {
+        bench.write(&format!("f{number}"), noise(200 * number, number as u64));
+    }
+    let stored = store(&bench.repo, &bench.source());
+    let stats = bench.restore_with(stored, TOP, &RestoreOptions::default(), &Stopping(0.into()));
+    assert!(stats.cancelled && stats.files < 30 && stats.errors == 0, "{stats:?}");
+    for entry in fs::read_dir(bench.target()).expect("list") {
+        let name = entry.expect("entry").file_name();
+        let number: usize = name.to_str().and_then(|name| name[1..].parse().ok()).expect("f and a number");
+        assert!(bench.read(&format!("f{number}")) == noise(200 * number, number as u64), "f{number}");
+    }
+    bench.restore(stored, &RestoreOptions::default());
     bench.assert_equal(stored);
 }
