@@ -2822,13 +2822,6 @@ _larder() {
                     fi
                     return 0
                     ;;
-                -r)
-                    COMPREPLY=()
-                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
-                        compopt -o plusdirs
-                    fi
-                    return 0
-                    ;;
                 --progress-interval)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -648,7 +648,7 @@ complete -c larder -n "__fish_larder_using_subcommand show" -l no-color -d 'Use 
 complete -c larder -n "__fish_larder_using_subcommand show" -l no-progress -d 'Show no progress'
 complete -c larder -n "__fish_larder_using_subcommand show" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand show" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand ls" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand ls" -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand ls" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand ls" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
 complete -c larder -n "__fish_larder_using_subcommand ls" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
@@ -656,7 +656,7 @@ complete -c larder -n "__fish_larder_using_subcommand ls" -l passphrase-command 
 complete -c larder -n "__fish_larder_using_subcommand ls" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
 complete -c larder -n "__fish_larder_using_subcommand ls" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
 complete -c larder -n "__fish_larder_using_subcommand ls" -s l -l long -d 'Show mode, owner, size and time'
-complete -c larder -n "__fish_larder_using_subcommand ls" -s R -l recursive -d 'List everything below, too'
+complete -c larder -n "__fish_larder_using_subcommand ls" -s r -s R -l recursive -d 'List everything below, too'
 complete -c larder -n "__fish_larder_using_subcommand ls" -s q -l quiet -d 'Say nothing but the answer and failures'
 complete -c larder -n "__fish_larder_using_subcommand ls" -s v -l verbose -d 'Say more; twice, still more'
 complete -c larder -n "__fish_larder_using_subcommand ls" -l json -d 'Answer in JSON, one object a line, each with a `type`'

@@ -54,7 +54,7 @@ fn a_reader_that_goes_away_is_no_failure() {
 #[test]
 fn an_output_that_cannot_be_written_is_a_failure() {
     let world = World::new();
-    world.sh("larder help > /dev/full").failed(16, "STORAGE_FULL");
+    world.sh("larder help > /dev/full").failed(4, "FILE_IO");
 }
 
 #[test]

@@ -21,7 +21,7 @@ complains() {
     [ ! -s out ] || fail "larder $* answers: $(cat out)"
     [ "$(grep -c '^larder: ' err)" -eq 1 ] || fail "larder $* does not say one line: $(cat err)"
 }
-complains 10 backup -q "$PWD/nowhere"
+complains 4 backup -q "$PWD/nowhere"
 complains 10 restore -q deadbeef --target out
 complains 5 -r "$PWD/no-repository" backup -q "$PWD/tree"
 complains 12 --key-file /dev/null snapshots -q

@@ -69,7 +69,8 @@ pub struct Globals {
 impl Globals {
     /// The arguments, to be added to a command; a short letter that the command uses itself stays the command's.
     pub fn arguments_beside(command: &Command) -> Vec<Arg> {
-        let taken: Vec<char> = command.get_arguments().filter_map(Arg::get_short).collect();
+        let own = |arg: &Arg| arg.get_short_and_visible_aliases().unwrap_or_default();
+        let taken: Vec<char> = command.get_arguments().flat_map(own).collect();
         let whole = Globals::augment_args(Command::new("larder"));
         whole
             .get_arguments()

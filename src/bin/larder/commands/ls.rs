@@ -19,7 +19,7 @@ pub struct Ls {
     long: bool,
 
     /// List everything below, too
-    #[arg(short = 'R', long)]
+    #[arg(short = 'r', visible_short_alias = 'R', long)]
     recursive: bool,
 
     /// A snapshot, or SNAPSHOT:PATH
@@ -36,7 +36,7 @@ impl Subcommand for Ls {
         description: "Names in bytewise order. ls-tree has a frozen format for scripts.",
         examples: &[
             ("larder ls latest:/etc", "Lists a directory of the newest snapshot."),
-            ("larder ls -lR 4f2a:/home/me", "Lists a directory and all below it, with sizes."),
+            ("larder ls -lr 4f2a:/home/me", "Lists a directory and all below it, with sizes."),
         ],
         ..Manual::EMPTY
     };

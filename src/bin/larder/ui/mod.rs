@@ -21,7 +21,7 @@ use crate::globals::Globals;
 use failure::Failure;
 use indicatif::ProgressBar;
 use larder::config;
-use larder::error::Error;
+use larder::error::{Code, Error};
 use signals::Cancellation;
 use std::backtrace::BacktraceStatus;
 use std::io::{self, BufWriter, IsTerminal, StderrLock, Stdout, Write};
@@ -241,7 +241,8 @@ impl Ui {
             self.closed.store(true, Ordering::Relaxed);
             return ClosedPipe.into();
         }
-        Error::io("write", "the standard output", error).into()
+        // Not STORAGE_FULL, whatever the system says: that would be the repository's medium.
+        Error::new(Code::FileIo, "the answer cannot be written").with_source(error).into()
     }
 }
 
