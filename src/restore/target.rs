@@ -196,7 +196,7 @@ impl<'r> Target<'r> {
                     remove(self, above, name, path)?;
                     made = mkdirat(above, name, Mode::from_raw_mode(mode));
                 }
-                Err(Errno::ACCESS) => dir.fd = Some(self.force_open(above, name, path)?),
+                Err(Errno::ACCESS) if self.may_always_dress() => dir.fd = Some(self.force_open(above, name, path)?),
                 Err(error) => return Err(error).at("open", self.on_disk(path)),
             }
         }
@@ -205,6 +205,7 @@ impl<'r> Target<'r> {
             if !self.may_dress(&dir) {
                 dir.entry = None;
             }
+            dir.open_up().at("set the mode of", self.on_disk(path))?;
             return Ok(Some(Arc::new(dir)));
         }
         made.at("create the directory", self.on_disk(path))?;
@@ -217,6 +218,11 @@ impl<'r> Target<'r> {
     fn force_open(&self, above: BorrowedFd<'_>, name: &[u8], path: &[u8]) -> Result<OwnedFd> {
         let spot = Spot::Name { dir: above, name, is_link: false };
         spot.chmod(0o700).and_then(|()| open_dir(above, name)).at("open", self.on_disk(path))
+    }
+
+    /// Whether what is there gets the stored metadata in any case.
+    fn may_always_dress(&self) -> bool {
+        matches!(self.options.overwrite, Overwrite::Always | Overwrite::IfChanged)
     }
 
     /// Whether the metadata of a directory that was there may be set.
@@ -315,6 +321,17 @@ impl<'t> Dir<'t> {
         self.new_gid = (stat.st_gid == self.target.egid).then_some(stat.st_gid);
         self.has_default_acl = fgetxattr(fd, "system.posix_acl_default", &mut [0u8; 0][..]).is_ok_and(|len| len > 0);
         self.have = Have::of(&stat);
+        Ok(())
+    }
+
+    /// Gives us our own rights to a directory of ours that will get its stored mode at the end.
+    fn open_up(&mut self) -> rustix::io::Result<()> {
+        let (Some(fd), Some(mode)) = (&self.fd, self.have.mode) else { return Ok(()) };
+        let is_ours = self.target.euid != 0 && self.have.owner.is_some_and(|(uid, _)| uid == self.target.euid);
+        if is_ours && self.entry.is_some() && mode & 0o700 != 0o700 {
+            rustix::fs::fchmod(fd, Mode::from_raw_mode(mode | 0o700))?;
+            self.have.mode = Some(mode | 0o700);
+        }
         Ok(())
     }
 
