@@ -12,9 +12,11 @@ mod row;
 
 pub use row::{DirectoryRow, Fingerprint, Known, RowBuilder, RowEntries, RowHeader};
 
-use crate::error::{Code, Error, Result};
-use crate::fs::{create_private_if_absent, remove_if_there};
+use crate::error::{Code, Error, IoContext, Result};
+use crate::fs::{PRIVATE_DIR, create_dir_durable, create_private_if_absent, open_private, remove_if_there};
 use crate::id::ShortId;
+use fs2::FileExt;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension, params};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -78,12 +80,23 @@ impl State {
     /// CACHE_ERROR, FILE_IO, STORAGE_FULL.
     pub fn open(dir: &Path, repository: &ShortId) -> Result<Self> {
         let path = dir.join("state.sqlite");
+        // SQLite finds a write-ahead log by name: nobody may open the file while another process replaces it.
+        create_dir_durable(&dir.join("state"), PRIVATE_DIR)?;
+        let gate_path = dir.join("state/state.lock");
+        let gate = open_private(&gate_path)?;
+        FileExt::lock_shared(&gate).at("lock", &gate_path)?;
         match Self::open_existing(&path, repository) {
             Ok(Some(state)) => return Ok(state),
             Ok(None) => {}
             // Another process holds it for longer than a transaction lasts: not to be deleted.
             Err(error) if is_busy(&error) => return Err(error),
             Err(_) => {}
+        }
+        FileExt::unlock(&gate).at("unlock", &gate_path)?;
+        FileExt::lock_exclusive(&gate).at("lock", &gate_path)?;
+        // Somebody else may have made it meanwhile.
+        if let Ok(Some(state)) = Self::open_existing(&path, repository) {
+            return Ok(state);
         }
         Self::create(&path, repository)?;
         Self::open_existing(&path, repository)?
@@ -216,6 +229,8 @@ fn connect(path: &Path) -> Result<Connection> {
             "PRAGMA page_size=8192; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-8192;",
         )
         .map_err(sql)?;
+    // A connection to a file that was deleted must not take the log of the one that took its name away.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(sql)?;
     Ok(connection)
 }
 
@@ -302,5 +317,11 @@ mod tests {
         let state = open(dir.path());
         state.commit(&[(key("a"), row(&key("b"), 1))]).expect("commit");
         assert!(open(dir.path()).load(&key("a")).expect("load").is_none());
+    }
+
+    #[test]
+    fn many_that_open_it_first_at_the_same_time_all_have_it() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        std::thread::scope(|scope| (0..16).for_each(|_| _ = scope.spawn(|| open(dir.path()))));
     }
 }
