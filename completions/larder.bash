@@ -3937,3 +3937,36 @@ if [[ "${BASH_VERSINFO[0]}" -eq 4 && "${BASH_VERSINFO[1]}" -ge 4 || "${BASH_VERS
 else
     complete -F _larder -o bashdefault -o default larder
 fi
+
+# Names of snapshots, tags and machines are those that larder saw last: it asks for nothing here.
+_larder_names() {
+    local cur="${COMP_WORDS[COMP_CWORD]}" prev="${COMP_WORDS[COMP_CWORD-1]}" kind="" at
+    local -a repo=() names=()
+    for ((at = 1; at < COMP_CWORD; at++)); do
+        case "${COMP_WORDS[at]}" in
+        -r|--repo) repo=(-r "${COMP_WORDS[at+1]}") ;;
+        esac
+    done
+    case "$prev" in
+        --parent|--snapshot) kind=snapshots ;;
+        --add|--keep-tag|--remove|--set|--tag) kind=tags ;;
+        --host) kind=hosts ;;
+    esac
+    if [[ -z $kind && $cur != -* && $prev != -* ]]; then
+        for ((at = 1; at < COMP_CWORD; at++)); do
+            case "${COMP_WORDS[at]}" in
+            diff|dump|forget|log|ls|ls-tree|restore|restore-tree|show|snapshots|tag|verify|write-snapshot) kind=snapshots ;;
+            esac
+        done
+    fi
+    if [[ -n $kind ]]; then
+        mapfile -t names < <(larder "${repo[@]}" complete "$kind" 2>/dev/null | cut -f 1)
+        mapfile -t COMPREPLY < <(compgen -W "${names[*]}" -- "$cur")
+        if [[ ${#COMPREPLY[@]} -gt 0 ]]; then
+            return 0
+        fi
+    fi
+    _larder "$@"
+}
+
+complete -F _larder_names -o nosort -o bashdefault -o default larder

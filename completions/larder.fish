@@ -213,9 +213,9 @@ complete -c larder -n "__fish_larder_using_subcommand restore-tree" -l accept-ro
 complete -c larder -n "__fish_larder_using_subcommand restore-tree" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c larder -n "__fish_larder_using_subcommand write-snapshot" -l path -d 'A source that the tree holds: an absolute path; may be given several times' -r -F
 complete -c larder -n "__fish_larder_using_subcommand write-snapshot" -l links -d 'The object that lists hard links, as write-tree --links prints it; `-` is none' -r
-complete -c larder -n "__fish_larder_using_subcommand write-snapshot" -l parent -d 'The snapshot that this one follows' -r
-complete -c larder -n "__fish_larder_using_subcommand write-snapshot" -l tag -d 'A tag; may be given several times' -r
-complete -c larder -n "__fish_larder_using_subcommand write-snapshot" -l host -d 'The machine\'s name; otherwise this machine\'s' -r
+complete -c larder -n "__fish_larder_using_subcommand write-snapshot" -l parent -d 'The snapshot that this one follows' -r -f
+complete -c larder -n "__fish_larder_using_subcommand write-snapshot" -l tag -d 'A tag; may be given several times' -r -f -a "(__fish_complete_users)"
+complete -c larder -n "__fish_larder_using_subcommand write-snapshot" -l host -d 'The machine\'s name; otherwise this machine\'s' -r -f -a "(__fish_print_hostnames)"
 complete -c larder -n "__fish_larder_using_subcommand write-snapshot" -l time -d 'The time that the snapshot claims, such as 2026-11-21T10:00:00Z' -r
 complete -c larder -n "__fish_larder_using_subcommand write-snapshot" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand write-snapshot" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
@@ -543,8 +543,8 @@ complete -c larder -n "__fish_larder_using_subcommand backup" -l files-from -d '
 complete -c larder -n "__fish_larder_using_subcommand backup" -l files-from0 -d 'The same with a NUL after each path' -r -F
 complete -c larder -n "__fish_larder_using_subcommand backup" -l stdin-name -d 'The path under which --stdin is stored' -r -F
 complete -c larder -n "__fish_larder_using_subcommand backup" -l from-command -d 'Store what COMMAND prints as a file of this path, if COMMAND succeeds' -r -F
-complete -c larder -n "__fish_larder_using_subcommand backup" -l tag -d 'Give the snapshot these tags' -r
-complete -c larder -n "__fish_larder_using_subcommand backup" -l host -d 'The machine\'s name in the snapshot' -r
+complete -c larder -n "__fish_larder_using_subcommand backup" -l tag -d 'Give the snapshot these tags' -r -f -a "(__fish_complete_users)"
+complete -c larder -n "__fish_larder_using_subcommand backup" -l host -d 'The machine\'s name in the snapshot' -r -f -a "(__fish_print_hostnames)"
 complete -c larder -n "__fish_larder_using_subcommand backup" -l time -d 'The snapshot\'s time, such as 2026-11-21T10:00:00Z; the present otherwise' -r
 complete -c larder -n "__fish_larder_using_subcommand backup" -s j -l jobs -d 'Threads; one for each processor otherwise' -r
 complete -c larder -n "__fish_larder_using_subcommand backup" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
@@ -596,8 +596,8 @@ complete -c larder -n "__fish_larder_using_subcommand restore" -l no-color -d 'U
 complete -c larder -n "__fish_larder_using_subcommand restore" -l no-progress -d 'Show no progress'
 complete -c larder -n "__fish_larder_using_subcommand restore" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand restore" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand snapshots" -l host -d 'Only snapshots of this machine; may be given several times' -r
-complete -c larder -n "__fish_larder_using_subcommand snapshots" -l tag -d 'Only snapshots with all of these tags; given several times, any of the lists' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots" -l host -d 'Only snapshots of this machine; may be given several times' -r -f -a "(__fish_print_hostnames)"
+complete -c larder -n "__fish_larder_using_subcommand snapshots" -l tag -d 'Only snapshots with all of these tags; given several times, any of the lists' -r -f -a "(__fish_complete_users)"
 complete -c larder -n "__fish_larder_using_subcommand snapshots" -l path -d 'Only snapshots of this source; given several times, of all of them' -r -F
 complete -c larder -n "__fish_larder_using_subcommand snapshots" -s n -l last -d 'Only the newest so many of each group' -r
 complete -c larder -n "__fish_larder_using_subcommand snapshots" -s g -l group-by -d 'Group by these: host, paths, tags' -r
@@ -615,8 +615,8 @@ complete -c larder -n "__fish_larder_using_subcommand snapshots" -l no-color -d 
 complete -c larder -n "__fish_larder_using_subcommand snapshots" -l no-progress -d 'Show no progress'
 complete -c larder -n "__fish_larder_using_subcommand snapshots" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand snapshots" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand log" -l host -d 'Only snapshots of this machine; may be given several times' -r
-complete -c larder -n "__fish_larder_using_subcommand log" -l tag -d 'Only snapshots with all of these tags; given several times, any of the lists' -r
+complete -c larder -n "__fish_larder_using_subcommand log" -l host -d 'Only snapshots of this machine; may be given several times' -r -f -a "(__fish_print_hostnames)"
+complete -c larder -n "__fish_larder_using_subcommand log" -l tag -d 'Only snapshots with all of these tags; given several times, any of the lists' -r -f -a "(__fish_complete_users)"
 complete -c larder -n "__fish_larder_using_subcommand log" -l path -d 'Only snapshots of this source; given several times, of all of them' -r -F
 complete -c larder -n "__fish_larder_using_subcommand log" -s n -l last -d 'Only the newest so many' -r
 complete -c larder -n "__fish_larder_using_subcommand log" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
@@ -680,10 +680,10 @@ complete -c larder -n "__fish_larder_using_subcommand diff" -l no-color -d 'Use 
 complete -c larder -n "__fish_larder_using_subcommand diff" -l no-progress -d 'Show no progress'
 complete -c larder -n "__fish_larder_using_subcommand diff" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand diff" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand find" -l host -d 'Only snapshots of this machine; may be given several times' -r
-complete -c larder -n "__fish_larder_using_subcommand find" -l tag -d 'Only snapshots with all of these tags; given several times, any of the lists' -r
+complete -c larder -n "__fish_larder_using_subcommand find" -l host -d 'Only snapshots of this machine; may be given several times' -r -f -a "(__fish_print_hostnames)"
+complete -c larder -n "__fish_larder_using_subcommand find" -l tag -d 'Only snapshots with all of these tags; given several times, any of the lists' -r -f -a "(__fish_complete_users)"
 complete -c larder -n "__fish_larder_using_subcommand find" -l path -d 'Only snapshots of this source; given several times, of all of them' -r -F
-complete -c larder -n "__fish_larder_using_subcommand find" -s s -l snapshot -d 'Look only in this snapshot; may be given several times' -r
+complete -c larder -n "__fish_larder_using_subcommand find" -s s -l snapshot -d 'Look only in this snapshot; may be given several times' -r -f
 complete -c larder -n "__fish_larder_using_subcommand find" -l kind -d 'Only entries of this type: file, directory, symlink, fifo, socket, chardev, blockdev' -r
 complete -c larder -n "__fish_larder_using_subcommand find" -l newer -d 'Modified after this time' -r
 complete -c larder -n "__fish_larder_using_subcommand find" -l older -d 'Modified before this time' -r
@@ -722,8 +722,8 @@ complete -c larder -n "__fish_larder_using_subcommand dump" -l no-color -d 'Use 
 complete -c larder -n "__fish_larder_using_subcommand dump" -l no-progress -d 'Show no progress'
 complete -c larder -n "__fish_larder_using_subcommand dump" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand dump" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand forget" -l host -d 'Only snapshots of this machine; may be given several times' -r
-complete -c larder -n "__fish_larder_using_subcommand forget" -l tag -d 'Only snapshots with all of these tags; given several times, any of the lists' -r
+complete -c larder -n "__fish_larder_using_subcommand forget" -l host -d 'Only snapshots of this machine; may be given several times' -r -f -a "(__fish_print_hostnames)"
+complete -c larder -n "__fish_larder_using_subcommand forget" -l tag -d 'Only snapshots with all of these tags; given several times, any of the lists' -r -f -a "(__fish_complete_users)"
 complete -c larder -n "__fish_larder_using_subcommand forget" -l path -d 'Only snapshots of this source; given several times, of all of them' -r -F
 complete -c larder -n "__fish_larder_using_subcommand forget" -s l -l keep-last -d 'The newest N snapshots; N may be `unlimited` here and below' -r
 complete -c larder -n "__fish_larder_using_subcommand forget" -l keep-minutely -d 'The newest snapshot of each of N minutes' -r
@@ -740,7 +740,7 @@ complete -c larder -n "__fish_larder_using_subcommand forget" -l keep-within-wee
 complete -c larder -n "__fish_larder_using_subcommand forget" -l keep-within-monthly -d 'The newest of each month within this' -r
 complete -c larder -n "__fish_larder_using_subcommand forget" -l keep-within-yearly -d 'The newest of each year within this' -r
 complete -c larder -n "__fish_larder_using_subcommand forget" -l keep-younger -d 'All snapshots younger than this now; a source that is backed up no more keeps only its last' -r
-complete -c larder -n "__fish_larder_using_subcommand forget" -l keep-tag -d 'Snapshots with all of these tags; may be given several times' -r
+complete -c larder -n "__fish_larder_using_subcommand forget" -l keep-tag -d 'Snapshots with all of these tags; may be given several times' -r -f -a "(__fish_complete_users)"
 complete -c larder -n "__fish_larder_using_subcommand forget" -l group-by -d 'Count snapshots together that have these in common: host, paths, tags; empty for all in one' -r
 complete -c larder -n "__fish_larder_using_subcommand forget" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand forget" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
@@ -758,12 +758,12 @@ complete -c larder -n "__fish_larder_using_subcommand forget" -l no-color -d 'Us
 complete -c larder -n "__fish_larder_using_subcommand forget" -l no-progress -d 'Show no progress'
 complete -c larder -n "__fish_larder_using_subcommand forget" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand forget" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand tag" -l host -d 'Only snapshots of this machine; may be given several times' -r
-complete -c larder -n "__fish_larder_using_subcommand tag" -l tag -d 'Only snapshots with all of these tags; given several times, any of the lists' -r
+complete -c larder -n "__fish_larder_using_subcommand tag" -l host -d 'Only snapshots of this machine; may be given several times' -r -f -a "(__fish_print_hostnames)"
+complete -c larder -n "__fish_larder_using_subcommand tag" -l tag -d 'Only snapshots with all of these tags; given several times, any of the lists' -r -f -a "(__fish_complete_users)"
 complete -c larder -n "__fish_larder_using_subcommand tag" -l path -d 'Only snapshots of this source; given several times, of all of them' -r -F
-complete -c larder -n "__fish_larder_using_subcommand tag" -l add -d 'Add these tags' -r
-complete -c larder -n "__fish_larder_using_subcommand tag" -l remove -d 'Remove these tags' -r
-complete -c larder -n "__fish_larder_using_subcommand tag" -l set -d 'Replace all tags by these' -r
+complete -c larder -n "__fish_larder_using_subcommand tag" -l add -d 'Add these tags' -r -f -a "(__fish_complete_users)"
+complete -c larder -n "__fish_larder_using_subcommand tag" -l remove -d 'Remove these tags' -r -f -a "(__fish_complete_users)"
+complete -c larder -n "__fish_larder_using_subcommand tag" -l set -d 'Replace all tags by these' -r -f -a "(__fish_complete_users)"
 complete -c larder -n "__fish_larder_using_subcommand tag" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand tag" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand tag" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
@@ -792,8 +792,8 @@ complete -c larder -n "__fish_larder_using_subcommand status" -l no-color -d 'Us
 complete -c larder -n "__fish_larder_using_subcommand status" -l no-progress -d 'Show no progress'
 complete -c larder -n "__fish_larder_using_subcommand status" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand stats" -l host -d 'Only snapshots of this machine; may be given several times' -r
-complete -c larder -n "__fish_larder_using_subcommand stats" -l tag -d 'Only snapshots with all of these tags; given several times, any of the lists' -r
+complete -c larder -n "__fish_larder_using_subcommand stats" -l host -d 'Only snapshots of this machine; may be given several times' -r -f -a "(__fish_print_hostnames)"
+complete -c larder -n "__fish_larder_using_subcommand stats" -l tag -d 'Only snapshots with all of these tags; given several times, any of the lists' -r -f -a "(__fish_complete_users)"
 complete -c larder -n "__fish_larder_using_subcommand stats" -l path -d 'Only snapshots of this source; given several times, of all of them' -r -F
 complete -c larder -n "__fish_larder_using_subcommand stats" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand stats" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
@@ -843,3 +843,43 @@ complete -c larder -n "__fish_larder_using_subcommand help" -l no-color -d 'Use 
 complete -c larder -n "__fish_larder_using_subcommand help" -l no-progress -d 'Show no progress'
 complete -c larder -n "__fish_larder_using_subcommand help" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand help" -s h -l help -d 'Print help (see more with \'--help\')'
+
+# Names of snapshots, tags and machines are those that larder saw last: it asks for nothing here.
+function __larder_names
+    larder complete $argv 2>/dev/null
+end
+complete -c larder -n "__fish_larder_using_subcommand diff" -a "(__larder_names snapshots)"
+complete -c larder -n "__fish_larder_using_subcommand dump" -a "(__larder_names snapshots)"
+complete -c larder -n "__fish_larder_using_subcommand forget" -a "(__larder_names snapshots)"
+complete -c larder -n "__fish_larder_using_subcommand log" -a "(__larder_names snapshots)"
+complete -c larder -n "__fish_larder_using_subcommand ls" -a "(__larder_names snapshots)"
+complete -c larder -n "__fish_larder_using_subcommand ls-tree" -a "(__larder_names snapshots)"
+complete -c larder -n "__fish_larder_using_subcommand restore" -a "(__larder_names snapshots)"
+complete -c larder -n "__fish_larder_using_subcommand restore-tree" -a "(__larder_names snapshots)"
+complete -c larder -n "__fish_larder_using_subcommand show" -a "(__larder_names snapshots)"
+complete -c larder -n "__fish_larder_using_subcommand snapshots" -a "(__larder_names snapshots)"
+complete -c larder -n "__fish_larder_using_subcommand tag" -a "(__larder_names snapshots)"
+complete -c larder -n "__fish_larder_using_subcommand verify" -a "(__larder_names snapshots)"
+complete -c larder -n "__fish_larder_using_subcommand write-snapshot" -a "(__larder_names snapshots)"
+complete -c larder -n "__fish_larder_using_subcommand backup" -l host -x -a "(__larder_names hosts)"
+complete -c larder -n "__fish_larder_using_subcommand backup" -l tag -x -a "(__larder_names tags)"
+complete -c larder -n "__fish_larder_using_subcommand find" -l host -x -a "(__larder_names hosts)"
+complete -c larder -n "__fish_larder_using_subcommand find" -l snapshot -x -a "(__larder_names snapshots)"
+complete -c larder -n "__fish_larder_using_subcommand find" -l tag -x -a "(__larder_names tags)"
+complete -c larder -n "__fish_larder_using_subcommand forget" -l host -x -a "(__larder_names hosts)"
+complete -c larder -n "__fish_larder_using_subcommand forget" -l keep-tag -x -a "(__larder_names tags)"
+complete -c larder -n "__fish_larder_using_subcommand forget" -l tag -x -a "(__larder_names tags)"
+complete -c larder -n "__fish_larder_using_subcommand log" -l host -x -a "(__larder_names hosts)"
+complete -c larder -n "__fish_larder_using_subcommand log" -l tag -x -a "(__larder_names tags)"
+complete -c larder -n "__fish_larder_using_subcommand snapshots" -l host -x -a "(__larder_names hosts)"
+complete -c larder -n "__fish_larder_using_subcommand snapshots" -l tag -x -a "(__larder_names tags)"
+complete -c larder -n "__fish_larder_using_subcommand stats" -l host -x -a "(__larder_names hosts)"
+complete -c larder -n "__fish_larder_using_subcommand stats" -l tag -x -a "(__larder_names tags)"
+complete -c larder -n "__fish_larder_using_subcommand tag" -l add -x -a "(__larder_names tags)"
+complete -c larder -n "__fish_larder_using_subcommand tag" -l host -x -a "(__larder_names hosts)"
+complete -c larder -n "__fish_larder_using_subcommand tag" -l remove -x -a "(__larder_names tags)"
+complete -c larder -n "__fish_larder_using_subcommand tag" -l set -x -a "(__larder_names tags)"
+complete -c larder -n "__fish_larder_using_subcommand tag" -l tag -x -a "(__larder_names tags)"
+complete -c larder -n "__fish_larder_using_subcommand write-snapshot" -l host -x -a "(__larder_names hosts)"
+complete -c larder -n "__fish_larder_using_subcommand write-snapshot" -l parent -x -a "(__larder_names snapshots)"
+complete -c larder -n "__fish_larder_using_subcommand write-snapshot" -l tag -x -a "(__larder_names tags)"

@@ -3,10 +3,11 @@
 //! Floor 6. The repository is found by the option, else by `LARDER_REPOSITORY`, else as `.larder` in the current
 //! directory or above it, else by the user's settings.
 
+mod completion;
 mod named;
 mod secret;
 
-pub use named::{Named, Names};
+pub use named::{Named, Names, load_snapshots};
 pub use secret::{Asker, OwnedSecret, SecretOptions, make_key_file};
 
 use crate::backend::{Backend, FsBackend};

@@ -1,5 +1,6 @@
 //! What people and scripts name: an object by its id, a snapshot, or a path in a snapshot.
 
+use super::completion::remember;
 use crate::clock;
 use crate::error::{Code, Error, Result, fail};
 use crate::id::Id;
@@ -67,6 +68,16 @@ impl Named {
     }
 }
 
+/// The snapshots of a repository as they are now; their names are remembered for completions.
+///
+/// # Errors
+/// As [`Repo::roots`].
+pub fn load_snapshots(repo: &Repo) -> Result<Snapshots> {
+    let snapshots = Snapshots::load(&repo.roots()?, clock::now());
+    remember(repo, &snapshots);
+    Ok(snapshots)
+}
+
 /// Finds what is named in one repository; its snapshots are read when the first name needs them.
 pub struct Names<'r> {
     repo: &'r Repo,
@@ -87,7 +98,7 @@ impl<'r> Names<'r> {
         if let Some(snapshots) = self.snapshots.get() {
             return Ok(snapshots);
         }
-        let snapshots = Snapshots::load(&self.repo.roots()?, clock::now());
+        let snapshots = load_snapshots(self.repo)?;
         Ok(self.snapshots.get_or_init(|| snapshots))
     }
 

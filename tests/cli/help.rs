@@ -77,11 +77,3 @@ fn error_codes_for_programs() {
     assert!(rows.as_array().unwrap().len() >= 17);
     assert!(world.larder(&["help", "errors"]).clean().contains("| LOCK_HELD | locked | 11 |"));
 }
-
-#[test]
-fn bash_knows_the_completions() {
-    let world = World::new();
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("completions/larder.bash");
-    let said = world.sh(&format!(". {}; complete -p larder", file.display()));
-    assert!(said.clean().contains("larder"));
-}

@@ -7,6 +7,7 @@
 
 mod cat_object;
 mod chunk;
+mod completions;
 mod compress;
 mod digest;
 mod dispatch;

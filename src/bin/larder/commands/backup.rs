@@ -135,6 +135,9 @@ impl Subcommand for Backup {
             let progress = session.ui.progress("backing up");
             self.store(&repo, &options, &progress)?
         };
+        if outcome.snapshot.is_some() {
+            view::remember_names(&repo);
+        }
         report(session, &outcome, self.dry_run)?;
         let is_partial = outcome.stats.errors > 0 || outcome.is_partial;
         Ok(if is_partial { Exit::PARTIAL } else { Exit::DONE })

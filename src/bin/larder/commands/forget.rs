@@ -142,6 +142,7 @@ impl Subcommand for Forget {
             let writer = session.writer(&repo)?;
             writer.publish(FORGET, &record.encode())?;
             writer.finish()?;
+            view::remember_names(&repo);
         }
         if session.ui.is_json() {
             session.ui.json(&json!({"type": "summary", "dry_run": false, "forgotten": gone.len()}))?;

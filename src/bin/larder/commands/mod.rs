@@ -7,6 +7,7 @@ mod backup;
 mod bench;
 mod cat_object;
 mod chunk;
+mod complete;
 mod compress;
 mod decompress;
 mod diff;
@@ -68,6 +69,7 @@ pub const TABLE: &[Row] = &[
     row::<compress::Compress>(),
     row::<decompress::Decompress>(),
     row::<lock::Lock>(),
+    row::<complete::Complete>(),
     // Porcelain: for people.
     row::<backup::Backup>(),
     row::<restore::Restore>(),

@@ -73,6 +73,7 @@ impl Subcommand for TagArgs {
                 writer.publish(TAG, &change.encode())?;
             }
             writer.finish()?;
+            view::remember_names(&repo);
         }
         if session.ui.is_json() {
             session.ui.json(&json!({"type": "summary", "changed": changes.len()}))?;

@@ -2,7 +2,7 @@
 
 use crate::session::Session;
 use crate::ui::{escaped, git_quoted, local_time, utc_time};
-use larder::context::Names;
+use larder::context::{Names, load_snapshots};
 use larder::error::Result;
 use larder::repo::Repo;
 use larder::snapshot::{Filter, Snapshot, Snapshots, Stats};
@@ -40,9 +40,15 @@ impl FilterArgs {
 
 /// The snapshots of a repository; what cannot be read of them is told.
 pub fn load(session: &Session, repo: &Repo) -> Result<Snapshots> {
-    let snapshots = Snapshots::load(&repo.roots()?, larder::clock::now());
+    let snapshots = load_snapshots(repo)?;
     tell_damaged(session, &snapshots);
     Ok(snapshots)
+}
+
+/// Remembers the names that there are now for completions, after a snapshot came or went.
+pub fn remember_names(repo: &Repo) {
+    // Completions lag behind if it cannot be done; nothing else does.
+    let _ = load_snapshots(repo);
 }
 
 /// Warns of records that cannot be read.

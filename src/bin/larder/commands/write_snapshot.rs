@@ -92,6 +92,7 @@ impl Subcommand for WriteSnapshot {
         let writer = session.writer(&repo)?;
         let id = writer.publish(SNAPSHOT, &body.encode())?;
         writer.finish()?;
+        super::view::remember_names(&repo);
         session.ui.line(&id.to_hex())?;
         Ok(Exit::DONE)
     }

@@ -1,28 +1,177 @@
-//! `completions/`: what clap_complete writes.
+//! `completions/`: what clap_complete writes, and names of snapshots, tags and machines asked of `larder complete`.
 
 use super::super::TABLE;
 use crate::globals::Globals;
-use clap::{Args, Command};
+use clap::{Arg, Args, Command, ValueHint};
 use clap_complete::{Shell, generate};
+use std::collections::BTreeSet;
 
 /// File names and texts.
 pub fn scripts() -> anyhow::Result<Vec<(String, String)>> {
-    let shells = [(Shell::Bash, "larder.bash"), (Shell::Zsh, "_larder"), (Shell::Fish, "larder.fish")];
-    shells
-        .into_iter()
-        .map(|(shell, file)| {
-            let mut script = Vec::new();
-            generate(shell, &mut whole(), "larder", &mut script);
-            Ok((file.to_string(), String::from_utf8(script)?))
-        })
-        .collect()
+    let names = Names::of_the_table();
+    Ok(vec![
+        ("larder.bash".to_string(), script(Shell::Bash)? + &names.bash()),
+        ("_larder".to_string(), zsh(&script(Shell::Zsh)?)),
+        ("larder.fish".to_string(), script(Shell::Fish)? + &names.fish()),
+    ])
 }
 
-/// The whole program as one command, for clap_complete.
+fn script(shell: Shell) -> anyhow::Result<String> {
+    let mut script = Vec::new();
+    generate(shell, &mut whole(), "larder", &mut script);
+    Ok(String::from_utf8(script)?)
+}
+
+/// The whole program as one command, for clap_complete. Hints that larder has no use for stand for its own kinds of
+/// names, so that zsh's script shows where they go.
 fn whole() -> Command {
-    let rows = TABLE.iter().filter(|row| !row.hidden).map(|row| row.command().about(row.about).long_about(None));
+    let rows = TABLE.iter().filter(|row| !row.hidden).map(|row| {
+        let command = row.command().about(row.about).long_about(None);
+        command.mut_args(|arg| match kind_of(&arg) {
+            Some("snapshots") => arg.value_hint(ValueHint::EmailAddress),
+            Some("tags") => arg.value_hint(ValueHint::Username),
+            Some(_) => arg.value_hint(ValueHint::Hostname),
+            None => arg,
+        })
+    });
     Globals::augment_args(Command::new("larder"))
         .version(env!("CARGO_PKG_VERSION"))
         .disable_help_subcommand(true)
         .subcommands(rows)
 }
+
+/// What kind of name an argument takes, by the name of its value.
+fn kind_of(arg: &Arg) -> Option<&'static str> {
+    let value = arg.get_value_names()?.first()?.as_str();
+    if value.starts_with("SNAPSHOT") || value == "TREE" {
+        Some("snapshots")
+    } else if value.starts_with("TAG") {
+        Some("tags")
+    } else if arg.get_long() == Some("host") {
+        Some("hosts")
+    } else {
+        None
+    }
+}
+
+/// Which commands and options take which kind of name.
+struct Names {
+    /// Commands whose arguments are snapshots.
+    commands: BTreeSet<&'static str>,
+    /// Command, option and kind.
+    options: BTreeSet<(&'static str, String, &'static str)>,
+}
+
+impl Names {
+    fn of_the_table() -> Names {
+        let mut names = Names { commands: BTreeSet::new(), options: BTreeSet::new() };
+        for row in TABLE.iter().filter(|row| !row.hidden) {
+            for arg in row.command().get_arguments() {
+                match (kind_of(arg), arg.get_long()) {
+                    (Some(kind), Some(long)) => {
+                        names.options.insert((row.name, long.to_string(), kind));
+                    }
+                    (Some("snapshots"), None) => {
+                        names.commands.insert(row.name);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        names
+    }
+
+    fn bash(&self) -> String {
+        let mut cases = String::new();
+        for wanted in ["snapshots", "tags", "hosts"] {
+            let options: BTreeSet<String> = self
+                .options
+                .iter()
+                .filter(|(.., kind)| *kind == wanted)
+                .map(|(_, long, _)| format!("--{long}"))
+                .collect();
+            if !options.is_empty() {
+                cases.push_str(&format!("        {}) kind={wanted} ;;\n", Vec::from_iter(options).join("|")));
+            }
+        }
+        let commands = Vec::from_iter(self.commands.iter().copied()).join("|");
+        BASH.replace("@OPTIONS@", &cases).replace("@COMMANDS@", &commands)
+    }
+
+    fn fish(&self) -> String {
+        let mut lines = String::from(FISH);
+        for command in &self.commands {
+            lines.push_str(&format!(
+                "complete -c larder -n \"__fish_larder_using_subcommand {command}\" -a \"(__larder_names snapshots)\"\n"
+            ));
+        }
+        for (command, long, kind) in &self.options {
+            lines.push_str(&format!(
+                "complete -c larder -n \"__fish_larder_using_subcommand {command}\" -l {long} -x -a \"(__larder_names {kind})\"\n"
+            ));
+        }
+        lines
+    }
+}
+
+fn zsh(script: &str) -> String {
+    let named = script
+        .replace("_email_addresses", "_larder_snapshots")
+        .replace(":_users", ":_larder_tags")
+        .replace(":_hosts", ":_larder_hosts");
+    // The last block of the script decides whether it was autoloaded or sourced; functions have to stand before it.
+    match named.rfind("if [ \"$funcstack[1]\"") {
+        Some(at) => format!("{}{ZSH}\n{}", &named[..at], &named[at..]),
+        None => format!("{named}\n{ZSH}"),
+    }
+}
+
+const BASH: &str = r#"
+# Names of snapshots, tags and machines are those that larder saw last: it asks for nothing here.
+_larder_names() {
+    local cur="${COMP_WORDS[COMP_CWORD]}" prev="${COMP_WORDS[COMP_CWORD-1]}" kind="" at
+    local -a repo=() names=()
+    for ((at = 1; at < COMP_CWORD; at++)); do
+        case "${COMP_WORDS[at]}" in
+        -r|--repo) repo=(-r "${COMP_WORDS[at+1]}") ;;
+        esac
+    done
+    case "$prev" in
+@OPTIONS@    esac
+    if [[ -z $kind && $cur != -* && $prev != -* ]]; then
+        for ((at = 1; at < COMP_CWORD; at++)); do
+            case "${COMP_WORDS[at]}" in
+            @COMMANDS@) kind=snapshots ;;
+            esac
+        done
+    fi
+    if [[ -n $kind ]]; then
+        mapfile -t names < <(larder "${repo[@]}" complete "$kind" 2>/dev/null | cut -f 1)
+        mapfile -t COMPREPLY < <(compgen -W "${names[*]}" -- "$cur")
+        if [[ ${#COMPREPLY[@]} -gt 0 ]]; then
+            return 0
+        fi
+    fi
+    _larder "$@"
+}
+
+complete -F _larder_names -o nosort -o bashdefault -o default larder
+"#;
+
+const FISH: &str = r#"
+# Names of snapshots, tags and machines are those that larder saw last: it asks for nothing here.
+function __larder_names
+    larder complete $argv 2>/dev/null
+end
+"#;
+
+const ZSH: &str = r#"# Names of snapshots, tags and machines are those that larder saw last: it asks for nothing here.
+_larder_names() {
+    local -a names
+    names=(${(f)"$(larder complete $1 2>/dev/null | sed -e 's/:/\\:/g' -e 's/	/:/')"})
+    _describe -t $1 $1 names
+}
+_larder_snapshots() { _larder_names snapshots }
+_larder_tags() { _larder_names tags }
+_larder_hosts() { _larder_names hosts }
+"#;

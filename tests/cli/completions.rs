@@ -1,0 +1,70 @@
+use super::World;
+use std::path::{Path, PathBuf};
+
+fn script(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("completions").join(name)
+}
+
+/// A repository with a snapshot that has a tag; the id's beginning.
+fn world() -> (World, String) {
+    let world = World::new();
+    world.write("key", [7; 64]);
+    world.larder(&["init", "-q", "--key-file", "key"]).clean();
+    world.write("tree/a", "abc");
+    let id = world.larder(&["backup", "--key-file", "key", "tree", "--tag", "monthly"]).ok()[..8].to_string();
+    (world, id)
+}
+
+/// What bash offers for this line, with the cursor at its end.
+fn bash(world: &World, line: &str) -> String {
+    let words: Vec<String> = line.split(' ').map(|word| format!("'{word}'")).collect();
+    let at = words.len() - 1;
+    let file = script("larder.bash");
+    world.sh(&format!(
+        ". {}; COMP_WORDS=({}); COMP_CWORD={at}; _larder_names larder \"${{COMP_WORDS[{at}]}}\" \"${{COMP_WORDS[{}]}}\"; \
+         printf '%s\\n' \"${{COMPREPLY[@]}}\"",
+        file.display(),
+        words.join(" "),
+        at - 1
+    ))
+    .clean()
+    .to_string()
+}
+
+#[test]
+fn names_need_no_key_and_no_question() {
+    let (world, id) = world();
+    let said = world.larder(&["complete", "snapshots"]);
+    assert!(said.clean().contains(&format!("\n{id}\t")), "{}", said.text());
+    assert_eq!(world.larder(&["complete", "tags"]).clean(), "monthly\t\n");
+    World::new().larder(&["complete", "snapshots"]).failed_quietly(1);
+    assert_eq!(world.sh("stat -c %a .larder/state/names").clean(), "600\n");
+    world.larder(&["--key-file", "key", "tag", "latest", "--add", "kept"]).ok();
+    assert_eq!(world.larder(&["complete", "tags"]).clean(), "kept\t\nmonthly\t\n");
+}
+
+#[test]
+fn bash_completes_commands_options_and_names() {
+    let (world, id) = world();
+    assert_eq!(bash(&world, "larder resto"), "restore-tree\nrestore\n");
+    assert!(bash(&world, "larder restore --over").starts_with("--overwrite\n"));
+    assert_eq!(bash(&world, &format!("larder restore {}", &id[..3])), format!("{id}\n"));
+    assert_eq!(bash(&world, "larder snapshots --tag mon"), "monthly\n");
+    let elsewhere = world.path("").display().to_string();
+    assert_eq!(bash(&world, &format!("larder -r {elsewhere} show lat")), "latest\n");
+}
+
+#[test]
+fn other_shells_can_read_theirs() {
+    let (world, id) = world();
+    for (shell, file) in [("zsh", "_larder"), ("fish", "larder.fish"), ("bash", "larder.bash")] {
+        let file = script(file).display().to_string();
+        world.sh(&format!("! command -v {shell} > /dev/null || {shell} -n {file}")).clean();
+    }
+    let file = script("larder.fish").display().to_string();
+    let said = world.sh(&format!(
+        "command -v fish > /dev/null || {{ echo {id}; exit; }}; fish -c 'source {file}; complete -C \"larder restore {}\"'",
+        &id[..3]
+    ));
+    assert!(said.ok().starts_with(&id), "{}", said.text());
+}
