@@ -156,6 +156,10 @@ impl<'a> Engine<'a> {
     pub fn report(&self, path: &[u8], error: &Error) {
         Counters::add(&self.counters.errors, 1);
         self.monitor.event(&Event::Failed { path, error });
+        if self.options.fail_fast {
+            let shown = String::from_utf8_lossy(path);
+            self.fail(Error::new(error.code(), format!("{shown} could not be stored: {error}")));
+        }
     }
 
     /// Whether it is the repository itself: backed up into itself it would grow without end.

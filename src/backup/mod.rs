@@ -59,6 +59,8 @@ pub struct BackupOptions {
     pub tags: Vec<String>,
     /// Take sources that are missing or empty for what they are.
     pub allow_empty: bool,
+    /// End at the first item that cannot be read, with its failure, instead of going on without it.
+    pub fail_fast: bool,
     /// Only say what would be read.
     pub dry_run: bool,
     /// Make no snapshot if the sources are as in the one before.

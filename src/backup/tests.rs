@@ -123,6 +123,7 @@ fn options() -> BackupOptions {
         time: None,
         tags: Vec::new(),
         allow_empty: false,
+        fail_fast: false,
         dry_run: false,
         skip_if_unchanged: false,
         ignore_state: false,
@@ -581,4 +582,18 @@ fn directories_nest_deeper_than_paths_are_long() {
     let deepest = place.stored(first.tree).into_iter().find(|(path, _)| path.ends_with(b"directory/link"));
     assert_eq!(deepest.map(|(_, entry)| entry.target), Some(b"target".to_vec()));
     assert_eq!(place.backup().stats.errors, 0);
+}
+
+#[test]
+fn fail_fast_ends_at_the_first_item_that_cannot_be_read() {
+    let place = Place::new();
+    place.write("small", "content");
+    place.settle();
+    let missing = vec![place.temp.path().join("not-there")];
+    let slow = place.backup_with(&BackupOptions { listed: missing.clone(), ..options() }, &Silent).expect("goes on");
+    assert_eq!(slow.stats.errors, 1);
+    assert!(slow.snapshot.is_some());
+    let fast = BackupOptions { listed: missing, fail_fast: true, ..options() };
+    assert_eq!(place.backup_with(&fast, &Silent).expect_err("ends").code(), Code::FileNotFound);
+    assert_eq!(place.repo().roots().expect("roots").len(), 1);
 }

@@ -299,7 +299,9 @@ impl Index {
     /// CACHE_ERROR.
     pub(crate) fn lookup_many(&self, keys: &mut dyn Iterator<Item = Key>) -> Result<Vec<Option<Location>>> {
         self.with(|db| {
-            let mut statement = db.prepare_cached(SELECT_COPIES)?;
+            // One transaction for all: each of its own looks at the file's lock and log again.
+            let tx = db.transaction()?;
+            let mut statement = tx.prepare_cached(SELECT_COPIES)?;
             let mut found = Vec::new();
             for key in keys {
                 let mut rows = statement.query(params![key.class.code(), key.id.as_bytes()])?;

@@ -79,6 +79,14 @@ pub struct Backup {
     #[arg(long, help_heading = "The snapshot")]
     no_git: bool,
 
+    /// Stop at the first item that cannot be read, and make no snapshot
+    #[arg(long)]
+    fail_fast: bool,
+
+    /// Go on after an item that cannot be read: what it does unless --fail-fast is given before
+    #[arg(long, overrides_with = "fail_fast")]
+    keep_going: bool,
+
     /// Say what would be read and store nothing
     #[arg(short = 'n', long)]
     dry_run: bool,
@@ -175,6 +183,7 @@ impl Backup {
             time: self.time,
             tags: self.tag.clone(),
             allow_empty: self.allow_empty,
+            fail_fast: self.fail_fast && !self.keep_going,
             dry_run: self.dry_run,
             skip_if_unchanged: self.skip_if_unchanged,
             ignore_state: self.force,

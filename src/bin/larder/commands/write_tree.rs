@@ -61,6 +61,7 @@ impl Subcommand for WriteTree {
             time: None,
             tags: Vec::new(),
             allow_empty: self.allow_empty,
+            fail_fast: false,
             dry_run: false,
             skip_if_unchanged: false,
             ignore_state: self.force,
