@@ -223,7 +223,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__backup)
-            opts="-e -i -x -n -f -j -r -q -v -h --exclude --exclude-file --include --git-ignore --no-larderignore --exclude-caches --exclude-if-present --exclude-larger-than --one-file-system --files-from --files-from0 --stdin --stdin-name --from-command --tag --host --time --skip-if-unchanged --allow-empty --birth-times --no-git --dry-run --force --jobs --repo --quiet --verbose --json --no-color --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
+            opts="-e -i -x -n -f -j -r -q -v -h --exclude --exclude-file --include --git-ignore --no-larderignore --exclude-caches --exclude-if-present --exclude-larger-than --one-file-system --files-from --files-from0 --stdin --stdin-name --from-command --tag --host --time --skip-if-unchanged --allow-empty --birth-times --no-git --fail-fast --keep-going --dry-run --force --jobs --repo --quiet --verbose --json --no-color --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -563,6 +563,8 @@ complete -c larder -n "__fish_larder_using_subcommand backup" -l skip-if-unchang
 complete -c larder -n "__fish_larder_using_subcommand backup" -l allow-empty -d 'Make a snapshot even if a source is missing or empty'
 complete -c larder -n "__fish_larder_using_subcommand backup" -l birth-times -d 'Keep birth times; they cannot be restored'
 complete -c larder -n "__fish_larder_using_subcommand backup" -l no-git -d 'Do not note the git commit of a work tree'
+complete -c larder -n "__fish_larder_using_subcommand backup" -l fail-fast -d 'Stop at the first item that cannot be read, and make no snapshot'
+complete -c larder -n "__fish_larder_using_subcommand backup" -l keep-going -d 'Go on after an item that cannot be read: what it does unless --fail-fast is given before'
 complete -c larder -n "__fish_larder_using_subcommand backup" -s n -l dry-run -d 'Say what would be read and store nothing'
 complete -c larder -n "__fish_larder_using_subcommand backup" -s f -l force -d 'Read every file, even those that look unchanged'
 complete -c larder -n "__fish_larder_using_subcommand backup" -s q -l quiet -d 'Say nothing but the answer and failures'
