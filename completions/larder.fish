@@ -196,7 +196,7 @@ complete -c larder -n "__fish_larder_using_subcommand ls-tree" -l no-progress -d
 complete -c larder -n "__fish_larder_using_subcommand ls-tree" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand ls-tree" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c larder -n "__fish_larder_using_subcommand restore-tree" -l overwrite -d 'What becomes of files that are there: never, if-changed, if-newer or always' -r
-complete -c larder -n "__fish_larder_using_subcommand restore-tree" -l links -d 'The object that lists hard links, as `show` names it' -r
+complete -c larder -n "__fish_larder_using_subcommand restore-tree" -l links -d 'The object that lists hard links, as `show` names it; of a snapshot it is known' -r
 complete -c larder -n "__fish_larder_using_subcommand restore-tree" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand restore-tree" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand restore-tree" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r

@@ -16,6 +16,7 @@ mod help;
 mod init;
 mod key;
 mod lock;
+mod plumbing;
 mod verify;
 
 use std::io::Write;

@@ -121,7 +121,8 @@ impl Subcommand for Backup {
             (4, "A source is missing or empty."),
             (16, "The medium is full. What was stored is kept; the next backup goes on."),
         ],
-        plumbing: "tree=$(larder write-tree DIR)\nlarder write-snapshot --path DIR \"$tree\"",
+        plumbing: "larder lock -- sh -c '\n    larder write-tree --links \"$1\" | {\n        read -r tree\n        read -r links\n        \
+            larder write-snapshot --path \"$1\" --links \"$links\" \"$tree\"\n    }\n' sh /home/me",
     };
 
     fn run(self, session: &Session) -> anyhow::Result<Exit> {

@@ -82,7 +82,7 @@ impl Subcommand for Restore {
             (3, "Some items could not be restored; each was named."),
             (13, "Stored data is damaged; what is hurt was named, the rest was restored."),
         ],
-        plumbing: "tree=$(larder resolve latest:/home/me)\nlarder restore-tree \"$tree\" /tmp/me",
+        plumbing: "larder restore-tree latest:/home/me /tmp/me",
     };
 
     fn run(self, session: &Session) -> anyhow::Result<Exit> {

@@ -2,7 +2,7 @@
 
 use super::{Exit, Layer, Manual, Need, Subcommand};
 use crate::session::Session;
-use larder::context::Names;
+use larder::context::{Named, Names};
 use larder::restore::{Overwrite, RestoreOptions, RestoreSource, restore};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
@@ -15,7 +15,7 @@ pub struct RestoreTree {
     #[arg(long, value_name = "RULE", default_value = "if-changed")]
     overwrite: Overwrite,
 
-    /// The object that lists hard links, as `show` names it
+    /// The object that lists hard links, as `show` names it; of a snapshot it is known
     #[arg(long, value_name = "ID")]
     links: Option<larder::id::Id>,
 
@@ -46,9 +46,16 @@ impl Subcommand for RestoreTree {
 
     fn run(self, session: &Session) -> anyhow::Result<Exit> {
         let repo = session.repo()?;
-        let tree = Names::new(&repo).find(self.tree.as_bytes())?.object()?;
-        super::ls_tree::check_tree(&repo, &tree)?;
-        let source = RestoreSource { tree, links: self.links, path: b"", sources: &[] };
+        let named = Names::new(&repo).find(self.tree.as_bytes())?;
+        super::ls_tree::check_tree(&repo, &named.object()?)?;
+        let body = named.snapshot().map(|snapshot| &snapshot.body);
+        let path = if let Named::Entry { path, .. } = &named { path.as_slice() } else { b"" };
+        let source = RestoreSource {
+            tree: body.map_or(named.object()?, |body| body.tree),
+            links: self.links.or(body.and_then(|body| body.links)),
+            path,
+            sources: body.map_or(&[], |body| body.paths.as_slice()),
+        };
         let options = RestoreOptions { overwrite: self.overwrite, ..RestoreOptions::default() };
         let stats = restore(&repo, &source, &self.dir, &options, &session.ui.progress("restoring"))?;
         Ok(super::restore::exit_of(&stats))
