@@ -118,7 +118,10 @@ pub(crate) fn gc_with(
     let others = hold.others()?;
     let kept = kept(repo, &sound_roots(repo)?, clock::now())?;
     repo.refresh()?;
-    adopt(repo, &files, &others, &hold.dooms, &mut stats)?;
+    let doomed: HashSet<Id> = hold.dooms.iter().flat_map(|doom| &doom.packs).copied().collect();
+    let adopted = repo.adopt_from(&files.keys().copied().collect::<Vec<_>>(), &others, &doomed)?;
+    stats.packs_adopted = adopted.packs;
+    stats.damaged.extend(adopted.damaged.into_iter().map(|(name, error)| (name, error.to_string())));
     let marked = mark(repo, &mut hold, &files, &others, &kept, options, &mut stats, monitor)?;
     if !stats.is_stopped {
         sweep(repo, &mut hold, &marked, options, &mut stats, monitor)?;
@@ -154,7 +157,7 @@ fn mark(
     stats.packs_rewritten = rewritten.done.len() as u64;
     (stats.packs_written, stats.bytes_written) = (rewritten.packs, rewritten.bytes);
     stats.is_stopped = rewritten.is_stopped;
-    stats.damaged = rewritten.damaged.into_iter().map(|(name, error)| (name, error.to_string())).collect();
+    stats.damaged.extend(rewritten.damaged.into_iter().map(|(name, error)| (name, error.to_string())));
     let known: HashSet<&Id> = hold.dooms.iter().flat_map(|doom| &doom.roots).collect();
     let roots: Vec<Id> = kept.forgotten.iter().filter(|name| !known.contains(name)).copied().collect();
     if !packs.is_empty() || !roots.is_empty() {
@@ -202,32 +205,6 @@ fn note(stats: &mut GcStats, kept: &Kept, reach: &Reach, usage: &Usage, plan: &P
     stats.packs = usage.packs.len() as u64;
     (stats.packs_dropped, stats.packs_rewritten) = (count(Fate::Drop), count(Fate::Rewrite));
     (stats.bytes_dead, stats.bytes_dead_kept) = (plan.freed_bytes, plan.dead_bytes_kept);
-}
-
-/// Takes in packs that no segment lists. While anybody else writes, such a pack may be his.
-fn adopt(
-    repo: &Repo,
-    files: &HashMap<Id, u64>,
-    others: &[LeaseView],
-    dooms: &[Doom],
-    stats: &mut GcStats,
-) -> Result<()> {
-    if !others.is_empty() {
-        return Ok(());
-    }
-    let mut known: HashSet<Id> = repo.index().view()?.packs()?.into_iter().map(|pack| pack.name).collect();
-    known.extend(dooms.iter().flat_map(|doom| &doom.packs));
-    for name in files.keys().filter(|name| !known.contains(name)) {
-        match repo.adopt(&[*name]) {
-            Ok(()) => stats.packs_adopted += 1,
-            Err(error) if error.class() == crate::error::Class::Damaged => {
-                stats.damaged.push((*name, error.to_string()))
-            }
-            Err(error) if error.is_not_found() => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
 }
 
 /// Which packs count. One that was not listed is asked for singly: its writer may have flushed since.

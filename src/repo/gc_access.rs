@@ -1,8 +1,8 @@
 //! What gc and verify need of packs and segments beyond what readers and writers do.
 
-use super::pack::{Directory, FinishedPack, read_directory};
+use super::adopt::finished_pack;
+use super::pack::Directory;
 use super::segment::{PackFacts, Record, SegmentReader, SegmentWriter};
-use super::write::write_segment;
 use super::{Repo, pack_path};
 use crate::crypto::seal::{Domain, FileCipher, FileType};
 use crate::error::{Code, Error, Result};
@@ -36,29 +36,7 @@ impl Repo {
     /// # Errors
     /// FILE_NOT_FOUND, STORAGE_CORRUPTED, DECRYPTION_FAILED, INVALID_KEY.
     pub(crate) fn pack_directory(&self, name: &Id) -> Result<Directory> {
-        Ok(self.finished_pack(name)?.directory)
-    }
-
-    /// A pack as its writer knew it when it had written it.
-    fn finished_pack(&self, name: &Id) -> Result<FinishedPack> {
-        let (path, core) = (pack_path(name), self.core());
-        let file_bytes = self
-            .backend()
-            .stat(&path)?
-            .ok_or_else(|| Error::new(Code::FileNotFound, format!("{path} is not there")))?;
-        let (header, _, raw) =
-            read_directory(core.backend.as_ref(), &path, FileType::Pack, &core.keyring, &core.format.id)?;
-        let directory = Directory::decode(&raw)?;
-        Ok(FinishedPack { name: *name, file_bytes, salt: header.salt, key_id: header.key_id, directory })
-    }
-
-    /// Publishes packs that no segment lists: what a writer left that was killed before it could.
-    ///
-    /// # Errors
-    /// As [`Repo::pack_directory`].
-    pub(crate) fn adopt(&self, names: &[Id]) -> Result<()> {
-        let packs = names.iter().map(|name| self.finished_pack(name)).collect::<Result<Vec<_>>>()?;
-        if packs.is_empty() { Ok(()) } else { write_segment(self, &packs, &[]).map(|_| ()) }
+        Ok(finished_pack(self.core(), name)?.directory)
     }
 
     /// Opens a frame and answers its plaintext, still compressed. Nothing but the seal is checked.

@@ -5,6 +5,7 @@
 //! any question is answered.
 
 use super::Core;
+use super::adopt::STRAYS;
 use super::connections::{Borrowed, Connections};
 use super::filter::Filter;
 use super::pack::PackKind;
@@ -18,6 +19,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::{HashMap, HashSet};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 /// Changes whenever the schema does: another number means a rebuild.
@@ -68,6 +70,8 @@ pub(crate) struct Index {
     pub(super) packs: Mutex<HashMap<u32, Arc<PackFacts>>>,
     /// Segments that are there and cannot be read, with why.
     pub(super) damaged: Mutex<Vec<(Id, Error)>>,
+    /// Packs that no segment lists were looked for.
+    pub(super) looked_for_strays: AtomicBool,
     /// Where it is while its own place cannot be written to.
     _temporary: Option<tempfile::TempDir>,
 }
@@ -112,6 +116,7 @@ impl Index {
             filter: RwLock::default(),
             packs: Mutex::default(),
             damaged: Mutex::default(),
+            looked_for_strays: AtomicBool::new(false),
             _temporary: temporary,
         };
         if !index.is_usable(core)? {
@@ -188,11 +193,15 @@ impl Index {
                 Err(error) => return Err(error),
             }
         }
-        let gone: Vec<Id> = known.difference(&there).copied().collect();
+        let gone: Vec<Id> = known.difference(&there).copied().filter(|name| *name != STRAYS).collect();
         if !gone.is_empty() {
             self.drop_segments(&gone)?;
         }
+        let is_whole = damaged.is_empty();
         *locked(&self.damaged) = damaged;
+        if !is_whole {
+            self.take_in_strays_once(core)?;
+        }
         Ok(vanished)
     }
 
@@ -252,7 +261,7 @@ impl Index {
     }
 
     /// Forgets segments that are gone, and the packs that no other segment lists.
-    fn drop_segments(&self, names: &[Id]) -> Result<()> {
+    pub(super) fn drop_segments(&self, names: &[Id]) -> Result<()> {
         self.with(|db| {
             let tx = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
             for name in names {
@@ -402,28 +411,6 @@ impl Index {
                 .collect()
         })?;
         rows.into_iter().collect()
-    }
-
-    /// Every segment, with the numbers of the packs it lists.
-    ///
-    /// # Errors
-    /// CACHE_ERROR.
-    pub(crate) fn segments(&self) -> Result<Vec<(Id, Vec<u32>)>> {
-        let rows: Vec<(Id, u32)> = self.with(|db| {
-            db.prepare_cached(
-                "SELECT s.name, l.pack FROM segments AS s JOIN listed AS l ON l.segment = s.no ORDER BY s.no, l.pack",
-            )?
-            .query_map([], |row| Ok((id_at(row, 0)?, row.get(1)?)))?
-            .collect()
-        })?;
-        let mut segments: Vec<(Id, Vec<u32>)> = Vec::new();
-        for (name, pack) in rows {
-            match segments.last_mut() {
-                Some((last, packs)) if *last == name => packs.push(pack),
-                _ => segments.push((name, vec![pack])),
-            }
-        }
-        Ok(segments)
     }
 
     /// Remembers that a copy is damaged: absent to writers, tried last by readers.
@@ -643,10 +630,10 @@ pub(super) fn insert_packs(
     name: &Id,
     packs: &[PackFacts],
 ) -> rusqlite::Result<Option<Vec<Option<u32>>>> {
-    if tx.execute("INSERT OR IGNORE INTO segments(name) VALUES(?1)", [name.as_bytes()])? == 0 {
+    if tx.execute("INSERT OR IGNORE INTO segments(name) VALUES(?1)", [name.as_bytes()])? == 0 && *name != STRAYS {
         return Ok(None);
     }
-    let segment = tx.last_insert_rowid();
+    let segment: i64 = tx.query_row("SELECT no FROM segments WHERE name = ?1", [name.as_bytes()], |row| row.get(0))?;
     let mut numbers = Vec::with_capacity(packs.len());
     for pack in packs {
         let mut frames = Vec::new();

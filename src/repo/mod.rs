@@ -4,6 +4,7 @@
 //! plain data they answer. FORMAT.md describes the bytes, STORAGE's two orders of steps live in `session` (writers)
 //! and in the gc engine.
 
+mod adopt;
 mod connections;
 mod filter;
 pub(crate) mod gc_access;
@@ -30,6 +31,7 @@ pub(crate) mod tests;
 pub(crate) mod view;
 pub(crate) mod write;
 
+pub use adopt::Adopted;
 pub use index::IndexStats;
 pub use measure::IndexMeasure;
 pub use read::{Each, ObjectInfo, Piece, Want};
@@ -267,6 +269,12 @@ impl Repo {
     pub fn rebuild_index(&self) -> Result<()> {
         self.0.frames.clear();
         self.0.index.rebuild(self.core())
+    }
+
+    /// Segments that are there and cannot be read, with why. Their packs are read through their own directories.
+    pub fn damaged_segments(&self) -> Vec<(Id, Error)> {
+        let damaged = index::locked(&self.0.index.damaged);
+        damaged.iter().map(|(name, error)| (*name, Error::new(error.code(), error.to_string()))).collect()
     }
 
     /// SQLite's check of the index: `ok`, or what is wrong.

@@ -316,6 +316,26 @@ impl PackWriter {
     }
 }
 
+/// Reads a whole file and compares it with its name.
+///
+/// # Errors
+/// FILE_NOT_FOUND; STORAGE_CORRUPTED when it has other bytes.
+pub(crate) fn check_name(backend: &dyn Backend, path: &str, name: &Id, file_bytes: u64) -> Result<()> {
+    const STEP_BYTES: u64 = 1 << 20;
+    let (mut hasher, mut offset) = (Hasher::new(), 0);
+    while offset < file_bytes {
+        let step = STEP_BYTES.min(file_bytes - offset);
+        hasher.update(&backend.get_range(path, offset, step as usize)?);
+        offset += step;
+    }
+    match hasher.finish() {
+        found if found == *name => Ok(()),
+        found => {
+            fail(Code::StorageCorrupted, format!("{path} has other bytes than its name says: their SHA-256 is {found}"))
+        }
+    }
+}
+
 /// Wraps bytes that do not compress, ids for the most part, as a frame's plaintext.
 pub(crate) fn wrap_plain(raw: &[u8]) -> Vec<u8> {
     let mut wrapped = Vec::with_capacity(raw.len() + 5);

@@ -140,6 +140,11 @@ impl Repo {
         if *id == Id::EMPTY {
             return Ok(Some(ObjectInfo { kind: Kind::Blob, len: 0 }));
         }
+        let found = self.find_once(id)?;
+        if found.is_none() && self.look_for_strays()? { self.find_once(id) } else { Ok(found) }
+    }
+
+    fn find_once(&self, id: &Id) -> Result<Option<ObjectInfo>> {
         for class in [Class::Whole, Class::Alias] {
             if let Some(record) = self.index().lookup(&Key { class, id: *id })?.first() {
                 let len = match record.place {
@@ -244,7 +249,14 @@ impl Repo {
 
     /// Length and root node of a large object.
     pub(crate) fn alias(&self, id: &Id) -> Result<(u64, Id)> {
-        match self.index().lookup(&Key { class: Class::Alias, id: *id })?.first().map(|record| record.place) {
+        let look = || self.index().lookup(&Key { class: Class::Alias, id: *id });
+        let mut copies = look()?;
+        if copies.is_empty() {
+            self.refresh()?;
+            self.look_for_strays()?;
+            copies = look()?;
+        }
+        match copies.first().map(|record| record.place) {
             Some(Place::Alias { len, root }) => Ok((len, root)),
             _ => fail(Code::ChunkNotFound, format!("object {id} is not in the repository")),
         }
@@ -293,10 +305,15 @@ impl Repo {
     pub(crate) fn entry(&self, key: &Key) -> Result<Vec<u8>> {
         match self.entry_once(key) {
             // Packs are rewritten while we read: what moved is found again by looking at the segments once more.
-            Err(error) if error.code() == Code::FileNotFound || error.code() == Code::ChunkNotFound => {
+            Err(error) if is_missing(&error) => {
                 self.refresh()?;
-                self.entry_once(key).map_err(|error| match error.code() {
+                let again = match self.entry_once(key) {
+                    Err(error) if is_missing(&error) && self.look_for_strays()? => self.entry_once(key),
+                    answer => answer,
+                };
+                again.map_err(|error| match error.code() {
                     Code::FileNotFound => {
+                        self.mark_lost(key);
                         Error::new(Code::ChunkNotFound, format!("{} is lost", describe(key))).with_source(error)
                     }
                     _ => error,
@@ -316,6 +333,8 @@ impl Repo {
             });
             match read {
                 Ok(bytes) => return Ok(bytes),
+                // What is missing may be found elsewhere by looking again, whatever else is damaged.
+                Err(_) if failure.as_ref().is_some_and(is_missing) => {}
                 Err(error) => failure = Some(self.note_damage(key, location.pack, error)),
             }
         }
@@ -323,9 +342,19 @@ impl Repo {
             .unwrap_or_else(|| Error::new(Code::ChunkNotFound, format!("{} is not in the repository", describe(key)))))
     }
 
+    /// Marks copies as bad whose packs are gone for good, so that the next writer stores them again.
+    fn mark_lost(&self, key: &Key) {
+        for location in self.index().lookup(key).unwrap_or_default() {
+            let Ok(facts) = self.index().pack(location.pack) else { continue };
+            if matches!(self.backend().stat(&pack_path(&facts.name)), Ok(None)) {
+                let _ = self.index().mark_bad(key, location.pack);
+            }
+        }
+    }
+
     /// Marks a copy as bad when the failure says so, and names object, pack and path.
     fn note_damage(&self, key: &Key, pack: u32, error: Error) -> Error {
-        if error.class() != ErrorClass::Damaged {
+        if error.class() != ErrorClass::Damaged || is_missing(&error) {
             return error;
         }
         // A replica that cannot be written to is read all the same.
@@ -411,6 +440,11 @@ impl Repo {
             }
         }
     }
+}
+
+/// Whether something is not where it was said to be.
+fn is_missing(error: &Error) -> bool {
+    matches!(error.code(), Code::FileNotFound | Code::ChunkNotFound)
 }
 
 /// The same failure as a value of its own.

@@ -23,6 +23,7 @@ use std::fs::File;
 use std::io::{BufReader, BufWriter, ErrorKind, Read, Seek, Write};
 use std::path::Path;
 use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 
 /// So many segments are merged at once: each holds some 600 KiB of decoded records.
 const READERS_MAX: usize = 64;
@@ -69,6 +70,7 @@ impl Index {
         self.connections.replace(&new_path)?;
         *self.filter.write().unwrap_or_else(PoisonError::into_inner) = None;
         locked(&self.packs).clear();
+        self.looked_for_strays.store(false, Ordering::Release);
         Ok(())
     }
 

@@ -5,10 +5,11 @@
 
 use super::Core;
 use super::pack::{
-    Alias, FinishedPack, FramePlace, PackKind, SealedFileWriter, get_place, put_place, read_directory, wrap_plain,
+    Alias, FinishedPack, FramePlace, PackKind, SealedFileWriter, check_name, get_place, put_place, read_directory,
+    wrap_plain,
 };
 use crate::compress::Decompressor;
-use crate::crypto::seal::{Domain, FileCipher, FileType};
+use crate::crypto::seal::{Domain, FileCipher, FileType, Scheme};
 use crate::error::Result;
 use crate::id::{Id, ShortId};
 use crate::object::{Class, Key, Kind};
@@ -212,6 +213,11 @@ impl<'a> SegmentReader<'a> {
     /// FILE_NOT_FOUND when it was superseded and deleted meanwhile; STORAGE_CORRUPTED, DECRYPTION_FAILED.
     pub(crate) fn open(core: &'a Core, name: &Id) -> Result<Self> {
         let path = super::segment_path(name);
+        // Without a seal only the name says whether its bytes are as they were.
+        if core.format.scheme == Scheme::None {
+            let bytes = core.backend.stat(&path)?.unwrap_or(0);
+            check_name(core.backend.as_ref(), &path, name, bytes)?;
+        }
         let (_, cipher, raw) =
             read_directory(core.backend.as_ref(), &path, FileType::Segment, &core.keyring, &core.format.id)?;
         let mut cursor = Cursor::new(&raw, "segment directory");

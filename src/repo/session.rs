@@ -4,6 +4,7 @@
 //! names count as absent, so that nothing new relies on them. A doom that comes later is not acknowledged by this
 //! writer: its sweep waits until the lease is gone, and then keeps whatever the published roots reach.
 
+use super::adopt::Adopted;
 use super::device::{ClientState, Device};
 use super::doom::Dooms;
 use super::lease::Lease;
@@ -12,7 +13,7 @@ use super::roots::{ChainFault, Loaded, Root, RootStore};
 use super::{Core, OpenOptions, Repo, WriterOptions};
 use crate::clock;
 use crate::error::{Code, Result, fail};
-use crate::id::Id;
+use crate::id::{Id, ShortId};
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -21,8 +22,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub(crate) struct Session {
     repo: Repo,
     lease: Mutex<Option<Lease>>,
-    /// Numbers of packs that a doom named when this writer began.
-    doomed: HashSet<u32>,
+    writer: ShortId,
+    /// Packs that a doom named when this writer began.
+    doomed: HashSet<Id>,
+    /// A doom could not be read: what it names is not known.
+    is_doom_damaged: bool,
     dooms_seen: Vec<Id>,
     _lock: Lock,
 }
@@ -33,28 +37,49 @@ impl Session {
         let core = repo.core();
         let lock = take_lock(&core.local.cache.join(super::LOCK), options)?;
         let mut lease = Lease::create(core.backend.as_ref(), &core.keyring, &core.format.id, &options.command)?;
-        let dooms = Dooms::list(core.backend.as_ref(), &core.keyring, &core.format.id)?.dooms;
+        let Dooms { dooms, damaged } = Dooms::list(core.backend.as_ref(), &core.keyring, &core.format.id)?;
         let dooms_seen: Vec<Id> = dooms.iter().map(|doom| doom.name).collect();
         if !dooms_seen.is_empty() {
             lease.refresh(core.backend.as_ref(), &core.keyring, &core.format.id, &dooms_seen)?;
         }
         repo.refresh()?;
-        let mut doomed = HashSet::new();
-        if !dooms_seen.is_empty() {
-            let names: HashSet<Id> = dooms.into_iter().flat_map(|doom| doom.packs).collect();
-            let packs = repo.index().packs()?;
-            doomed.extend(packs.into_iter().filter(|(_, facts)| names.contains(&facts.name)).map(|(number, _)| number));
-        }
-        Ok(Session { repo: repo.clone(), lease: Mutex::new(Some(lease)), doomed, dooms_seen, _lock: lock })
+        repo.index().forget_strays()?;
+        Ok(Session {
+            repo: repo.clone(),
+            writer: *lease.writer(),
+            lease: Mutex::new(Some(lease)),
+            doomed: dooms.into_iter().flat_map(|doom| doom.packs).collect(),
+            is_doom_damaged: !damaged.is_empty(),
+            dooms_seen,
+            _lock: lock,
+        })
     }
 
     fn lease(&self) -> MutexGuard<'_, Option<Lease>> {
         self.lease.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether a pack of the index is doomed, so that a writer must not rely on it.
-    pub(crate) fn is_doomed(&self, pack: u32) -> bool {
-        self.doomed.contains(&pack)
+    /// Whether a pack of the index is doomed, so that a writer must not rely on it. By its name: numbers change when
+    /// another process makes the index anew.
+    pub(crate) fn is_doomed(&self, pack: u32) -> Result<bool> {
+        if self.doomed.is_empty() {
+            return Ok(false);
+        }
+        match self.repo.index().pack(pack) {
+            Ok(facts) => Ok(self.doomed.contains(&facts.name)),
+            // It left the index since it was looked up.
+            Err(error) if error.code() == Code::ChunkNotFound => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Gives packs a segment that are in none.
+    pub(super) fn adopt(&self) -> Result<Adopted> {
+        // Among what it names may be any pack.
+        if self.is_doom_damaged {
+            return Ok(Adopted::default());
+        }
+        self.repo.adopt_beside(&self.writer, &self.doomed)
     }
 
     /// Shows a sign of life.

@@ -3,6 +3,7 @@
 //! Numbers of packs mean something within one view only: another process may add to the index, or make it anew, while
 //! an engine works. A view is one connection in one read transaction, so everything it answers fits together.
 
+use super::adopt::STRAYS;
 use super::connections::Borrowed;
 use super::index::{Index, id_at, pack_at, record_at, sql};
 use super::pack::PackKind;
@@ -103,9 +104,9 @@ impl View<'_> {
         let rows: Vec<(Id, Option<Vec<u8>>)> = self.with(|db| {
             db.prepare_cached(
                 "SELECT s.name, p.name FROM segments AS s LEFT JOIN listed AS l ON l.segment = s.no \
-                 LEFT JOIN packs AS p ON p.no = l.pack ORDER BY s.no, p.name",
+                 LEFT JOIN packs AS p ON p.no = l.pack WHERE s.name <> ?1 ORDER BY s.no, p.name",
             )?
-            .query_map([], |row| Ok((id_at(row, 0)?, row.get(1)?)))?
+            .query_map([STRAYS.as_bytes()], |row| Ok((id_at(row, 0)?, row.get(1)?)))?
             .collect()
         })?;
         let mut segments: Vec<(Id, Vec<Id>)> = Vec::new();

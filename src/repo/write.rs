@@ -175,6 +175,9 @@ fn locked<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Writer {
     pub(super) fn open(repo: &Repo, options: &WriterOptions) -> Result<Self> {
         let session = Session::open(repo, options)?;
+        if repo.backend().local_dir().is_some() {
+            session.adopt()?;
+        }
         let stored = repo.index().pack_totals()?.1;
         let shared = Arc::new(Shared {
             repo: repo.clone(),
@@ -394,7 +397,12 @@ impl Shared {
             return Ok(false);
         }
         let copies = self.repo.index().lookup_good(key)?;
-        Ok(copies.iter().any(|copy| !self.session.is_doomed(copy.pack)))
+        for copy in copies {
+            if !self.session.is_doomed(copy.pack)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Notes a key as present; whether it has to be stored for that, by the caller.
