@@ -55,8 +55,8 @@ pub(crate) struct Record {
     pub(crate) kind: Kind,
 }
 
-/// Where an entry's bytes are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Where an entry's bytes are; ordered as they stand in a pack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Place {
     /// So many bytes from `offset` of the raw bytes of a frame.
     Frame { frame: u32, offset: u32, len: u32 },

@@ -552,7 +552,8 @@ pub(crate) fn write_segment(repo: &Repo, packs: &[FinishedPack], supersedes: &[I
     let facts: Vec<PackFacts> = packs.iter().map(PackFacts::of).collect();
     let mut records: Vec<Record> =
         packs.iter().enumerate().flat_map(|(number, pack)| records_of(pack, number as u32)).collect();
-    records.sort_unstable_by_key(|record| (record.key, record.pack));
+    // A key may stand twice in a pack that gc filled from several; the index keeps the first in the order of the pack.
+    records.sort_unstable_by_key(|record| (record.key, record.pack, record.place));
     let mut segment = SegmentWriter::create(repo.core())?;
     records.iter().try_for_each(|record| segment.push(record))?;
     let name = segment.finish(repo.core(), &facts, supersedes)?;

@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::id::Id;
-use crate::object::Class;
+use crate::object::{Class, Key, Kind};
 use crate::repo::pack::Directory;
 use crate::repo::segment::{Place, Record};
 use crate::repo::view::{PackBrief, View};
@@ -74,23 +74,31 @@ pub(super) fn fingerprint(record: &Record) -> u64 {
     mixed(start(&record.key.id) ^ place ^ u64::from(record.key.class.code()))
 }
 
-/// The sum of the fingerprints of everything that a directory lists.
+/// The sum of the fingerprints of everything that a directory lists. Of a key that stands there twice, the first counts:
+/// it is the one that the index keeps.
 pub(super) fn fingerprint_of(directory: &Directory) -> u64 {
-    let mut sum = 0u64;
+    let mut first: HashMap<Key, (Place, Kind)> = HashMap::new();
+    let mut list = |key: Key, place: Place, kind: Kind| {
+        let known = first.entry(key).or_insert((place, kind));
+        if place < known.0 {
+            *known = (place, kind);
+        }
+    };
     for (frame, (_, entries)) in directory.frames.iter().enumerate() {
         let mut offset = 0;
         for entry in entries {
-            let place = Place::Frame { frame: frame as u32, offset, len: entry.len };
-            sum = sum.wrapping_add(fingerprint(&Record { key: entry.key, pack: 0, place, kind: entry.kind }));
+            list(entry.key, Place::Frame { frame: frame as u32, offset, len: entry.len }, entry.kind);
             offset += entry.len;
         }
     }
     for alias in &directory.aliases {
-        let key = crate::object::Key { class: Class::Alias, id: alias.id };
-        let place = Place::Alias { len: alias.len, root: alias.root };
-        sum = sum.wrapping_add(fingerprint(&Record { key, pack: 0, place, kind: alias.kind }));
+        let key = Key { class: Class::Alias, id: alias.id };
+        list(key, Place::Alias { len: alias.len, root: alias.root }, alias.kind);
     }
-    sum
+    let prints = first
+        .iter()
+        .map(|(key, (place, kind))| fingerprint(&Record { key: *key, pack: 0, place: *place, kind: *kind }));
+    prints.fold(0, u64::wrapping_add)
 }
 
 /// Spreads bits (the finalizer of SplitMix64).
