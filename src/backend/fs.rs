@@ -99,8 +99,12 @@ impl Backend for FsBackend {
 
     fn list(&self, prefix: &str, each: &mut dyn FnMut(&str, u64) -> Result<()>) -> Result<()> {
         let top = self.path(prefix)?;
-        if !top.is_dir() {
-            return Ok(());
+        // Only what is certainly not there is empty: without leases or roots, gc would delete everything.
+        match fs::metadata(&top) {
+            Ok(meta) if meta.is_dir() => {}
+            Ok(_) => return Err(Error::io("list", &top, io::Error::from(io::ErrorKind::NotADirectory))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(Error::io("list", &top, error)),
         }
         for entry in walkdir::WalkDir::new(&top) {
             let entry = match entry {
@@ -128,5 +132,23 @@ impl Backend for FsBackend {
 
     fn local_dir(&self) -> Option<&Path> {
         Some(&self.root)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_that_cannot_be_read_is_not_empty() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let backend = FsBackend::new(dir.path());
+        let list = |prefix: &str| backend.list(prefix, &mut |_, _| Ok(()));
+        list("leases").expect("not there is empty");
+        std::os::unix::fs::symlink("roots", dir.path().join("roots")).expect("a loop");
+        fs::write(dir.path().join("leases"), b"").expect("a file");
+        for prefix in ["roots", "leases", "leases/below"] {
+            assert!(list(prefix).is_err(), "{prefix}");
+        }
     }
 }

@@ -62,7 +62,8 @@ pub fn create_dir_durable(path: &Path, mode: u32) -> Result<()> {
     create_dir_durable(above, mode)?;
     match DirBuilder::new().mode(mode).create(path) {
         Ok(()) => sync_dir(above),
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        // Who made it beside us may not have synced it yet.
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => sync_dir(above),
         Err(error) => Err(error).at("create the directory", path),
     }
 }

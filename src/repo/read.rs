@@ -47,8 +47,14 @@ pub struct Piece {
 pub struct Want {
     /// The entry.
     pub key: Key,
-    /// Its length in bytes.
+    /// Its length in bytes. That of a chunk is what its recipe says, and must be so.
     pub len: u64,
+}
+
+impl Want {
+    fn fits(&self, bytes: &[u8]) -> bool {
+        self.key.class != Class::Chunk || bytes.len() as u64 == self.len
+    }
 }
 
 /// Receives what [`Repo::fetch`] reads: the index of the want, and its bytes or why there are none.
@@ -186,6 +192,9 @@ impl Repo {
         self.pieces(id, &mut |piece| match piece.key {
             Some(key) => {
                 let bytes = self.entry(&key)?;
+                if bytes.len() as u64 != piece.len {
+                    return Err(other_length(&key));
+                }
                 hasher.update(&bytes);
                 out(&bytes)
             }
@@ -211,7 +220,11 @@ impl Repo {
             let from = range.start.saturating_sub(piece.offset) as usize;
             let to = (range.end - piece.offset).min(piece.len) as usize;
             match piece.key {
-                Some(key) => bytes.extend_from_slice(&self.entry(&key)?[from..to]),
+                Some(key) => {
+                    let entry = self.entry(&key)?;
+                    let part = entry.get(from..to).filter(|_| entry.len() as u64 == piece.len);
+                    bytes.extend_from_slice(part.ok_or_else(|| other_length(&key))?);
+                }
                 None => bytes.resize(bytes.len() + (to - from), 0),
             }
             Ok(())
@@ -240,7 +253,7 @@ impl Repo {
         }
         let (len, root) = self.alias(id)?;
         let mut offset = 0;
-        self.walk_node(&root, None, &mut offset, range, each)?;
+        self.walk_node(&root, None, len, &mut offset, range, each)?;
         if offset != len {
             return fail(Code::CasError, format!("the recipe of object {id} makes {offset} bytes instead of {len}"));
         }
@@ -271,6 +284,7 @@ impl Repo {
         &self,
         id: &Id,
         level: Option<u8>,
+        len: u64,
         offset: &mut u64,
         range: &Range<u64>,
         each: &mut dyn FnMut(Piece) -> Result<()>,
@@ -279,6 +293,10 @@ impl Repo {
         // Levels fall by one from node to node, so a recipe cannot lead in a circle.
         if level.is_some_and(|level| level != node.level) {
             return fail(Code::ChunkInvalid, format!("recipe node {id} stands at the wrong level"));
+        }
+        // So offsets never run past the length of the object, whatever the nodes beneath say.
+        if node.total != len {
+            return fail(Code::ChunkInvalid, format!("recipe node {id} makes {} bytes instead of {len}", node.total));
         }
         for entry in &node.entries {
             let (start, len) = (*offset, entry.len());
@@ -295,7 +313,7 @@ impl Repo {
                     *offset += len;
                     each(Piece { offset: start, len: *len, key: Some(Key { class: Class::Chunk, id: *id }) })?;
                 }
-                Entry::Piece { id, .. } => self.walk_node(id, Some(node.level - 1), offset, range, each)?,
+                Entry::Piece { id, len } => self.walk_node(id, Some(node.level - 1), *len, offset, range, each)?,
             }
         }
         Ok(())
@@ -405,7 +423,7 @@ impl Repo {
                 Some((pack, Place::Frame { frame, offset, len })) => {
                     located.push(Located { pack, frame, offset, len, want: *at });
                 }
-                _ => each(*at as usize, self.entry(&wants[*at as usize].key).as_deref().map_err(again)),
+                _ => each(*at as usize, self.wanted(&wants[*at as usize]).as_deref().map_err(again)),
             }
         }
         located.sort_unstable();
@@ -424,6 +442,11 @@ impl Repo {
         Ok(())
     }
 
+    fn wanted(&self, want: &Want) -> Result<Vec<u8>> {
+        let bytes = self.entry(&want.key)?;
+        if want.fits(&bytes) { Ok(bytes) } else { Err(other_length(&want.key)) }
+    }
+
     fn fetch_frame(&self, group: &[Located], wants: &[Want], decompressor: &mut Decompressor, each: &Each<'_>) {
         let raw = self
             .index()
@@ -433,10 +456,10 @@ impl Repo {
             let key = &wants[*want as usize].key;
             let (start, end) = (*offset as usize, *offset as usize + *len as usize);
             let bytes = raw.as_ref().ok().and_then(|raw| raw.get(start..end));
-            match bytes.filter(|bytes| self.check(key, bytes).is_ok()) {
+            match bytes.filter(|bytes| wants[*want as usize].fits(bytes) && self.check(key, bytes).is_ok()) {
                 Some(bytes) => each(*want as usize, Ok(bytes)),
                 // The slow way tries every copy and says what is wrong.
-                None => each(*want as usize, self.entry(key).as_deref().map_err(again)),
+                None => each(*want as usize, self.wanted(&wants[*want as usize]).as_deref().map_err(again)),
             }
         }
     }
@@ -450,6 +473,10 @@ fn is_missing(error: &Error) -> bool {
 /// The same failure as a value of its own.
 fn again(error: &Error) -> Error {
     Error::new(error.code(), error.to_string())
+}
+
+fn other_length(key: &Key) -> Error {
+    Error::new(Code::ChunkInvalid, format!("{} has another length than its recipe says", describe(key)))
 }
 
 fn describe(key: &Key) -> String {

@@ -168,7 +168,8 @@ pub(crate) fn load_roots(repo: &Repo, options: &OpenOptions) -> Result<Loaded> {
     let there: HashSet<&Id> = roots.iter().map(|root| &root.name).collect();
     let gone: Vec<Id> = cached.iter().map(|(name, _)| *name).filter(|name| !there.contains(name)).collect();
     if !fresh.is_empty() || !gone.is_empty() {
-        repo.index().update_roots(&fresh, &gone)?;
+        // They are kept to save time: a full medium must not keep anybody from reading.
+        let _ = repo.index().update_roots(&fresh, &gone);
     }
     Ok(loaded)
 }

@@ -2,11 +2,16 @@
 
 use super::{ALIVE, LeaseClass, LeaseView};
 use crate::backend::Backend;
+use crate::clock;
 use crate::fs::{boot_id, host_id};
 use fs2::FileExt;
 use std::fs::File;
 use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+
+/// A writer of another machine is believed to live so long after its last refresh, many times the interval of those.
+const SILENCE_SECONDS: i64 = 3_600;
 
 /// Says which writers are certainly dead. Tests and media without locks bring their own.
 pub trait Liveness {
@@ -36,8 +41,8 @@ const LOCAL_FILE_SYSTEMS: [u64; 14] = [
 /// A writer is dead when the flock of its lease is free.
 ///
 /// Where the file system may be shared between machines, this is believed only of writers of this very boot and
-/// machine (STORAGE section 8.3). On a disk of one machine alone nobody else could hold the lock, so there a writer from before a
-/// reboot, or from another machine that the disk was plugged into, is dead as well.
+/// machine (STORAGE section 8.3). On a disk of this machine a writer from before a reboot is dead as well. One of another
+/// machine may work over the network, where its lock is not seen here: it is dead when it was also silent for an hour.
 pub struct FlockLiveness {
     leases: Option<PathBuf>,
     boot_id: String,
@@ -59,8 +64,20 @@ impl FlockLiveness {
 
     fn is_lock_believed(&self, lease: &LeaseView) -> bool {
         let Some(record) = &lease.record else { return self.is_local_disk };
-        let is_ours = !self.boot_id.is_empty() && record.boot_id == self.boot_id && record.host_id == self.host_id;
-        record.class == LeaseClass::Flock && (self.is_local_disk || is_ours)
+        let is_host = record.host_id == self.host_id;
+        let is_boot = !self.boot_id.is_empty() && record.boot_id == self.boot_id;
+        record.class == LeaseClass::Flock
+            && match self.is_local_disk {
+                true => is_host || self.is_silent(lease, record.number),
+                false => is_host && is_boot,
+            }
+    }
+
+    /// Whether the last sign of life is older than [`SILENCE_SECONDS`], by the clock of this disk.
+    fn is_silent(&self, lease: &LeaseView, number: u64) -> bool {
+        let Some(leases) = &self.leases else { return false };
+        let meta = std::fs::metadata(leases.join(lease.writer.to_hex()).join(number.to_string()));
+        meta.is_ok_and(|meta| clock::now().seconds.saturating_sub(meta.mtime()) >= SILENCE_SECONDS)
     }
 }
 

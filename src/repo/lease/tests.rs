@@ -143,6 +143,14 @@ fn in_doubt_a_writer_lives() {
         let record = LeaseRecord { boot_id: boot_id.to_string(), ..record.clone() };
         assert_eq!(liveness.is_dead(&LeaseView { record: Some(record), ..view.clone() }), expected);
     }
+    // Of another machine, which may have the disk over the network: only after a long silence.
+    liveness.is_local_disk = true;
+    let elsewhere = LeaseRecord { host_id: "another".to_string(), ..record.clone() };
+    let elsewhere = LeaseView { record: Some(elsewhere), ..view.clone() };
+    assert!(!liveness.is_dead(&elsewhere));
+    let long_ago = std::time::SystemTime::now() - Duration::from_secs(4_000);
+    std::fs::File::options().write(true).open(path.join("0")).unwrap().set_modified(long_ago).unwrap();
+    assert!(liveness.is_dead(&elsewhere));
     liveness.is_local_disk = false;
     assert!(!liveness.is_dead(&LeaseView { record: None, ..view.clone() }));
     let timed = LeaseRecord { class: LeaseClass::Timed, ..record };

@@ -187,3 +187,43 @@ fn what_was_in_a_lost_pack_is_stored_again() {
     store(&repo, &bytes);
     assert_reads(&repo, &bytes);
 }
+
+#[test]
+fn a_recipe_that_lies_about_lengths_is_an_error_and_no_panic() {
+    use crate::recipe::{Entry, Node};
+    let dir = tempfile::tempdir().expect("a directory");
+    let repo = repo_in(dir.path());
+    let writer = repo.writer(&writer_options()).expect("writer");
+    let mut putter = writer.putter();
+    let bytes = noise(900, 3);
+    let chunk = Key { class: Class::Chunk, id: repo.core().chunk_ids.chunk(&bytes) };
+    putter.entry(chunk, Kind::Blob, &bytes).expect("put");
+    let lies = [(2_000, 2_000), (2_000, 900), (u64::MAX, 900)];
+    let ids = lies.map(|(len, says)| {
+        let leaf = Node { level: 0, total: len, entries: vec![Entry::Piece { id: chunk.id, len: len.min(8 << 20) }] };
+        let mut put = |node: &Node| {
+            let bytes = node.encode();
+            let id = repo.core().chunk_ids.node(&bytes);
+            putter.entry(Key { class: Class::Node, id }, Kind::None, &bytes).expect("put");
+            id
+        };
+        let leaf = put(&leaf);
+        let root = put(&Node { level: 1, total: says, entries: vec![Entry::Piece { id: leaf, len: says }] });
+        let id = hash(&len.wrapping_add(says).to_le_bytes());
+        putter.alias(super::super::pack::Alias { id, kind: Kind::Blob, len: says, root }).expect("alias");
+        id
+    });
+    drop(putter);
+    writer.finish().expect("finish");
+    for id in ids {
+        assert!(repo.read_range(&id, 0, 1_500).is_err());
+        assert!(repo.stream(&id, &mut |_| Ok(())).is_err());
+    }
+    let answered = Mutex::new(0);
+    repo.fetch(&[Want { key: chunk, len: 2_000 }], 1, &|_, bytes| {
+        assert_eq!(bytes.expect_err("not so long").code(), Code::ChunkInvalid);
+        *answered.lock().expect("no panic") += 1;
+    })
+    .expect("fetch");
+    assert_eq!(answered.into_inner().expect("no panic"), 1);
+}

@@ -55,6 +55,7 @@ impl Subcommand for Index {
             }
             Action::Rebuild => {
                 repo.rebuild_index()?;
+                repo.adopt_orphans(&session.writer_options()?)?;
                 if ui.is_json() {
                     ui.json(&json!({"type": "index", "rebuilt": true}))?;
                 }
