@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
+mod backup;
 mod cat_object;
 mod chunk;
 mod completions;
@@ -16,7 +17,10 @@ mod help;
 mod init;
 mod key;
 mod lock;
+mod look;
 mod plumbing;
+mod restore;
+mod terminal;
 mod verify;
 
 use std::io::Write;

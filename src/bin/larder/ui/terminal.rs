@@ -47,7 +47,7 @@ struct Quiet<'a> {
 
 impl Drop for Quiet<'_> {
     fn drop(&mut self) {
-        let _ = tcsetattr(self.tty, OptionalActions::Flush, &self.before);
+        let _ = tcsetattr(self.tty, OptionalActions::Now, &self.before);
     }
 }
 
@@ -59,7 +59,7 @@ fn ask(mut tty: &File, prompt: &str) -> Result<Zeroizing<Vec<u8>>> {
     quiet.special_codes[SpecialCodeIndex::VMIN] = 1;
     quiet.special_codes[SpecialCodeIndex::VTIME] = 0;
     let guard = Quiet { tty, before };
-    tcsetattr(tty, OptionalActions::Flush, &quiet).at("ask at", TERMINAL)?;
+    tcsetattr(tty, OptionalActions::Now, &quiet).at("ask at", TERMINAL)?;
     tty.write_all(prompt.as_bytes()).at("ask at", TERMINAL)?;
     let typed = read_line(tty);
     drop(guard);

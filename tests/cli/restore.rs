@@ -1,0 +1,45 @@
+use super::backup::world;
+
+#[test]
+fn everything_or_a_part_comes_back() {
+    let world = world();
+    world.larder(&["backup", "-q", "tree"]).clean();
+    let tree = world.path("tree").display().to_string();
+    let said = world.larder(&["restore", &format!("latest:{tree}"), "--target", "out"]);
+    assert!(said.clean().starts_with("restored 2 files, 1 directories: 97.66 KiB, "), "{}", said.text());
+    assert_eq!(world.sh("diff -r tree out").clean(), "");
+    let said = world.larder(&["restore", &format!("latest:{tree}"), "--target", "out", "--json"]);
+    let summary: serde_json::Value = serde_json::from_str(said.clean().lines().last().unwrap()).unwrap();
+    assert_eq!((summary["files"].as_u64(), summary["unmodified"].as_u64()), (Some(0), Some(2)), "{summary}");
+    assert_eq!(world.larder(&["restore", "-q", &format!("latest:{tree}/a"), "-t", "one"]).clean(), "");
+    assert_eq!(world.sh("cat one/a").clean(), "abc");
+    world.larder(&["restore", "-q", "latest", "--target", "part", "--include", "b"]).clean();
+    assert_eq!(world.sh("find part -type f -printf '%f\\n'").clean(), "b\n");
+}
+
+#[test]
+fn a_dry_run_says_what_would_be_done() {
+    let world = world();
+    world.larder(&["backup", "-q", "tree"]).clean();
+    let source = format!("latest:{}", world.path("tree").display());
+    world.write("out/extra", "x");
+    let said = world.larder(&["restore", &source, "-t", "out", "--delete", "-n"]);
+    assert!(said.clean().contains("removed") && said.text().contains("new"), "{}", said.text());
+    assert_eq!(world.sh("ls out").clean(), "extra\n");
+    world.larder(&["restore", &source, "-q", "-t", "out", "--delete"]).clean();
+    assert_eq!(world.sh("diff -r tree out").clean(), "");
+}
+
+#[test]
+fn what_is_wrong_is_said() {
+    let world = world();
+    world.larder(&["restore", "latest", "-t", "out"]).failed(10, "SNAPSHOT_NOT_FOUND");
+    world.larder(&["backup", "-q", "tree"]).clean();
+    world.larder(&["restore", "latest:/nowhere", "-t", "out"]).failed(10, "FILE_NOT_FOUND");
+    world.larder(&["restore", "latest"]).failed(2, "INVALID_ARG");
+    world.larder(&["restore", "latest", "-t", "out", "--overwrite", "maybe"]).failed(2, "INVALID_ARG");
+    world.sh("chmod u+w .larder/packs/*/*; truncate -s 95 .larder/packs/*/*").clean();
+    let said = world.larder(&["restore", "latest", "-t", "out"]);
+    assert_eq!(said.exit, 13, "{}", said.err);
+    assert_eq!(world.sh("find . -path ./.larder -prune -o -type f -path './out/*' -print").clean(), "");
+}
