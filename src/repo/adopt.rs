@@ -106,7 +106,7 @@ impl Repo {
 
     /// Takes packs that no segment lists into the index, once in the life of a repository handle. Answers whether this
     /// was the time.
-    pub(super) fn look_for_strays(&self) -> Result<bool> {
+    pub(crate) fn look_for_strays(&self) -> Result<bool> {
         self.index().take_in_strays_once(self.core())
     }
 }

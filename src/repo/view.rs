@@ -121,6 +121,20 @@ impl View<'_> {
         Ok(segments)
     }
 
+    /// Numbers of the packs that no segment lists.
+    ///
+    /// # Errors
+    /// CACHE_ERROR.
+    pub(crate) fn strays(&self) -> Result<Vec<u32>> {
+        self.with(|db| {
+            let stray = "(SELECT no FROM segments WHERE name = ?1)";
+            let listed = format!("SELECT pack FROM listed WHERE segment <> {stray}");
+            db.prepare_cached(&format!("SELECT pack FROM listed WHERE segment = {stray} AND pack NOT IN ({listed})"))?
+                .query_map([STRAYS.as_bytes()], |row| row.get(0))?
+                .collect()
+        })
+    }
+
     /// Copies that were found damaged: the key, and the number of the pack.
     ///
     /// # Errors

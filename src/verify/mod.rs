@@ -81,6 +81,8 @@ pub fn verify(repo: &Repo, options: &VerifyOptions, monitor: &dyn Monitor) -> Re
         findings.file(path, &Error::new(Code::RollbackDetected, fault.to_string()));
     }
     repo.refresh()?;
+    // A segment that is gone leaves packs that readers find all the same.
+    repo.look_for_strays()?;
     let view = repo.index().view()?;
     let all = Snapshots::load(&loaded.roots, clock::now());
     all.damaged().iter().for_each(|(name, error)| findings.file(root_path(name), error));

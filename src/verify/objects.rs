@@ -38,6 +38,7 @@ pub(super) fn check_index(
     let (gone, cut) = check_lengths(repo, view, frames, findings)?;
     let roots = large_roots(repo, view, reach)?;
     let mut large = IdSorter::<76>::new(&repo.local().cache.join("tmp"), SORT_BUDGET_BYTES);
+    let strays: HashSet<usize> = view.strays()?.into_iter().filter_map(|number| frames.pack_at(number)).collect();
     let (wanted, mut fingerprints) = (frames.none(), vec![0u64; frames.packs.len()]);
     let mut root_reader = roots.reader();
     let mut at: Option<AtKey> = None;
@@ -46,17 +47,19 @@ pub(super) fn check_index(
         &mut |record, is_live| {
             if at.as_ref().is_none_or(|at| at.key != record.key) {
                 settle(at.take(), frames, findings);
+                at = Some(AtKey { key: record.key, is_live, is_found: false, is_listed: false, seen_in: None });
                 if is_live && record.key.class == Class::Node {
                     note_large(record, &mut root_reader, &mut large)?;
                 }
-                at = Some(AtKey { key: record.key, is_live, is_found: false, lost_in: None });
             }
             let (Some(pack), Some(at)) = (frames.pack_at(record.pack), at.as_mut()) else { return Ok(()) };
             fingerprints[pack] = fingerprints[pack].wrapping_add(fingerprint(record));
             let is_readable = !gone.contains(&frames.packs[pack].name) && !is_cut(&cut, pack, record);
             at.is_found |= is_readable;
-            if !is_readable {
-                at.lost_in = Some(pack);
+            at.is_listed |= !strays.contains(&pack);
+            // Where it is lost, or else where it is found.
+            if !is_readable || at.seen_in.is_none() {
+                at.seen_in = Some(pack);
             }
             if let (true, Place::Frame { frame, .. }) = (is_live, record.place)
                 && let Some(number) = frames.frame_at(pack, frame)
@@ -79,14 +82,20 @@ struct AtKey {
     key: Key,
     is_live: bool,
     is_found: bool,
-    lost_in: Option<usize>,
+    is_listed: bool,
+    seen_in: Option<usize>,
 }
 
 fn settle(at: Option<AtKey>, frames: &FrameMap, findings: &Findings) {
-    if let Some(AtKey { key, is_live: true, is_found: false, lost_in: Some(pack) }) = at {
-        let name = frames.packs[pack].name;
-        let what = format!("its pack {} is not there, or not to its end", pack_path(&name));
+    let Some(AtKey { key, is_live: true, is_found, is_listed, seen_in: Some(pack) }) = at else { return };
+    let (name, path) = (frames.packs[pack].name, pack_path(&frames.packs[pack].name));
+    if !is_found {
+        let what = format!("its pack {path} is not there, or not to its end");
         findings.entry(key, Some(&name), &Error::new(Code::ChunkNotFound, what));
+    } else if !is_listed {
+        // Whoever publishes a root has published the segments of what it needs.
+        let what = "the segment that listed this pack is gone or damaged; nothing in it is lost";
+        findings.file(path, &Error::new(Code::FileNotFound, what));
     }
 }
 
