@@ -230,6 +230,42 @@ fn a_forgotten_snapshot_and_a_tag_are_seen_and_a_lost_record_breaks_the_chain() 
 }
 
 #[test]
+fn what_gc_leaves_is_sound() {
+    let place = Place::new("--key-file", &[]);
+    place.some();
+    for number in 0..6u8 {
+        std::fs::write(place.path("source/number"), vec![number; 3000]).unwrap();
+        let noise: Vec<u8> = (0..60_000u64).map(|at| (at * at * (u64::from(number) + 7) >> 9) as u8).collect();
+        std::fs::write(place.path("source/noise"), noise).unwrap();
+        place.larder(&["backup", "SOURCE"]);
+    }
+    place.larder(&["forget", "--keep-last", "1"]);
+    for _ in 0..2 {
+        place.larder(&["gc"]);
+        place.read(&["check"]);
+    }
+    assert_eq!(place.read(&["snapshots"]).lines().count(), 1);
+    place.read(&["extract-all".as_ref(), "latest".as_ref(), place.path("read").as_os_str()]);
+    same_tree(&place.path("source"), &place.below("read"));
+}
+
+#[test]
+fn frozen_repositories_are_read() {
+    for version in ["v1", "v1-unencrypted"] {
+        let frozen = Path::new(TOP).join("testdata/repo").join(version);
+        let reader = Path::new(TOP).join("tests/reader/larder_reader.py");
+        let passphrase = frozen.with_file_name("v1.passphrase");
+        let mut command = Command::new(python());
+        command.arg("-B").arg(reader).arg(frozen).arg("--passphrase-file").arg(passphrase).arg("check");
+        let counts = succeed(&mut command);
+        for algorithm in ["none", "zlib", "gzip", "lz4", "zstd"] {
+            assert!(counts.contains(&format!("{algorithm} frames")), "{counts}");
+        }
+        assert!(counts.contains("2 devices") && counts.contains("2 snapshots"), "{counts}");
+    }
+}
+
+#[test]
 fn a_changed_byte_in_any_file_is_seen() {
     let place = Place::new("--key-file", &[]);
     place.some();
