@@ -149,7 +149,7 @@ _larder() {
 
     case "${cmd}" in
         larder)
-            opts="-r -q -v -h -V --repo --quiet --verbose --json --no-color --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help --version init hash-object cat-object list-objects write-tree ls-tree restore-tree write-snapshot resolve verify gc index key digest chunk compress decompress lock backup restore snapshots log show ls diff find dump forget tag status stats bench help"
+            opts="-r -q -v -h -V --repo --quiet --verbose --json --no-color --banner --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help --version init hash-object cat-object list-objects write-tree ls-tree restore-tree write-snapshot resolve verify gc index key digest chunk compress decompress lock backup restore snapshots log show ls diff find dump forget tag status stats bench help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -223,7 +223,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__backup)
-            opts="-e -i -x -n -f -j -r -q -v -h --exclude --exclude-file --include --git-ignore --no-larderignore --exclude-caches --exclude-if-present --exclude-larger-than --one-file-system --files-from --files-from0 --stdin --stdin-name --from-command --tag --host --time --skip-if-unchanged --allow-empty --birth-times --no-git --fail-fast --keep-going --dry-run --force --jobs --repo --quiet --verbose --json --no-color --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
+            opts="-e -i -x -n -f -j -r -q -v -h --exclude --exclude-file --include --git-ignore --no-larderignore --exclude-caches --exclude-if-present --exclude-larger-than --one-file-system --files-from --files-from0 --stdin --stdin-name --from-command --tag --host --time --skip-if-unchanged --allow-empty --birth-times --no-git --fail-fast --keep-going --dry-run --force --jobs --repo --quiet --verbose --json --no-color --banner --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -372,7 +372,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__bench)
-            opts="-r -q -v -h --size --index --dir --repo --quiet --verbose --json --no-color --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
+            opts="-r -q -v -h --size --index --dir --repo --quiet --verbose --json --no-color --banner --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -461,7 +461,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__cat__subcmd__object)
-            opts="-t -s -e -p -z -r -q -v -h --batch --batch-check --repo --quiet --verbose --json --no-color --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
+            opts="-t -s -e -p -z -r -q -v -h --batch --batch-check --repo --quiet --verbose --json --no-color --banner --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -535,7 +535,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__chunk)
-            opts="-r -q -v -h --profile --sizes --repo --quiet --verbose --json --no-color --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
+            opts="-r -q -v -h --profile --sizes --repo --quiet --verbose --json --no-color --banner --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -617,7 +617,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__compress)
-            opts="-a -l -r -q -v -h --algorithm --level --estimate --repo --quiet --verbose --json --no-color --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
+            opts="-a -l -r -q -v -h --algorithm --level --estimate --repo --quiet --verbose --json --no-color --banner --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -707,7 +707,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__decompress)
-            opts="-r -q -v -h --none --repo --quiet --verbose --json --no-color --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
+            opts="-r -q -v -h --none --repo --quiet --verbose --json --no-color --banner --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -781,7 +781,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__diff)
-            opts="-r -q -v -h --metadata --content --repo --quiet --verbose --json --no-color --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
+            opts="-r -q -v -h --metadata --content --repo --quiet --verbose --json --no-color --banner --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -855,7 +855,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__digest)
-            opts="-r -q -v -h --crc32 --sha256 --blake3 --repo --quiet --verbose --json --no-color --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
+            opts="-r -q -v -h --crc32 --sha256 --blake3 --repo --quiet --verbose --json --no-color --banner --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -929,7 +929,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__dump)
-            opts="-f -o -r -q -v -h --format --output --repo --quiet --verbose --json --no-color --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
+            opts="-f -o -r -q -v -h --format --output --repo --quiet --verbose --json --no-color --banner --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1041,7 +1041,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__find)
-            opts="-s -i -l -r -q -v -h --host --tag --path --snapshot --ignore-case --kind --newer --older --larger --smaller --object --long --repo --quiet --verbose --json --no-color --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
+            opts="-s -i -l -r -q -v -h --host --tag --path --snapshot --ignore-case --kind --newer --older --larger --smaller --object --long --repo --quiet --verbose --json --no-color --banner --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1159,7 +1159,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__forget)
-            opts="-l -H -d -w -m -y -n -r -q -v -h --host --tag --path --keep-last --keep-minutely --keep-hourly --keep-daily --keep-weekly --keep-monthly --keep-quarterly --keep-yearly --keep-within --keep-within-hourly --keep-within-daily --keep-within-weekly --keep-within-monthly --keep-within-yearly --keep-younger --keep-tag --group-by --allow-empty --dry-run --repo --quiet --verbose --json --no-color --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
+            opts="-l -H -d -w -m -y -n -r -q -v -h --host --tag --path --keep-last --keep-minutely --keep-hourly --keep-daily --keep-weekly --keep-monthly --keep-quarterly --keep-yearly --keep-within --keep-within-hourly --keep-within-daily --keep-within-weekly --keep-within-monthly --keep-within-yearly --keep-younger --keep-tag --group-by --allow-empty --dry-run --repo --quiet --verbose --json --no-color --banner --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1337,7 +1337,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__gc)
-            opts="-n -r -q -v -h --dry-run --max-repack --repo --quiet --verbose --json --no-color --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
+            opts="-n -r -q -v -h --dry-run --max-repack --repo --quiet --verbose --json --no-color --banner --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1415,7 +1415,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__hash__subcmd__object)
-            opts="-w -t -z -r -q -v -h --stdin --stdin-paths --repo --quiet --verbose --json --no-color --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
+            opts="-w -t -z -r -q -v -h --stdin --stdin-paths --repo --quiet --verbose --json --no-color --banner --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1493,7 +1493,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__help)
-            opts="-a -r -q -v -h --all --generate --repo --quiet --verbose --json --no-color --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
+            opts="-a -r -q -v -h --all --generate --repo --quiet --verbose --json --no-color --banner --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1571,7 +1571,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__index)
-            opts="-r -q -v -h --repo --quiet --verbose --json --no-color --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help check rebuild stats"
+            opts="-r -q -v -h --repo --quiet --verbose --json --no-color --banner --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help check rebuild stats"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1645,7 +1645,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__index__subcmd__check)
-            opts="-r -q -v -h --repo --quiet --verbose --json --no-color --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
+            opts="-r -q -v -h --repo --quiet --verbose --json --no-color --banner --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1719,7 +1719,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__index__subcmd__rebuild)
-            opts="-r -q -v -h --repo --quiet --verbose --json --no-color --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
+            opts="-r -q -v -h --repo --quiet --verbose --json --no-color --banner --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1793,7 +1793,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__index__subcmd__stats)
-            opts="-r -q -v -h --repo --quiet --verbose --json --no-color --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
+            opts="-r -q -v -h --repo --quiet --verbose --json --no-color --banner --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1867,7 +1867,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__init)
-            opts="-r -q -v -h --encryption --chunk-profile --chunk-sizes --compression --label --repo --quiet --verbose --json --no-color --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
+            opts="-r -q -v -h --encryption --chunk-profile --chunk-sizes --compression --label --repo --quiet --verbose --json --no-color --banner --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1961,7 +1961,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__key)
-            opts="-r -q -v -h --repo --quiet --verbose --json --no-color --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help init list add remove passwd show"
+            opts="-r -q -v -h --repo --quiet --verbose --json --no-color --banner --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help init list add remove passwd show"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2035,7 +2035,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__key__subcmd__add)
-            opts="-r -q -v -h --new-passphrase-file --new-passphrase-command --new-passphrase-fd --new-key-file --label --repo --quiet --verbose --json --no-color --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
+            opts="-r -q -v -h --new-passphrase-file --new-passphrase-command --new-passphrase-fd --new-key-file --label --repo --quiet --verbose --json --no-color --banner --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2151,7 +2151,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__key__subcmd__init)
-            opts="-r -q -v -h --repo --quiet --verbose --json --no-color --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
+            opts="-r -q -v -h --repo --quiet --verbose --json --no-color --banner --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2225,7 +2225,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__key__subcmd__list)
-            opts="-r -q -v -h --repo --quiet --verbose --json --no-color --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
+            opts="-r -q -v -h --repo --quiet --verbose --json --no-color --banner --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2299,7 +2299,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__key__subcmd__passwd)
-            opts="-r -q -v -h --new-passphrase-file --new-passphrase-command --new-passphrase-fd --new-key-file --repo --quiet --verbose --json --no-color --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
+            opts="-r -q -v -h --new-passphrase-file --new-passphrase-command --new-passphrase-fd --new-key-file --repo --quiet --verbose --json --no-color --banner --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2411,7 +2411,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__key__subcmd__remove)
-            opts="-r -q -v -h --repo --quiet --verbose --json --no-color --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
+            opts="-r -q -v -h --repo --quiet --verbose --json --no-color --banner --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2485,7 +2485,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__key__subcmd__show)
-            opts="-r -q -v -h --repo --quiet --verbose --json --no-color --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
+            opts="-r -q -v -h --repo --quiet --verbose --json --no-color --banner --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2559,7 +2559,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__list__subcmd__objects)
-            opts="-r -q -v -h --kind --unreferenced --missing --repo --quiet --verbose --json --no-color --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
+            opts="-r -q -v -h --kind --unreferenced --missing --repo --quiet --verbose --json --no-color --banner --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2637,7 +2637,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__lock)
-            opts="-r -q -v -h --shared --wait --no-wait --status --repo --quiet --verbose --json --no-color --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
+            opts="-r -q -v -h --shared --wait --no-wait --status --repo --quiet --verbose --json --no-color --banner --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2715,7 +2715,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__log)
-            opts="-n -r -q -v -h --host --tag --path --last --oneline --repo --quiet --verbose --json --no-color --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
+            opts="-n -r -q -v -h --host --tag --path --last --oneline --repo --quiet --verbose --json --no-color --banner --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2809,7 +2809,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__ls)
-            opts="-l -R -r -q -v -h --long --recursive --repo --quiet --verbose --json --no-color --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
+            opts="-l -R -r -q -v -h --long --recursive --repo --quiet --verbose --json --no-color --banner --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2876,7 +2876,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__ls__subcmd__tree)
-            opts="-r -t -d -l -z -q -v -h --long --name-only --format --repo --quiet --verbose --json --no-color --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
+            opts="-r -t -d -l -z -q -v -h --long --name-only --format --repo --quiet --verbose --json --no-color --banner --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2947,7 +2947,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__resolve)
-            opts="-r -q -v -h --verify --repo --quiet --verbose --json --no-color --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
+            opts="-r -q -v -h --verify --repo --quiet --verbose --json --no-color --banner --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3021,7 +3021,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__restore)
-            opts="-t -n -r -q -v -h --target --include --exclude --overwrite --delete --dry-run --verify --sparse --owners --strict-metadata --repo --quiet --verbose --json --no-color --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
+            opts="-t -n -r -q -v -h --target --include --exclude --overwrite --delete --dry-run --verify --sparse --owners --strict-metadata --repo --quiet --verbose --json --no-color --banner --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3125,7 +3125,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__restore__subcmd__tree)
-            opts="-r -q -v -h --overwrite --links --repo --quiet --verbose --json --no-color --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
+            opts="-r -q -v -h --overwrite --links --repo --quiet --verbose --json --no-color --banner --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3207,7 +3207,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__show)
-            opts="-r -q -v -h --repo --quiet --verbose --json --no-color --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
+            opts="-r -q -v -h --repo --quiet --verbose --json --no-color --banner --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3281,7 +3281,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__snapshots)
-            opts="-n -g -r -q -v -h --host --tag --path --last --group-by --repo --quiet --verbose --json --no-color --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
+            opts="-n -g -r -q -v -h --host --tag --path --last --group-by --repo --quiet --verbose --json --no-color --banner --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3383,7 +3383,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__stats)
-            opts="-r -q -v -h --host --tag --path --each --repo --quiet --verbose --json --no-color --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
+            opts="-r -q -v -h --host --tag --path --each --repo --quiet --verbose --json --no-color --banner --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3469,7 +3469,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__status)
-            opts="-r -q -v -h --repo --quiet --verbose --json --no-color --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
+            opts="-r -q -v -h --repo --quiet --verbose --json --no-color --banner --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3543,7 +3543,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__tag)
-            opts="-r -q -v -h --host --tag --path --add --remove --set --repo --quiet --verbose --json --no-color --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
+            opts="-r -q -v -h --host --tag --path --add --remove --set --repo --quiet --verbose --json --no-color --banner --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3641,7 +3641,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__verify)
-            opts="-r -q -v -h --quick --read-data --scrub --repo --quiet --verbose --json --no-color --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
+            opts="-r -q -v -h --quick --read-data --scrub --repo --quiet --verbose --json --no-color --banner --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3719,7 +3719,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__write__subcmd__snapshot)
-            opts="-r -q -v -h --path --links --parent --tag --host --time --repo --quiet --verbose --json --no-color --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
+            opts="-r -q -v -h --path --links --parent --tag --host --time --repo --quiet --verbose --json --no-color --banner --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3817,7 +3817,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__write__subcmd__tree)
-            opts="-e -i -x -f -r -q -v -h --exclude --exclude-file --include --git-ignore --no-larderignore --exclude-caches --exclude-if-present --exclude-larger-than --one-file-system --links --allow-empty --force --repo --quiet --verbose --json --no-color --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
+            opts="-e -i -x -f -r -q -v -h --exclude --exclude-file --include --git-ignore --no-larderignore --exclude-caches --exclude-if-present --exclude-larger-than --one-file-system --links --allow-empty --force --repo --quiet --verbose --json --no-color --banner --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -68,12 +68,18 @@ pub fn settings_file() -> Result<PathBuf> {
 fn home_dir(variable_name: &str, below_home: &str) -> Result<PathBuf> {
     let absolute = |name| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
     absolute(variable_name)
-        .or_else(|| absolute("HOME").map(|home| home.join(below_home)))
+        .or_else(|| absolute("HOME").or_else(passwd_home).map(|home| home.join(below_home)))
         .map(|dir| dir.join("larder"))
         .ok_or_else(|| {
             Error::new(Code::ConfigMissing, format!("neither {variable_name} nor HOME says where files of yours go"))
                 .with_hint("set HOME to an absolute path")
         })
+}
+
+/// The home that the system knows of, for services that run without HOME.
+fn passwd_home() -> Option<PathBuf> {
+    let user = nix::unistd::User::from_uid(nix::unistd::geteuid()).ok().flatten()?;
+    Some(user.dir).filter(|dir| dir.is_absolute())
 }
 
 /// What the user's file of settings may say.

@@ -22,6 +22,17 @@ pub enum Algorithm {
     Blake3,
 }
 
+impl Algorithm {
+    /// Its name, as `larder digest --json` prints it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Algorithm::Crc32 => "crc32",
+            Algorithm::Sha256 => "sha256",
+            Algorithm::Blake3 => "blake3",
+        }
+    }
+}
+
 /// A sum being made.
 enum State {
     Crc32(flate2::Crc),

@@ -75,6 +75,8 @@ impl Said {
 }
 
 impl World {
+    /// A fresh one.
+    #[allow(clippy::new_without_default)]
     pub fn new() -> World {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("home")).unwrap();

@@ -33,6 +33,10 @@ pub struct Globals {
     #[arg(long = "no-color", hide_short_help = true)]
     pub no_color: bool,
 
+    /// At a terminal, begin with a banner
+    #[arg(long = "banner", hide_short_help = true)]
+    pub banner: bool,
+
     /// Show no progress
     #[arg(long = "no-progress", hide_short_help = true)]
     pub no_progress: bool,
@@ -89,6 +93,7 @@ impl Globals {
             verbose: self.verbose.saturating_add(later.verbose),
             json: self.json || later.json,
             no_color: self.no_color || later.no_color,
+            banner: self.banner || later.banner,
             no_progress: self.no_progress || later.no_progress,
             progress_interval: later.progress_interval.or(self.progress_interval),
             lock_wait: later.lock_wait.or(self.lock_wait),

@@ -28,6 +28,9 @@ impl Session {
     /// For this command and these options.
     pub fn new(name: &'static str, may_ask: bool, globals: Globals) -> Session {
         let ui = Ui::new(&globals);
+        if globals.banner {
+            ui.banner();
+        }
         Session { globals, ui, name, may_ask, need: Cell::new(Need::Nothing) }
     }
 

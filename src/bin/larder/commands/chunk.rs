@@ -6,6 +6,7 @@ use larder::chunker::{Chunker, Sizes, cut_stream};
 use larder::error::{Code, Error, Result};
 use larder::object::hash;
 use larder::units::parse_size;
+use serde_json::json;
 use std::path::PathBuf;
 
 /// The key of cuts that belong to no repository.
@@ -49,7 +50,11 @@ impl Subcommand for Chunk {
         let mut stream = super::open(&self.file)?;
         let mut closed = Ok(());
         let outcome = cut_stream(&mut *stream, &self.file, &chunker, &mut |offset, bytes| {
-            closed = session.ui.line(&format!("{offset} {} {}", bytes.len(), hash(bytes)));
+            let (len, id) = (bytes.len(), hash(bytes));
+            closed = match session.ui.is_json() {
+                true => session.ui.json(&json!({"type": "chunk", "offset": offset, "bytes": len, "id": id.to_hex()})),
+                false => session.ui.line(&format!("{offset} {len} {id}")),
+            };
             if closed.is_ok() { Ok(()) } else { Err(Error::new(Code::FileIo, "the output is closed")) }
         });
         closed?;

@@ -2,9 +2,9 @@
 
 use super::{Exit, Layer, Manual, Need, Subcommand};
 use crate::session::Session;
-use crate::ui::git_quoted;
+use crate::ui::{git_quoted, json_path};
 use larder::digest::{Algorithm, digest};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Arguments of `larder digest`.
 #[derive(clap::Args)]
@@ -49,16 +49,31 @@ impl Subcommand for Digest {
             (_, true) => Algorithm::Blake3,
             _ => Algorithm::Sha256,
         };
+        let print_json = |path: &Path, sum: &str| {
+            let mut value = json_path("path", path.as_os_str().as_encoded_bytes());
+            value["type"] = "digest".into();
+            value["algorithm"] = algorithm.name().into();
+            value["digest"] = sum.into();
+            session.ui.json(&value)
+        };
         if self.files.is_empty() {
-            session.ui.line(&digest(&mut std::io::stdin(), "standard input".as_ref(), algorithm)?)?;
+            let sum = digest(&mut std::io::stdin(), "standard input".as_ref(), algorithm)?;
+            if session.ui.is_json() {
+                print_json("-".as_ref(), &sum)?
+            } else {
+                session.ui.line(&sum)?
+            }
             return Ok(Exit::DONE);
         }
         super::each_file(session, &self.files, |path, stream| {
             let sum = digest(stream, path, algorithm)?;
+            if session.ui.is_json() {
+                return print_json(path, &sum);
+            }
             let mut line = format!("{sum}  ").into_bytes();
             line.extend(git_quoted(path.as_os_str().as_encoded_bytes()));
             line.push(b'\n');
-            Ok(session.ui.bytes(&line)?)
+            session.ui.bytes(&line)
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{Exit, Layer, Manual, Need, Subcommand};
 use crate::session::Session;
+use crate::ui::json_path;
 use larder::digest::{Algorithm, digest};
 use larder::object::Kind;
 use larder::objects::put_stream;
@@ -70,8 +71,9 @@ impl Subcommand for HashObject {
 
     fn run(self, session: &Session) -> anyhow::Result<Exit> {
         if !self.write {
-            return self
-                .each_file(session, &mut |path, stream| session.ui.line(&digest(stream, path, Algorithm::Sha256)?));
+            return self.each_file(session, &mut |path, stream| {
+                session.ui.text(&answer(session, path, &digest(stream, path, Algorithm::Sha256)?))
+            });
         }
         let repo = session.repo()?;
         let writer = session.writer(&repo)?;
@@ -82,6 +84,17 @@ impl Subcommand for HashObject {
         writer.finish()?;
         exit
     }
+}
+
+/// The line for one file.
+fn answer(session: &Session, path: &Path, id: &str) -> String {
+    if !session.ui.is_json() {
+        return format!("{id}\n");
+    }
+    let mut value = json_path("path", path.as_os_str().as_encoded_bytes());
+    value["type"] = "object".into();
+    value["id"] = id.into();
+    format!("{value}\n")
 }
 
 /// What is done with one file.
@@ -122,8 +135,7 @@ struct Stored<'a> {
 impl Stored<'_> {
     fn add(&mut self, kind: Kind, path: &Path, stream: &mut dyn Read) -> anyhow::Result<()> {
         let put = put_stream(&mut self.putter, kind, stream, path)?;
-        self.lines.push_str(&put.id.to_hex());
-        self.lines.push('\n');
+        self.lines.push_str(&answer(self.session, path, &put.id.to_hex()));
         self.files += 1;
         if self.files >= FLUSH_FILES || self.writer.bytes_since_flush() >= FLUSH_BYTES { self.print() } else { Ok(()) }
     }

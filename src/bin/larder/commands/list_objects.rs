@@ -5,6 +5,7 @@ use crate::session::Session;
 use larder::context::reach_options;
 use larder::object::Kind;
 use larder::objects::{Listed, list_missing, list_objects, list_unreferenced};
+use serde_json::json;
 
 /// Arguments of `larder list-objects`.
 #[derive(clap::Args)]
@@ -45,7 +46,11 @@ impl Subcommand for ListObjects {
         let mut closed = Ok(());
         let mut print = |listed: &Listed| {
             if closed.is_ok() && self.kind.is_none_or(|kind| kind == listed.kind) {
-                closed = ui.line(&listed.id.to_hex());
+                let (id, kind) = (listed.id.to_hex(), listed.kind.name());
+                closed = match ui.is_json() {
+                    true => ui.json(&json!({"type": "object", "id": id, "kind": kind, "bytes": listed.len})),
+                    false => ui.line(&id),
+                };
             }
             closed.is_ok()
         };
@@ -53,7 +58,11 @@ impl Subcommand for ListObjects {
         if self.missing {
             list_missing(&repo, &options, &ui.progress("looking"), &mut |key| {
                 is_any_missing = true;
-                closed = ui.line(&format!("{} {}", key.class.name(), key.id));
+                let (class, id) = (key.class.name(), key.id.to_hex());
+                closed = match ui.is_json() {
+                    true => ui.json(&json!({"type": "missing", "class": class, "id": id})),
+                    false => ui.line(&format!("{class} {id}")),
+                };
                 Ok(())
             })?;
         } else if self.unreferenced {

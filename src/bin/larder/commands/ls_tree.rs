@@ -97,7 +97,10 @@ impl Subcommand for LsTree {
                 (false, _) => !self.only_trees,
             };
             if is_listed {
-                closed = session.ui.bytes(&printer.line(path, entry));
+                closed = match session.ui.is_json() {
+                    true => session.ui.json(&super::ls::json_of(path.strip_prefix(b"/").unwrap_or(path), entry)),
+                    false => session.ui.bytes(&printer.line(path, entry)),
+                };
             }
             Ok(match (&closed, self.recursive) {
                 (Err(_), _) => Descend::Stop,

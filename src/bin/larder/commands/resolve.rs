@@ -2,6 +2,7 @@
 
 use super::{Exit, Layer, Manual, Need, Subcommand};
 use crate::session::Session;
+use crate::ui::json_path;
 use larder::context::Names;
 use larder::error::Class;
 use std::ffi::OsString;
@@ -44,6 +45,12 @@ impl Subcommand for Resolve {
         let names = Names::new(&repo);
         for name in &self.names {
             match names.find(name.as_bytes()).and_then(|named| named.id()) {
+                Ok(id) if session.ui.is_json() => {
+                    let mut value = json_path("name", name.as_bytes());
+                    value["type"] = "name".into();
+                    value["id"] = id.to_hex().into();
+                    session.ui.json(&value)?;
+                }
                 Ok(id) => session.ui.line(&id.to_hex())?,
                 Err(error) if self.verify && error.class() == Class::NotFound => return Ok(Exit::NEGATIVE),
                 Err(error) => return Err(error.into()),

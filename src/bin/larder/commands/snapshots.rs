@@ -5,10 +5,10 @@ use super::{Exit, Layer, Manual, Need, Subcommand};
 use crate::session::Session;
 use crate::ui::{Align, Table, escaped, local_time};
 use larder::context::Names;
-use larder::error::{Code, Error, Result};
+use larder::retention::{GroupBy, GroupKey};
 use larder::snapshot::Snapshot;
 use larder::units::format_size;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 
 /// Arguments of `larder snapshots`.
@@ -22,39 +22,25 @@ pub struct Snapshots {
     last: Option<usize>,
 
     /// Group by these: host, paths, tags
-    #[arg(short = 'g', long, value_name = "LIST", value_delimiter = ',', value_parser = GroupBy::parse)]
-    group_by: Vec<GroupBy>,
+    #[arg(short = 'g', long, value_name = "LIST", default_value = "", hide_default_value = true, value_parser = GroupBy::parse)]
+    group_by: GroupBy,
 
     /// The snapshots; otherwise all that the filter means
     #[arg(value_name = "SNAPSHOT")]
     names: Vec<OsString>,
 }
 
-/// What snapshots of one group have in common.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum GroupBy {
-    Host,
-    Paths,
-    Tags,
-}
-
-impl GroupBy {
-    fn parse(text: &str) -> Result<GroupBy> {
-        match text {
-            "host" => Ok(GroupBy::Host),
-            "paths" | "path" => Ok(GroupBy::Paths),
-            "tags" | "tag" => Ok(GroupBy::Tags),
-            _ => Err(Error::new(Code::InvalidArg, format!("`{}` is none of host, paths, tags", text.escape_debug()))),
-        }
-    }
-
-    fn of(self, snapshot: &Snapshot) -> String {
-        match self {
-            GroupBy::Host => format!("host {}", escaped(snapshot.body.host.as_bytes())),
-            GroupBy::Paths => format!("paths {}", view::paths_of(snapshot)),
-            GroupBy::Tags => format!("tags {}", snapshot.tags.iter().cloned().collect::<Vec<_>>().join(",")),
-        }
-    }
+/// What the snapshots of a group have in common, as its heading.
+fn heading(key: &GroupKey) -> String {
+    let paths = |paths: &BTreeSet<Vec<u8>>| paths.iter().map(|path| escaped(path)).collect::<Vec<_>>().join(" ");
+    let tags = |tags: &BTreeSet<String>| tags.iter().cloned().collect::<Vec<_>>().join(",");
+    let parts = [
+        key.host.as_ref().map(|host| format!("host {}", escaped(host.as_bytes()))),
+        key.paths.as_ref().map(|set| format!("paths {}", paths(set))),
+        key.tags.as_ref().map(|set| format!("tags {}", tags(set))),
+        (!key.is_trusted).then(|| "of untrusted devices".to_string()),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 impl Subcommand for Snapshots {
@@ -79,13 +65,13 @@ impl Subcommand for Snapshots {
         let filter = self.filter.filter();
         let chosen = view::chosen(&names, &self.names, &filter)?;
         view::tell_damaged(session, names.snapshots()?);
-        let mut groups: BTreeMap<String, Vec<&Snapshot>> = BTreeMap::new();
+        let mut groups: BTreeMap<GroupKey, Vec<&Snapshot>> = BTreeMap::new();
         for snapshot in chosen {
-            let group: Vec<String> = self.group_by.iter().map(|by| by.of(snapshot)).collect();
-            groups.entry(group.join(", ")).or_default().push(snapshot);
+            groups.entry(self.group_by.key(snapshot)).or_default().push(snapshot);
         }
         let mut is_first = true;
-        for (group, mut members) in groups {
+        for (key, mut members) in groups {
+            let group = heading(&key);
             let surplus = self.last.map_or(0, |last| members.len().saturating_sub(last));
             members.drain(..surplus);
             if session.ui.is_json() {

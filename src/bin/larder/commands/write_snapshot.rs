@@ -11,6 +11,7 @@ use larder::object::Kind;
 use larder::repo::records::SNAPSHOT;
 use larder::snapshot::{SnapshotBody, check_tag};
 use larder::stored::summary;
+use serde_json::json;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -93,7 +94,11 @@ impl Subcommand for WriteSnapshot {
         let id = writer.publish(SNAPSHOT, &body.encode())?;
         writer.finish()?;
         super::view::remember_names(&repo);
-        session.ui.line(&id.to_hex())?;
+        if session.ui.is_json() {
+            session.ui.json(&json!({"type": "snapshot", "id": id.to_hex(), "tree": tree.to_hex()}))?;
+        } else {
+            session.ui.line(&id.to_hex())?;
+        }
         Ok(Exit::DONE)
     }
 }

@@ -4,6 +4,7 @@ use super::excludes::ExcludeArgs;
 use super::{Exit, Layer, Manual, Need, Subcommand};
 use crate::session::Session;
 use larder::backup::{BackupOptions, FLUSH_BYTES, write_tree};
+use serde_json::json;
 use std::path::PathBuf;
 
 /// Arguments of `larder write-tree`.
@@ -73,8 +74,13 @@ impl Subcommand for WriteTree {
             writer,
         };
         let stored = write_tree(&repo, &self.sources, &options, &session.ui.progress("storing"))?;
-        session.ui.line(&stored.tree.to_hex())?;
-        if self.links {
+        if session.ui.is_json() {
+            session.ui.json(&json!({"type": "tree", "id": stored.tree.to_hex(),
+                "links": stored.links.map(|id| id.to_hex()), "errors": stored.stats.errors}))?;
+        } else {
+            session.ui.line(&stored.tree.to_hex())?;
+        }
+        if self.links && !session.ui.is_json() {
             session.ui.line(&stored.links.map_or("-".to_string(), |id| id.to_hex()))?;
         }
         Ok(if stored.stats.errors > 0 { Exit::PARTIAL } else { Exit::DONE })

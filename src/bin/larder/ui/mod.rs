@@ -158,6 +158,14 @@ impl Ui {
         }
     }
 
+    /// Says who speaks, at a terminal.
+    pub fn banner(&self) {
+        if io::stderr().is_terminal() && !self.json {
+            let name = self.paint_err.name("larder");
+            self.say(&format!("{name} {}: what you have, and how you made it\n", env!("CARGO_PKG_VERSION")));
+        }
+    }
+
     /// Says something that the user should know and that is no failure.
     pub fn warn(&self, text: &str) {
         if self.json {

@@ -30,7 +30,6 @@ pub struct Progress<'a> {
     bytes: AtomicU64,
     items_total: AtomicU64,
     bytes_total: AtomicU64,
-    failed: AtomicU64,
     next_line_ms: AtomicU64,
     bar: Option<ProgressBar>,
     names_items: bool,
@@ -48,16 +47,10 @@ impl<'a> Progress<'a> {
             bytes: AtomicU64::new(0),
             items_total: AtomicU64::new(0),
             bytes_total: AtomicU64::new(0),
-            failed: AtomicU64::new(0),
             next_line_ms: AtomicU64::new(if ui.json { JSON_INTERVAL_MS } else { ui.progress_interval_seconds * 1_000 }),
             bar,
             names_items,
         }
-    }
-
-    /// How many items failed.
-    pub fn failed(&self) -> u64 {
-        self.failed.load(Relaxed)
     }
 
     fn enter(&self, phase: &str) {
@@ -165,10 +158,7 @@ impl Monitor for Progress<'_> {
             Event::Total { items, bytes } => self.set_total(*items, *bytes),
             Event::Advance { items, bytes } => self.advance(*items, *bytes),
             Event::Item { path, change, bytes } => self.item(path, *change, *bytes),
-            Event::Failed { path, error } => {
-                self.failed.fetch_add(1, Relaxed);
-                self.ui.item_failed(path, error);
-            }
+            Event::Failed { path, error } => self.ui.item_failed(path, error),
             Event::Warning(text) => self.ui.warn(text),
             _ => {}
         }

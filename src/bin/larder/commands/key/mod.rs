@@ -36,7 +36,7 @@ enum Action {
 impl Subcommand for Key {
     const NAME: &'static str = "key";
     const LAYER: Layer = Layer::Plumbing;
-    const NEED: Need = Need::Append;
+    const NEED: Need = Need::Exclusive;
     const ASKS: bool = true;
     const ABOUT: &'static str = "Manage what opens a repository: passphrases and key files";
     const MANUAL: Manual = Manual {
@@ -58,7 +58,8 @@ impl Subcommand for Key {
     fn need(&self) -> Need {
         match self.action {
             Action::Init(_) => Need::Nothing,
-            Action::List(_) | Action::Remove(_) | Action::Passwd(_) => Need::Config,
+            Action::List(_) => Need::Config,
+            Action::Remove(_) | Action::Passwd(_) => Need::Exclusive,
             Action::Show(_) => Need::Shared,
             Action::Add(_) => Need::Append,
         }
