@@ -118,7 +118,7 @@ impl<'a> Engine<'a> {
             monitor,
             counters: Counters::default(),
             owners: Owners::default(),
-            generation: repo.generation()?,
+            generation: writer.map_or_else(|| repo.generation(), |writer| Ok(writer.generation()))?,
             state,
             links: Mutex::new(LinkCollector::new(&repo.local().cache)),
             waiting: Mutex::default(),

@@ -407,6 +407,10 @@ pub fn random<const N: usize>() -> Result<[u8; N]> {
 /// # Errors
 /// SYSTEM_ERROR when the system has none.
 pub fn random_fill(out: &mut [u8]) -> Result<()> {
+    #[cfg(test)]
+    if seeded::fill(out) {
+        return Ok(());
+    }
     const FROM_SYSTEM_BYTES: usize = 256;
     let system = |out: &mut [u8]| {
         getrandom::fill(out).map_err(|error| {
@@ -420,6 +424,26 @@ pub fn random_fill(out: &mut [u8]) -> Result<()> {
     system(seed.as_mut_slice())?;
     blake3::Hasher::new_keyed(&seed).finalize_xof().fill(out);
     Ok(())
+}
+
+/// Repeatable bytes in place of random ones, thread by thread, for tests that replay a schedule from its seed.
+#[cfg(test)]
+pub(crate) mod seeded {
+    use std::cell::RefCell;
+
+    thread_local! {
+        static STREAM: RefCell<Option<blake3::OutputReader>> = const { RefCell::new(None) };
+    }
+
+    /// From now on this thread gets the bytes that follow from `seed`.
+    pub(crate) fn seed(seed: u64) {
+        let stream = blake3::Hasher::new().update(&seed.to_le_bytes()).finalize_xof();
+        STREAM.with(|slot| *slot.borrow_mut() = Some(stream));
+    }
+
+    pub(super) fn fill(out: &mut [u8]) -> bool {
+        STREAM.with(|slot| slot.borrow_mut().as_mut().map(|stream| stream.fill(out)).is_some())
+    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use super::GcOptions;
 use crate::error::{Code, Result, fail};
 use crate::id::{Id, ShortId};
 use crate::repo::doom::{Doom, Dooms};
-use crate::repo::lease::{Lease, LeaseClass, LeaseView, Liveness, fence, list_leases, remove_lease};
+use crate::repo::lease::{Lease, LeaseView, Liveness, fence, list_leases, remove_lease};
 use crate::repo::lock::{Lock, Mode};
 use crate::repo::session::take_lock;
 use crate::repo::{GC_LOCK, LOCK, Repo};
@@ -61,9 +61,9 @@ impl<'a> Hold<'a> {
                 continue;
             }
             // A process whose flock is free has ended; of any other the fence must stay for good.
-            match lease.record.as_ref().map(|record| record.class) {
-                Some(LeaseClass::Timed) => fence(backend, &lease.writer)?,
-                _ => remove_lease(backend, &lease.writer)?,
+            match backend.local_dir() {
+                Some(_) => remove_lease(backend, &lease.writer)?,
+                None => fence(backend, &lease.writer)?,
             }
         }
         Ok(alive)

@@ -52,7 +52,10 @@ pub(super) fn sweep(
             .map(|record| (record.pid, record.command.clone()))
             .collect(),
     };
-    let revived = if due.is_empty() { HashSet::new() } else { revive(repo, hold, marked, options, monitor)? };
+    let Now { revived, forgotten } = match due.is_empty() {
+        true => Now::default(),
+        false => look_again(repo, hold, marked, options, monitor)?,
+    };
     let doomed: HashSet<Id> = due.iter().flat_map(|doom| &doom.packs).copied().collect();
     let gone: HashSet<Id> = doomed.difference(&revived).copied().collect();
     stats.packs_revived += doomed.intersection(&revived).count() as u64;
@@ -61,7 +64,8 @@ pub(super) fn sweep(
         return fail(Code::LeaseLost, "this gc was declared dead while it worked; what it found is left to the next");
     }
     let superseded = merge(repo, &gone, stats)?;
-    for name in due.iter().flat_map(|doom| &doom.roots) {
+    // The forget record itself may have been withdrawn: then what it named lives again.
+    for name in due.iter().flat_map(|doom| &doom.roots).filter(|name| forgotten.contains(name)) {
         repo.backend().delete(&root_path(name))?;
         stats.roots_deleted += 1;
     }
@@ -77,21 +81,29 @@ pub(super) fn sweep(
     Ok(())
 }
 
-/// Doomed packs that the roots of this moment need.
-fn revive(
+/// What the roots of this moment say, after every writer that may not know of the dooms has ended or was fenced.
+#[derive(Default)]
+struct Now {
+    /// Doomed packs that are needed.
+    revived: HashSet<Id>,
+    /// Root records that keep nothing.
+    forgotten: HashSet<Id>,
+}
+
+fn look_again(
     repo: &Repo,
     hold: &Hold<'_>,
     marked: &Marked,
     options: &GcOptions,
     monitor: &dyn Monitor,
-) -> Result<HashSet<Id>> {
-    let loaded = super::sound_roots(repo)?;
+) -> Result<Now> {
+    let kept = kept(repo, &super::sound_roots(repo)?, clock::now())?;
     let known: HashSet<Start> = marked.starts.iter().copied().collect();
-    let mut fresh = kept(repo, &loaded, clock::now())?.starts;
+    let (mut fresh, forgotten) = (kept.starts, kept.forgotten.into_iter().collect());
     fresh.retain(|start| !known.contains(start));
     let mut revived = marked.revived.clone();
     if fresh.is_empty() {
-        return Ok(revived);
+        return Ok(Now { revived, forgotten });
     }
     repo.refresh()?;
     let reach = reachable(repo, &fresh, &reach_options(repo, options), monitor)?;
@@ -105,7 +117,7 @@ fn revive(
         (false, true) => Standing::Sound,
     };
     revived.extend(Usage::mark(&view, &reach, &standing)?.revived);
-    Ok(revived)
+    Ok(Now { revived, forgotten })
 }
 
 /// Publishes segments without the packs in `gone`, and makes many small segments one. Answers what they supersede.
@@ -138,6 +150,8 @@ fn delete_packs(
     let lengths: HashMap<Id, u64> = repo.pack_files()?;
     monitor.event(&Event::Phase("deleting packs"));
     monitor.event(&Event::Total { items: gone.len() as u64, bytes: 0 });
+    let mut gone: Vec<&Id> = gone.iter().collect();
+    gone.sort_unstable();
     for name in gone {
         if monitor.is_cancelled() {
             stats.is_stopped = true;

@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-fn options() -> GcOptions {
+pub(super) fn options() -> GcOptions {
     GcOptions { dry_run: false, max_repack_bytes: None, budget_bytes: 16 << 20, writer: writer_options() }
 }
 
@@ -32,7 +32,7 @@ fn publish(writer: &Writer, root: &Entry) -> Id {
     writer.publish(SNAPSHOT, &body.encode()).expect("publish")
 }
 
-fn backup(repo: &Repo, range: std::ops::Range<u64>, seed: u64) -> Id {
+pub(super) fn backup(repo: &Repo, range: std::ops::Range<u64>, seed: u64) -> Id {
     let writer = repo.writer(&writer_options()).expect("writer");
     let root = fill(&mut writer.putter(), range, seed);
     let id = publish(&writer, &root);
@@ -40,7 +40,7 @@ fn backup(repo: &Repo, range: std::ops::Range<u64>, seed: u64) -> Id {
     id
 }
 
-fn forget(repo: &Repo, ids: &[Id]) {
+pub(super) fn forget(repo: &Repo, ids: &[Id]) {
     let snapshots = Snapshots::load(&repo.roots().expect("roots"), clock::now());
     let records = ids.iter().map(|id| snapshots.get(id).expect("lives").forgotten()).collect();
     let writer = repo.writer(&writer_options()).expect("writer");

@@ -54,8 +54,6 @@ pub(super) struct Usage {
     by_number: HashMap<u32, usize>,
     /// Copies known to be damaged, by pack number.
     bad: HashSet<(Key, u32)>,
-    /// Entries that are reachable.
-    pub(super) live_entries: u64,
     /// Reachable objects, chunks and nodes of which there is no copy.
     pub(super) missing: u64,
     /// Doomed packs that hold the only copy of something reachable: they stay.
@@ -64,6 +62,9 @@ pub(super) struct Usage {
     /// what is lost, and found again should the file come back.
     pub(super) mourned: HashSet<Id>,
 }
+
+/// Receives a key's copies by pack name, and whether it is reachable.
+type EachGroup<'a> = dyn FnMut(&Usage, &[Copy], bool) -> Result<()> + 'a;
 
 /// One copy of the entry that a scan is at.
 #[derive(Clone, Copy)]
@@ -77,7 +78,7 @@ impl Usage {
     pub(super) fn mark(view: &View<'_>, reach: &Reach, standing: &dyn Fn(&Id) -> Standing) -> Result<Usage> {
         let mut usage = Usage::new(view, standing)?;
         let (mut frames, mut aliases) = (std::mem::take(&mut usage.frames), vec![0u32; usage.packs.len()]);
-        let (mut live_entries, mut missing, mut lost) = (0, 0, 0);
+        let (mut missing, mut lost) = (0, 0);
         let (mut revived, mut mourned) = (HashSet::new(), HashSet::new());
         usage.each_group(view, reach, &mut missing, &mut |usage, copies, is_live| {
             for copy in copies {
@@ -88,7 +89,6 @@ impl Usage {
             if !is_live {
                 return Ok(());
             }
-            live_entries += 1;
             let Some(copy) = usage.survivor(copies) else {
                 lost += u64::from(!copies.is_empty());
                 mourned.extend(copies.iter().map(|copy| usage.packs[copy.pack].name));
@@ -108,12 +108,14 @@ impl Usage {
         })?;
         usage.frames = frames;
         usage.packs.iter_mut().zip(aliases).for_each(|(pack, count)| pack.live_aliases = count);
-        Ok(Usage { live_entries, missing: missing + lost, revived, mourned, ..usage })
+        Ok(Usage { missing: missing + lost, revived, mourned, ..usage })
     }
 
     fn new(view: &View<'_>, standing: &dyn Fn(&Id) -> Standing) -> Result<Usage> {
         let (mut packs, mut first_frame) = (Vec::new(), 0);
-        for brief in view.packs()? {
+        // What no segment lists yet may be a writer's that goes on: it is neither deleted nor relied on.
+        let strays: HashSet<u32> = view.strays()?.into_iter().collect();
+        for brief in view.packs()?.into_iter().filter(|brief| !strays.contains(&brief.number)) {
             packs.push(PackUse {
                 number: brief.number,
                 name: brief.name,
@@ -131,7 +133,6 @@ impl Usage {
             packs,
             frames: vec![FrameUse::default(); first_frame],
             bad: view.bad()?.into_iter().collect(),
-            live_entries: 0,
             missing: 0,
             revived: HashSet::new(),
             mourned: HashSet::new(),
@@ -174,13 +175,7 @@ impl Usage {
     }
 
     /// Tells `each` of every key: all its copies, by pack name, and whether it is reachable.
-    fn each_group(
-        &self,
-        view: &View<'_>,
-        reach: &Reach,
-        missing: &mut u64,
-        each: &mut dyn FnMut(&Usage, &[Copy], bool) -> Result<()>,
-    ) -> Result<()> {
+    fn each_group(&self, view: &View<'_>, reach: &Reach, missing: &mut u64, each: &mut EachGroup<'_>) -> Result<()> {
         let (mut copies, mut key, mut key_is_live): (Vec<Copy>, Option<Key>, bool) = (Vec::new(), None, false);
         let mut absent = 0;
         let mut settle = |copies: &mut Vec<Copy>, is_live: bool| {

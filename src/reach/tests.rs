@@ -80,10 +80,6 @@ fn sample(writer: &Writer) -> (Start, BTreeSet<Id>) {
     (start(&root), expected)
 }
 
-fn putter_of(writer: &Writer) -> Putter<'_> {
-    writer.putter()
-}
-
 #[test]
 fn finds_all_that_is_reachable_and_nothing_else() {
     let dir = tempfile::tempdir().expect("temp");

@@ -25,7 +25,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 /// Changes whenever the schema does: another number means a rebuild.
 pub(super) const SCHEMA_VERSION: i64 = 1;
 /// So often are the segments listed again when some vanish while they are read.
-const SYNC_ATTEMPTS: usize = 4;
+pub(super) const SYNC_ATTEMPTS: usize = 4;
 /// Decoded facts of packs kept in memory.
 const PACK_CACHE: usize = 4_096;
 

@@ -301,19 +301,13 @@ impl Repo {
         self.0.index.pack_totals()
     }
 
-    /// A number that changes whenever something that was known to be present may not be so any more: a gc doomed
-    /// packs, the index lost entries, was made anew, or found damage.
+    /// As [`Writer::generation`], for who only looks.
     ///
     /// # Errors
     /// CACHE_ERROR, and what listing `gc/` can answer.
     pub fn generation(&self) -> Result<u64> {
-        let (tag, losses) = self.0.index.epoch()?;
-        let doom = Dooms::list(self.0.core.backend.as_ref(), &self.0.core.keyring, self.id())?.highest();
-        let mut bytes = Vec::new();
-        [tag as u64, losses as u64, doom].iter().for_each(|n| bytes.extend(n.to_le_bytes()));
-        let hash = crate::object::hash(&bytes);
-        let mut cursor = crate::wire::Cursor::new(hash.as_bytes(), "hash");
-        cursor.u64()
+        let dooms = Dooms::list(self.0.core.backend.as_ref(), &self.0.core.keyring, self.id())?.dooms;
+        session::generation(self, &dooms.iter().map(|doom| doom.name).collect::<Vec<_>>())
     }
 
     /// Begins to write: takes the repository lock for sharing and a lease.

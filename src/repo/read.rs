@@ -245,13 +245,22 @@ impl Repo {
             return Ok(());
         }
         let whole = Key { class: Class::Whole, id: *id };
-        if let Some(record) = self.index().lookup(&whole)?.first()
-            && let Place::Frame { len, .. } = record.place
-        {
+        let look = || self.index().lookup(&whole).map(|copies| copies.first().map(|record| record.place));
+        let (place, alias) = match look()? {
+            Some(place) => (Some(place), None),
+            // Not finding an alias brings the index up to date: a small object that was moved meanwhile is found then.
+            None => match self.alias(id) {
+                Err(error) if error.code() == Code::ChunkNotFound => (Some(look()?.ok_or(error)?), None),
+                alias => (None, Some(alias?)),
+            },
+        };
+        if let Some(Place::Frame { len, .. }) = place {
             let piece = Piece { offset: 0, len: u64::from(len), key: Some(whole) };
             return if range.start < piece.len && range.end > 0 { each(piece) } else { Ok(()) };
         }
-        let (len, root) = self.alias(id)?;
+        let Some((len, root)) = alias else {
+            return fail(Code::CacheError, format!("the index has no place for object {id}"));
+        };
         let mut offset = 0;
         self.walk_node(&root, None, len, &mut offset, range, each)?;
         if offset != len {

@@ -6,8 +6,8 @@
 use super::Core;
 use super::connections::{append, open};
 use super::index::{
-    INSERT_ENTRY, Index, SCHEMA, SCHEMA_VERSION, insert_packs, insert_record, is_damage, list_segments, locked,
-    owner_of, sql,
+    INSERT_ENTRY, Index, SCHEMA, SCHEMA_VERSION, SYNC_ATTEMPTS, insert_packs, insert_record, is_damage, list_segments,
+    locked, owner_of, sql,
 };
 use super::segment::{Record, SegmentReader, get_record, put_record};
 use crate::crypto::seal::random;
@@ -55,16 +55,20 @@ impl Index {
 
     fn make_anew(&self, core: &Core) -> Result<()> {
         let new_path = append(&self.path, ".new");
-        let mut damaged = HashSet::new();
+        let (mut damaged, mut attempt) = (HashSet::new(), 0);
         loop {
+            attempt += 1;
             // Also what was left by a process that was killed.
             ["", "-wal", "-shm", "-journal"]
                 .iter()
                 .try_for_each(|suffix| remove_if_there(&append(&new_path, suffix)))?;
-            match self.fill(core, &new_path, &damaged)? {
-                None => break,
-                Some(name) => damaged.insert(name),
-            };
+            match self.fill(core, &new_path, &damaged) {
+                Ok(None) => break,
+                Ok(Some(name)) => _ = damaged.insert(name),
+                // A segment was superseded and deleted while it was read: what took its place is found by listing again.
+                Err(error) if error.code() == Code::FileNotFound && attempt < SYNC_ATTEMPTS => {}
+                Err(error) => return Err(error),
+            }
         }
         open_private(&new_path)?.sync_all().at("sync", &new_path)?;
         self.connections.replace(&new_path)?;

@@ -9,11 +9,14 @@ use super::device::{ClientState, Device};
 use super::doom::Dooms;
 use super::lease::Lease;
 use super::lock::{Lock, Mode};
+use super::records::{FORGET, TAG, TOUCH};
 use super::roots::{ChainFault, Loaded, Root, RootStore};
 use super::{Core, OpenOptions, Repo, WriterOptions};
 use crate::clock;
 use crate::error::{Code, Result, fail};
 use crate::id::{Id, ShortId};
+use crate::object::hash;
+use crate::wire::Cursor;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -28,6 +31,7 @@ pub(crate) struct Session {
     /// A doom could not be read: what it names is not known.
     is_doom_damaged: bool,
     dooms_seen: Vec<Id>,
+    generation: u64,
     _lock: Lock,
 }
 
@@ -44,6 +48,7 @@ impl Session {
         }
         repo.refresh()?;
         repo.index().forget_strays()?;
+        let generation = generation(repo, &dooms_seen)?;
         Ok(Session {
             repo: repo.clone(),
             writer: *lease.writer(),
@@ -51,8 +56,14 @@ impl Session {
             doomed: dooms.into_iter().flat_map(|doom| doom.packs).collect(),
             is_doom_damaged: !damaged.is_empty(),
             dooms_seen,
+            generation,
             _lock: lock,
         })
+    }
+
+    /// See [`super::Writer::generation`].
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation
     }
 
     fn lease(&self) -> MutexGuard<'_, Option<Lease>> {
@@ -105,7 +116,10 @@ impl Session {
             Some(lease) => lease.is_fenced(core.backend.as_ref())?,
             None => true,
         };
-        if is_fenced {
+        // What needs no object stands all the same; and a forget that a gc may have acted on must not be taken back, or
+        // the history would lack what it named.
+        let needs_objects = !matches!(record_type, FORGET | TAG | TOUCH);
+        if is_fenced && needs_objects {
             store.withdraw(&device, &root, clock::now())?;
             return fail(
                 Code::LeaseLost,
@@ -129,6 +143,17 @@ impl Drop for Session {
         // A lease that cannot be removed is found dead by its free flock.
         let _ = self.end();
     }
+}
+
+/// What was known to be present may be relied on only by who sees the same dooms, in an index that lost nothing since.
+pub(crate) fn generation(repo: &Repo, dooms_seen: &[Id]) -> Result<u64> {
+    let (making, losses) = repo.index().epoch()?;
+    let mut bytes: Vec<u8> = [making, losses].iter().flat_map(|n| n.to_le_bytes()).collect();
+    // Names and not numbers: a number comes back when all dooms were swept.
+    let mut names = dooms_seen.to_vec();
+    names.sort_unstable();
+    names.iter().for_each(|name| bytes.extend(name.as_bytes()));
+    Cursor::new(hash(&bytes).as_bytes(), "hash").u64()
 }
 
 /// The repository lock for sharing: the one this command runs in, or its own.

@@ -229,6 +229,13 @@ impl Writer {
         &self.shared.repo
     }
 
+    /// A number that changes whenever something that was known to be present may not be so any more: a gc doomed packs,
+    /// the index lost entries, was made anew, or found damage. It is that of the moment this writer began: what it
+    /// relies on was looked at under the dooms that it saw then, not under those that came later.
+    pub fn generation(&self) -> u64 {
+        self.shared.session.generation()
+    }
+
     /// What was added so far.
     pub fn stats(&self) -> WriterStats {
         WriterStats {

@@ -244,7 +244,9 @@ fn a_sound_spare_copy_saves_the_snapshot() {
     assert!(!before.snapshots_invalid.is_empty());
     // A bad copy is absent to writers: the same files stored again heal it.
     let writer = repo.writer(&writer_options()).expect("writer");
-    [1, 2].map(|seed| fill(&mut writer.putter(), seed));
+    for seed in [1, 2] {
+        fill(&mut writer.putter(), seed);
+    }
     writer.finish().expect("finish");
     let after = verify(&repo, &options(ALL), &Silent).expect("verify");
     let lost = after.damage.iter().filter(|damage| !damage.has_other_copy).count();
