@@ -235,7 +235,7 @@ fn what_gc_leaves_is_sound() {
     place.some();
     for number in 0..6u8 {
         std::fs::write(place.path("source/number"), vec![number; 3000]).unwrap();
-        let noise: Vec<u8> = (0..60_000u64).map(|at| (at * at * (u64::from(number) + 7) >> 9) as u8).collect();
+        let noise: Vec<u8> = (0..60_000u64).map(|at| ((at * at * (u64::from(number) + 7)) >> 9) as u8).collect();
         std::fs::write(place.path("source/noise"), noise).unwrap();
         place.larder(&["backup", "SOURCE"]);
     }
