@@ -132,6 +132,28 @@ pub(crate) fn gc_with(
     Ok(stats)
 }
 
+/// What is there, what is needed, and how the two meet.
+struct Survey<'a> {
+    view: View<'a>,
+    reach: Reach,
+    usage: Usage,
+}
+
+fn survey<'a>(
+    repo: &'a Repo,
+    files: &HashMap<Id, u64>,
+    kept: &Kept,
+    doomed: &HashSet<Id>,
+    options: &GcOptions,
+    monitor: &dyn Monitor,
+) -> Result<Survey<'a>> {
+    let view = repo.index().view()?;
+    let reach = reachable(repo, &kept.starts, &reach_options(repo, options), monitor)?;
+    refuse_broken(&reach)?;
+    let usage = Usage::mark(&view, &reach, &standing(repo, &view, files, doomed)?)?;
+    Ok(Survey { view, reach, usage })
+}
+
 /// Finds what is needed, rewrites, and dooms the rest.
 #[allow(clippy::too_many_arguments)]
 fn mark(
@@ -144,12 +166,16 @@ fn mark(
     stats: &mut GcStats,
     monitor: &dyn Monitor,
 ) -> Result<Marked> {
-    let view = repo.index().view()?;
-    let reach = reachable(repo, &kept.starts, &reach_options(repo, options), monitor)?;
-    refuse_broken(&reach)?;
-    hold.refresh()?;
     let doomed: HashSet<Id> = hold.dooms.iter().flat_map(|doom| &doom.packs).copied().collect();
-    let usage = Usage::mark(&view, &reach, &standing(repo, &view, files, &doomed)?)?;
+    let mut survey = survey(repo, files, kept, &doomed, options, monitor)?;
+    if survey.usage.missing > 0 {
+        // An index that lost a row would doom the pack that holds what the row spoke of.
+        drop(survey);
+        repo.rebuild_index()?;
+        survey = self::survey(repo, files, kept, &doomed, options, monitor)?;
+    }
+    let Survey { view, reach, usage } = survey;
+    hold.refresh()?;
     let fresh = fresh_packs(repo, &usage.packs.iter().map(|pack| pack.name).collect(), others);
     let plan = plan(&view, &usage, &fresh, options.max_repack_bytes)?;
     note(stats, kept, &reach, &usage, &plan);
@@ -230,9 +256,11 @@ fn standing(
     })
 }
 
-/// Every root record; none of them damaged.
+/// Every root record; none of them damaged. The history must be whole, and the records are read from their files: what
+/// the index remembers of them has no checksum, and a snapshot that it forgot would be deleted.
 fn sound_roots(repo: &Repo) -> Result<Vec<Root>> {
-    let loaded = repo.load_roots()?;
+    repo.load_roots()?;
+    let (loaded, _) = repo.verify_roots()?;
     match loaded.damaged.into_iter().next() {
         None => Ok(loaded.roots),
         Some((name, error)) => {
@@ -270,11 +298,8 @@ fn dry_run(repo: &Repo, options: &GcOptions, monitor: &dyn Monitor) -> Result<Gc
     let files = repo.pack_files()?;
     let kept = kept(repo, &sound_roots(repo)?, clock::now())?;
     repo.refresh()?;
-    let view = repo.index().view()?;
-    let reach = reachable(repo, &kept.starts, &reach_options(repo, options), monitor)?;
-    refuse_broken(&reach)?;
     let doomed: HashSet<Id> = dooms.dooms.iter().flat_map(|doom| &doom.packs).copied().collect();
-    let usage = Usage::mark(&view, &reach, &standing(repo, &view, &files, &doomed)?)?;
+    let Survey { view, reach, usage } = survey(repo, &files, &kept, &doomed, options, monitor)?;
     let plan = plan(&view, &usage, &HashSet::new(), options.max_repack_bytes)?;
     note(&mut stats, &kept, &reach, &usage, &plan);
     stats.roots_deleted = kept.forgotten.len() as u64;

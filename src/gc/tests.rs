@@ -128,6 +128,21 @@ fn without_snapshots_everything_goes() {
 }
 
 #[test]
+fn an_index_that_lost_rows_dooms_nothing_that_is_needed() {
+    let dir = tempfile::tempdir().expect("temp");
+    let repo = repo_in(dir.path());
+    backup(&repo, 0..100, 1);
+    drop(repo);
+    let lose = "DELETE FROM entries WHERE class IN (1, 2) AND kind = 1; DELETE FROM roots;";
+    let db = rusqlite::Connection::open(dir.path().join("repo/index.sqlite")).expect("open");
+    db.execute_batch(lose).expect("rows go");
+    drop(db);
+    let stats = gc(&reopen(dir.path()), &options(), &Silent).expect("gc");
+    assert_eq!((stats.objects_missing, stats.packs_dropped), (0, 0));
+    assert_eq!(assert_sound(&reopen(dir.path())), 1);
+}
+
+#[test]
 fn a_second_gc_is_locked_out() {
     let dir = tempfile::tempdir().expect("temp");
     let repo = repo_in(dir.path());
