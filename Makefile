@@ -34,7 +34,7 @@ bench: build ## measure larder and the peers that are installed (BENCH_SCALE=0.1
 
 lint: check-fmt ## check formatting, clippy and the documentation, warnings are errors
 	$(CARGO) clippy --locked --all-targets -- -D warnings
-	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --no-deps --document-private-items --lib
+	RUSTDOCFLAGS='-D warnings -A rustdoc::private-intra-doc-links' $(CARGO) doc --locked --no-deps --document-private-items --lib
 
 fmt: ## format the sources
 	$(CARGO) fmt

@@ -422,7 +422,11 @@ fn beginning() -> &'static BTreeMap<String, Vec<u8>> {
         let mut files = BTreeMap::new();
         for prefix in ["packs", "index", "roots", "keys", "config.toml"] {
             let mut names = vec![prefix.to_string()];
-            medium.list(prefix, &mut |name, _| Ok(names.push(name.to_string()))).expect("list");
+            let mut each = |name: &str, _| {
+                names.push(name.to_string());
+                Ok(())
+            };
+            medium.list(prefix, &mut each).expect("list");
             files.extend(names.into_iter().filter_map(|name| Some((name.clone(), medium.get(&name).ok()?))));
         }
         files

@@ -96,11 +96,11 @@ fn finds_all_that_is_reachable_and_nothing_else() {
     assert!(ids(&small.objects) == expected && ids(&small.chunks) == ids(&reach.chunks));
 
     let (mut dead, mut live) = (0, 0);
-    reach
-        .join(&repo, &mut |_, is_live| Ok(if is_live { live += 1 } else { dead += 1 }), &mut |key| {
-            panic!("{key:?} is there")
-        })
-        .expect("join");
+    let mut count = |_: &Record, is_live: bool| {
+        *if is_live { &mut live } else { &mut dead } += 1;
+        Ok(())
+    };
+    reach.join(&repo, &mut count, &mut |key| panic!("{key:?} is there")).expect("join");
     assert_eq!((live, dead), (reach.len(), 1));
 }
 

@@ -400,19 +400,6 @@ impl Index {
         Ok(facts)
     }
 
-    /// Every pack and its number.
-    ///
-    /// # Errors
-    /// As [`Index::pack`].
-    pub(crate) fn packs(&self) -> Result<Vec<(u32, PackFacts)>> {
-        let rows: Vec<Result<(u32, PackFacts)>> = self.with(|db| {
-            db.prepare_cached("SELECT no, name, kind, file_bytes, salt, key_id, frames FROM packs ORDER BY no")?
-                .query_map([], |row| Ok(pack_at(row)))?
-                .collect()
-        })?;
-        rows.into_iter().collect()
-    }
-
     /// Remembers that a copy is damaged: absent to writers, tried last by readers.
     ///
     /// # Errors

@@ -196,8 +196,6 @@ pub(crate) struct SegmentReader<'a> {
     name: Id,
     path: String,
     cipher: FileCipher,
-    /// Segments that this one replaces.
-    pub(crate) supersedes: Vec<Id>,
     /// The packs it speaks of; may be taken out.
     pub(crate) packs: Vec<PackFacts>,
     pack_count: usize,
@@ -225,7 +223,8 @@ impl<'a> SegmentReader<'a> {
             return Err(cursor.broken("has an unknown version"));
         }
         let count = cursor.count(LIST_MAX)?;
-        let supersedes = (0..count).map(|_| cursor.id()).collect::<Result<_>>()?;
+        // Which segments it replaces matters to nobody who reads: both may be there, and say the same.
+        (0..count).try_for_each(|_| cursor.id().map(|_| ()))?;
         let count = cursor.count(LIST_MAX)?;
         let packs: Vec<PackFacts> = (0..count).map(|_| get_pack(&mut cursor)).collect::<Result<_>>()?;
         let count = cursor.count(LIST_MAX)?;
@@ -238,7 +237,6 @@ impl<'a> SegmentReader<'a> {
             name: *name,
             path,
             cipher,
-            supersedes,
             pack_count: packs.len(),
             packs,
             frames,

@@ -115,6 +115,7 @@ fn a_putter_that_is_gone_leaves_its_frame_to_the_next() {
     let writer = repo.writer(&writer_options()).expect("writer");
     (0..100).for_each(|n| _ = writer.putter().put(Kind::Blob, &noise(500, 2 * n)).expect("put"));
     writer.finish().expect("finish");
-    let (_, facts) = repo.index().packs().expect("packs").remove(0);
-    assert_eq!(facts.frames.len(), 1, "neighbours share a frame");
+    let view = repo.index().view().expect("view");
+    let number = view.packs().expect("packs")[0].number;
+    assert_eq!(view.facts(number).expect("facts").frames.len(), 1, "neighbours share a frame");
 }
