@@ -777,6 +777,7 @@ complete -c larder -n "__fish_larder_using_subcommand forget" -l keep-within-hou
 complete -c larder -n "__fish_larder_using_subcommand forget" -l keep-within-daily -d 'The newest of each day within this' -r
 complete -c larder -n "__fish_larder_using_subcommand forget" -l keep-within-weekly -d 'The newest of each week within this' -r
 complete -c larder -n "__fish_larder_using_subcommand forget" -l keep-within-monthly -d 'The newest of each month within this' -r
+complete -c larder -n "__fish_larder_using_subcommand forget" -l keep-within-quarterly -d 'The newest of each quarter within this' -r
 complete -c larder -n "__fish_larder_using_subcommand forget" -l keep-within-yearly -d 'The newest of each year within this' -r
 complete -c larder -n "__fish_larder_using_subcommand forget" -l keep-younger -d 'All snapshots younger than this now; a source that is backed up no more keeps only its last' -r
 complete -c larder -n "__fish_larder_using_subcommand forget" -l keep-tag -d 'Snapshots with all of these tags; may be given several times' -r -f -a "(__fish_complete_users)"

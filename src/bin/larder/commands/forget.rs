@@ -8,13 +8,13 @@ use larder::clock;
 use larder::context::reach_options;
 use larder::error::{Code, Error, Result};
 use larder::id::Id;
-use larder::reach::Start;
+use larder::reach::kept;
 use larder::repo::Repo;
 use larder::repo::records::{FORGET, Forget as Record};
 use larder::retention::{Decision, Group, GroupBy, Limit, Period, Policy, RetentionOptions, apply, last_of_sources};
 use larder::snapshot::{Filter, Snapshot, Snapshots};
 use larder::units::{format_size, parse_duration_seconds};
-use larder::usage::{starts_of, would_free};
+use larder::usage::would_free;
 use serde_json::json;
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -89,6 +89,9 @@ struct KeepArgs {
     /// The newest of each month within this
     #[arg(long, value_name = "DURATION", value_parser = within)]
     keep_within_monthly: Option<Limit>,
+    /// The newest of each quarter within this
+    #[arg(long, value_name = "DURATION", value_parser = within)]
+    keep_within_quarterly: Option<Limit>,
     /// The newest of each year within this
     #[arg(long, value_name = "DURATION", value_parser = within)]
     keep_within_yearly: Option<Limit>,
@@ -135,7 +138,7 @@ impl Subcommand for Forget {
             self.by_name(&snapshots)?
         };
         if self.dry_run {
-            return self.rehearse(session, &repo, &snapshots, &gone);
+            return self.rehearse(session, &repo, &gone);
         }
         if !gone.is_empty() {
             let record = Record::new(gone.iter().map(|snapshot| snapshot.forgotten()).collect());
@@ -170,6 +173,7 @@ impl KeepArgs {
             (Period::Day, self.keep_within_daily),
             (Period::Week, self.keep_within_weekly),
             (Period::Month, self.keep_within_monthly),
+            (Period::Quarter, self.keep_within_quarterly),
             (Period::Year, self.keep_within_yearly),
         ];
         for (period, limit) in rules.into_iter().filter_map(|(period, limit)| Some((period, limit?))) {
@@ -193,6 +197,9 @@ impl Forget {
             if gone.iter().all(|one| one.id != snapshot.id) {
                 gone.push(snapshot);
             }
+        }
+        if let Some(pinned) = gone.iter().find(|snapshot| snapshot.is_pinned) {
+            return Err(Error::new(Code::PermissionDenied, format!("snapshot {} is pinned", pinned.id.short())));
         }
         let ids: HashSet<Id> = gone.iter().map(|snapshot| snapshot.id).collect();
         match last_of_sources(snapshots.all(), &ids).first() {
@@ -223,19 +230,14 @@ impl Forget {
         Ok(decisions.filter(|decision| !decision.is_kept()).map(|decision| decision.snapshot).collect())
     }
 
-    fn rehearse(
-        &self,
-        session: &Session,
-        repo: &Repo,
-        snapshots: &Snapshots,
-        gone: &[&Snapshot],
-    ) -> anyhow::Result<Exit> {
+    fn rehearse(&self, session: &Session, repo: &Repo, gone: &[&Snapshot]) -> anyhow::Result<Exit> {
         let ids: HashSet<Id> = gone.iter().map(|snapshot| snapshot.id).collect();
-        let kept: Vec<Start> =
-            snapshots.all().iter().filter(|snapshot| !ids.contains(&snapshot.id)).flat_map(starts_of).collect();
+        let mut roots = repo.roots()?;
+        roots.retain(|root| !ids.contains(&root.name));
+        let kept = kept(repo, &roots, clock::now())?;
         let bytes = {
             let progress = session.ui.progress("measuring");
-            would_free(repo, &kept, &reach_options(repo), &progress)?
+            would_free(repo, &kept.starts, &reach_options(repo), &progress)?
         };
         if session.ui.is_json() {
             session
