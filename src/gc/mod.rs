@@ -7,8 +7,6 @@
 //! any moment: what it wrote are spare copies, what it doomed the next one sweeps.
 
 mod hold;
-#[cfg(test)]
-mod interleave;
 mod plan;
 mod rewrite;
 mod sweep;

@@ -1,5 +1,7 @@
 //! What is not needed goes, what is needed stays, whatever happens in between.
 
+mod interleave;
+
 use super::*;
 use crate::backend::{Backend, Fault, FaultBackend, FsBackend, Plan as FaultPlan};
 use crate::monitor::Silent;

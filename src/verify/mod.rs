@@ -3,7 +3,7 @@
 //! Floor 5. All damage is listed, not the first; nothing is deleted or repaired. Four levels: `Quick` reads roots and
 //! trees and asks only whether the rest is indexed and its packs are there and long enough; `Metadata` also reads
 //! every segment, every key and every pack's directory; `ReadData` reads every byte, or a part that moves on from time
-//! to time; [`scrub`] needs no key.
+//! to time; [`scrub()`] needs no key.
 
 mod blame;
 mod data;

@@ -5,8 +5,8 @@
 //! writer is taken for dead, as on a medium without locks. After every deleted pack and at the end, promise 5 is
 //! checked on what the medium holds: everything that a root reaches is there.
 
-use super::gc_with;
-use super::tests::{forget, options};
+use super::super::gc_with;
+use super::{forget, options};
 use crate::backend::{Backend, MemBackend, Spool};
 use crate::clock;
 use crate::crypto::seal::seeded;
@@ -523,7 +523,7 @@ fn promise_5_holds_in_every_schedule() {
     play_all(0..120);
 }
 
-/// `cargo test --release --lib gc::interleave -- --ignored`: thousands in a minute.
+/// `cargo test --release --lib gc::tests::interleave -- --ignored`: thousands in a minute.
 #[test]
 #[ignore = "a minute long; the plays of the other test begin it"]
 fn promise_5_holds_in_thousands_of_schedules() {
