@@ -23,6 +23,16 @@ pub(super) struct Hold<'a> {
     _lock: Lock,
 }
 
+/// The other writers of a moment.
+#[derive(Default)]
+pub(super) struct Others {
+    /// Those who are not taken for dead: no doom that one of them may not know of is swept.
+    pub(super) alive: Vec<LeaseView>,
+    /// Those who are, and may live all the same. They publish no root any more; but one may be about to publish the
+    /// segment of a pack that is there, so what no segment lists is not touched before they have ended.
+    pub(super) fenced: Vec<LeaseView>,
+}
+
 impl<'a> Hold<'a> {
     /// Takes the locks and a lease, then lists `gc/`, as every writer does.
     pub(super) fn take(repo: &'a Repo, options: &GcOptions, liveness: &'a dyn Liveness) -> Result<Self> {
@@ -46,27 +56,26 @@ impl<'a> Hold<'a> {
         Ok(Hold { repo, liveness, lease: Some(lease), writer, dooms: listed.dooms, _gc_lock: gc_lock, _lock: lock })
     }
 
-    /// Everybody else who writes and is not certainly dead. Those who are dead are fenced first: whatever such a
-    /// writer publishes later it takes back.
-    pub(super) fn others(&self) -> Result<Vec<LeaseView>> {
+    /// Everybody else who may still write. Those who are dead are fenced first: whatever such a writer publishes later
+    /// it takes back. Where death is certain nothing is left of them.
+    pub(super) fn others(&self) -> Result<Others> {
         let core = self.repo.core();
         let backend = core.backend.as_ref();
-        let mut alive = Vec::new();
+        let mut others = Others::default();
         for lease in list_leases(backend, &core.keyring, self.repo.id(), self.liveness)? {
-            if lease.writer == self.writer || lease.is_fenced {
-                continue;
-            }
-            if lease.is_alive {
-                alive.push(lease);
-                continue;
-            }
-            // A process whose flock is free has ended; of any other the fence must stay for good.
-            match backend.local_dir() {
-                Some(_) => remove_lease(backend, &lease.writer)?,
-                None => fence(backend, &lease.writer)?,
+            match (lease.writer == self.writer, lease.is_fenced, lease.is_alive) {
+                (true, ..) => {}
+                (_, true, _) => others.fenced.push(lease),
+                (_, _, true) => others.alive.push(lease),
+                // A process whose flock is free has ended; of any other the fence must stay for good.
+                _ if backend.local_dir().is_some() => remove_lease(backend, &lease.writer)?,
+                _ => {
+                    fence(backend, &lease.writer)?;
+                    others.fenced.push(lease);
+                }
             }
         }
-        Ok(alive)
+        Ok(others)
     }
 
     /// Shows a sign of life.

@@ -119,10 +119,11 @@ pub(crate) fn gc_with(
     let kept = kept(repo, &sound_roots(repo)?, clock::now())?;
     repo.refresh()?;
     let doomed: HashSet<Id> = hold.dooms.iter().flat_map(|doom| &doom.packs).copied().collect();
-    let adopted = repo.adopt_from(&files.keys().copied().collect::<Vec<_>>(), &others, &doomed)?;
+    let writers: Vec<LeaseView> = others.alive.iter().chain(&others.fenced).cloned().collect();
+    let adopted = repo.adopt_from(&files.keys().copied().collect::<Vec<_>>(), &writers, &doomed)?;
     stats.packs_adopted = adopted.packs;
     stats.damaged.extend(adopted.damaged.into_iter().map(|(name, error)| (name, error.to_string())));
-    let marked = mark(repo, &mut hold, &files, &others, &kept, options, &mut stats, monitor)?;
+    let marked = mark(repo, &mut hold, &files, &writers, &kept, options, &mut stats, monitor)?;
     if !stats.is_stopped {
         sweep(repo, &mut hold, &marked, options, &mut stats, monitor)?;
     }

@@ -40,7 +40,7 @@ pub(super) fn sweep(
     monitor: &dyn Monitor,
 ) -> Result<()> {
     hold.refresh()?;
-    let others = hold.others()?;
+    let others = hold.others()?.alive;
     let (due, waiting): (Vec<Doom>, Vec<Doom>) =
         hold.dooms.iter().cloned().partition(|doom| others.iter().all(|lease| lease.has_seen(&doom.name)));
     stats.dooms_waiting = waiting.len() as u64;

@@ -54,7 +54,8 @@ impl Repo {
         let files: Vec<Id> = self.pack_files()?.into_keys().collect();
         let liveness = FlockLiveness::new(core.backend.as_ref());
         let mut others = list_leases(core.backend.as_ref(), &core.keyring, self.id(), &liveness)?;
-        others.retain(|lease| lease.writer != *own && lease.is_alive && !lease.is_fenced);
+        // One that is fenced may live all the same, and be about to publish a segment of its own.
+        others.retain(|lease| lease.writer != *own && (lease.is_alive || lease.is_fenced));
         self.adopt_from(&files, &others, doomed)
     }
 
