@@ -1,7 +1,9 @@
 //! What a gc holds while it works: locks, and a lease like any writer's; and what it knows of the others.
 
 use super::GcOptions;
-use crate::error::{Code, Result, fail};
+use crate::clock;
+use crate::error::{Code, IoContext, Result, fail};
+use crate::fs::remove_if_there;
 use crate::id::{Id, ShortId};
 use crate::repo::doom::{Doom, Dooms};
 use crate::repo::lease::{Lease, LeaseView, Liveness, fence, list_leases, remove_lease};
@@ -9,7 +11,13 @@ use crate::repo::lock::{Lock, Mode};
 use crate::repo::session::take_lock;
 use crate::repo::{GC_LOCK, LOCK, Repo};
 use std::collections::HashSet;
+use std::os::unix::fs::MetadataExt;
 use std::time::SystemTime;
+
+/// What writers name their temporary files by.
+const LITTER: [&[u8]; 2] = [b"spool-", b"lease-"];
+/// Younger files may be of a writer that has no lease yet.
+const LITTER_AGE_SECONDS: i64 = 3_600;
 
 /// Locks, lease, and the dooms that were there when it began.
 pub(super) struct Hold<'a> {
@@ -117,6 +125,28 @@ impl Drop for Hold<'_> {
             let _ = lease.end(self.repo.backend().as_ref());
         }
     }
+}
+
+/// Removes what killed writers left in the medium's `tmp/`. Nobody else writes, and what is old was not begun since.
+pub(super) fn remove_litter(repo: &Repo) -> Result<u64> {
+    let Some(temp) = repo.backend().local_dir().map(|root| root.join("tmp")) else { return Ok(0) };
+    let Ok(entries) = std::fs::read_dir(&temp) else { return Ok(0) };
+    let mut removed = 0;
+    for entry in entries.flatten() {
+        let is_ours = LITTER.iter().any(|start| entry.file_name().as_encoded_bytes().starts_with(start));
+        let Ok(meta) = entry.metadata() else { continue };
+        let is_old = meta.mtime() < clock::now().seconds - LITTER_AGE_SECONDS;
+        if is_ours && is_old {
+            let path = entry.path();
+            if meta.is_dir() {
+                std::fs::remove_dir_all(&path).at("remove", &path)?
+            } else {
+                remove_if_there(&path)?
+            }
+            removed += 1;
+        }
+    }
+    Ok(removed)
 }
 
 /// Packs that may be the work of a writer that goes on: made since the oldest of `others` began. To doom them would be

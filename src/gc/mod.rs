@@ -23,7 +23,7 @@ use crate::repo::doom::{Doom, Dooms};
 use crate::repo::lease::{FlockLiveness, LeaseView, Liveness};
 use crate::repo::view::View;
 use crate::repo::{Repo, Root, Use, WriterOptions, pack_path, root_path};
-use hold::{Hold, fresh_packs};
+use hold::{Hold, fresh_packs, remove_litter};
 use plan::{Fate, Plan, plan};
 use rewrite::Rewritten;
 use std::collections::{HashMap, HashSet};
@@ -123,6 +123,9 @@ pub(crate) fn gc_with(
     let adopted = repo.adopt_from(&files.keys().copied().collect::<Vec<_>>(), &writers, &doomed)?;
     stats.packs_adopted = adopted.packs;
     stats.damaged.extend(adopted.damaged.into_iter().map(|(name, error)| (name, error.to_string())));
+    if writers.is_empty() {
+        remove_litter(repo)?;
+    }
     let marked = mark(repo, &mut hold, &files, &writers, &kept, options, &mut stats, monitor)?;
     if !stats.is_stopped {
         sweep(repo, &mut hold, &marked, options, &mut stats, monitor)?;

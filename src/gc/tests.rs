@@ -321,6 +321,76 @@ fn rewriting_keeps_within_its_limit() {
 }
 
 #[test]
+fn a_writer_trusts_its_stat_cache_by_the_dooms_that_it_saw_itself() {
+    let dir = tempfile::tempdir().expect("temp");
+    let repo = repo_in(dir.path());
+    let old = backup(&repo, 0..60, 1);
+    forget(&repo, &[old]);
+    let open = || repo.writer(&writer_options()).expect("writer");
+    let before = open();
+    let relied_on = before.generation();
+    assert_eq!(gc(&repo, &options(), &Silent).expect("gc").dooms_waiting, 1);
+    assert_eq!(before.generation(), relied_on, "a doom that came later is not known to have been minded");
+    let beside = open();
+    assert_ne!(beside.generation(), relied_on, "what was relied on before the doom is looked at again");
+    assert_eq!(beside.generation(), open().generation());
+    let under_doom = beside.generation();
+    drop((before, beside));
+    assert_eq!(gc(&repo, &options(), &Silent).expect("gc").packs_deleted, 1);
+    let after = open().generation();
+    assert!(after != relied_on && after != under_doom, "what is gone is looked at again");
+    // Another doom is another generation, though numbers begin anew when all dooms are swept.
+    let old = backup(&repo, 100..160, 2);
+    forget(&repo, &[old]);
+    let _holds_it_back = open();
+    gc(&repo, &options(), &Silent).expect("gc");
+    assert_ne!(open().generation(), under_doom);
+}
+
+#[test]
+fn backups_gc_and_verify_beside_one_another() {
+    let dir = tempfile::tempdir().expect("temp");
+    backup(&repo_in(dir.path()), 0..60, 1);
+    let is_done = std::sync::atomic::AtomicBool::new(false);
+    let load = |flag: &std::sync::atomic::AtomicBool| flag.load(std::sync::atomic::Ordering::Relaxed);
+    std::thread::scope(|scope| {
+        let writers: Vec<_> = (0..3u64)
+            .map(|actor| {
+                let dir = dir.path();
+                scope.spawn(move || {
+                    for round in 0..5 {
+                        let repo = reopen(dir);
+                        let first = (actor * 37 + round * 20) % 100;
+                        let id = backup(&repo, first..first + 60, actor * 10 + round);
+                        if round % 2 == 1 {
+                            forget(&repo, &[id]);
+                        }
+                    }
+                })
+            })
+            .collect();
+        scope.spawn(|| {
+            while !load(&is_done) {
+                gc(&reopen(dir.path()), &options(), &Silent).expect("gc");
+            }
+        });
+        scope.spawn(|| {
+            let quick = VerifyOptions { level: Level::Quick, ..read_all() };
+            for options in [quick, read_all()].iter().cycle().take_while(|_| !load(&is_done)) {
+                let report = verify(&reopen(dir.path()), options, &Silent).expect("verify");
+                assert!(report.is_clean(), "{report:?}");
+            }
+        });
+        writers.into_iter().for_each(|writer| writer.join().expect("no writer fails"));
+        is_done.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+    let repo = reopen(dir.path());
+    gc(&repo, &options(), &Silent).expect("gc");
+    assert!(names(dir.path(), "gc").is_empty());
+    assert_eq!(assert_sound(&repo), 10);
+}
+
+#[test]
 fn broken_off_at_any_operation_it_leaves_all_sound_and_the_next_ends_the_work() {
     let dir = tempfile::tempdir().expect("temp");
     for at in 1.. {

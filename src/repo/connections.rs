@@ -72,6 +72,17 @@ impl Connections {
         Ok(Borrowed { connection, file, is_of_new_file })
     }
 
+    /// Forgets connections to a file that another has taken the name of. Whether there were any.
+    pub(super) fn renew(&self) -> bool {
+        let now = self.path.metadata().ok().map(|meta| (meta.dev(), meta.ino()));
+        let mut pool = locked(&self.pool);
+        let is_other = pool.file.is_some() && pool.file != now;
+        if is_other {
+            *pool = Pool::default();
+        }
+        is_other
+    }
+
     /// Takes one back that is in no transaction.
     pub(super) fn give(&self, borrowed: Borrowed) {
         let mut pool = locked(&self.pool);

@@ -180,6 +180,10 @@ impl Index {
 
     /// Answers whether a segment vanished between listing and reading it.
     fn sync_once(&self, core: &Core) -> Result<bool> {
+        // Numbers of packs mean something in one file only: what follows speaks of the file that is there now.
+        if self.connections.renew() {
+            locked(&self.packs).clear();
+        }
         // Before the listing: what others take in between is no segment that vanished.
         let known: HashSet<Id> = self
             .with(|db| db.prepare_cached("SELECT name FROM segments")?.query_map([], |row| id_at(row, 0))?.collect())?;

@@ -14,11 +14,14 @@ use crate::repo::view::View;
 use crate::repo::{Repo, pack_path};
 use lru::LruCache;
 use std::collections::HashMap;
+use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Entries of directories kept at hand, all together.
 const DIRECTORY_ENTRIES_MAX: usize = 500_000;
+/// Tables of packs' frames kept at hand.
+const FACTS_AT_HAND: NonZeroUsize = NonZeroUsize::MIN.saturating_add(255);
 
 /// Reads packs and says what is wrong with them.
 pub(super) struct DataCheck<'a> {
@@ -34,12 +37,15 @@ pub(super) struct DataCheck<'a> {
     pub(super) is_stopped: AtomicBool,
     /// What the index says of packs whose own directories cannot be read.
     substitutes: HashMap<usize, Arc<Directory>>,
+    view: Mutex<View<'a>>,
+    facts: Mutex<LruCache<usize, Arc<PackFacts>>>,
     directories: Mutex<(LruCache<usize, Arc<Directory>>, usize)>,
 }
 
 impl<'a> DataCheck<'a> {
     pub(super) fn new(
         repo: &'a Repo,
+        view: View<'a>,
         frames: &'a FrameMap,
         indexed: &'a Indexed,
         findings: &'a Findings,
@@ -57,6 +63,8 @@ impl<'a> DataCheck<'a> {
             bytes_read: AtomicU64::new(0),
             is_stopped: AtomicBool::new(false),
             substitutes: HashMap::new(),
+            view: Mutex::new(view),
+            facts: Mutex::new(LruCache::new(FACTS_AT_HAND)),
             directories: Mutex::new((LruCache::unbounded(), 0)),
         }
     }
@@ -84,7 +92,7 @@ impl<'a> DataCheck<'a> {
     }
 
     /// Reads the directory of every pack that is there and compares it with the index.
-    pub(super) fn directories(&mut self, view: &View<'_>) -> Result<()> {
+    pub(super) fn directories(&mut self) -> Result<()> {
         let there: Vec<usize> = (0..self.frames.packs.len())
             .filter(|at| !self.indexed.gone.contains(&self.frames.packs[*at].name))
             .collect();
@@ -99,7 +107,8 @@ impl<'a> DataCheck<'a> {
             self.monitor.event(&Event::Advance { items: 1, bytes: 0 });
         });
         let unreadable = unreadable.into_inner().unwrap_or_else(PoisonError::into_inner);
-        self.substitutes = substitutes(view, self.frames, &unreadable)?;
+        let view = self.view.lock().unwrap_or_else(PoisonError::into_inner);
+        self.substitutes = substitutes(&view, self.frames, &unreadable)?;
         Ok(())
     }
 
@@ -117,12 +126,14 @@ impl<'a> DataCheck<'a> {
 
     /// What the index knows of a pack.
     pub(super) fn facts(&self, pack: usize) -> Result<Arc<PackFacts>> {
-        let brief = &self.frames.packs[pack];
-        let facts = self.repo.index().pack(brief.number)?;
-        if facts.name == brief.name {
-            return Ok(facts);
+        let held = || self.facts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(facts) = held().get(&pack) {
+            return Ok(facts.clone());
         }
-        fail(Code::CacheError, "the index was made anew meanwhile: verify again")
+        let number = self.frames.packs[pack].number;
+        let facts = Arc::new(self.view.lock().unwrap_or_else(PoisonError::into_inner).facts(number)?);
+        held().put(pack, facts.clone());
+        Ok(facts)
     }
 
     /// What a pack says that it holds, or what the index says where the pack cannot.

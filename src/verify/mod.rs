@@ -38,6 +38,8 @@ use objects::{Indexed, check_index};
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 
+/// So often is looked again when a gc deleted packs meanwhile.
+const ATTEMPTS: usize = 3;
 /// Under this name the index keeps how far the moving subset has come.
 const CURSOR_NOTE: &str = "verify-cursor";
 
@@ -71,6 +73,27 @@ pub struct VerifyOptions {
 /// SNAPSHOT_NOT_FOUND for a snapshot that does not live; CACHE_ERROR, FILE_IO and network codes, when it could not be
 /// looked at; SYSTEM_ERROR when the monitor says stop before anything can be said.
 pub fn verify(repo: &Repo, options: &VerifyOptions, monitor: &dyn Monitor) -> Result<Report> {
+    let mut attempt = 0;
+    loop {
+        attempt += 1;
+        let (report, packs) = look(repo, options, monitor)?;
+        // A gc beside us may have moved what we looked for. What it left is looked at once more, all of it: what was lost
+        // and what was forgotten cannot be told apart otherwise.
+        if report.is_clean() || report.is_stopped || attempt == ATTEMPTS || !has_swept(repo, &packs)? {
+            return Ok(report);
+        }
+    }
+}
+
+/// Whether any of these packs is listed no longer.
+fn has_swept(repo: &Repo, packs: &[Id]) -> Result<bool> {
+    repo.refresh()?;
+    let listed: HashSet<Id> = repo.index().view()?.packs()?.into_iter().map(|pack| pack.name).collect();
+    Ok(packs.iter().any(|name| !listed.contains(name)))
+}
+
+/// Verifies once. Answers also the packs that were listed.
+fn look(repo: &Repo, options: &VerifyOptions, monitor: &dyn Monitor) -> Result<(Report, Vec<Id>)> {
     let findings = Findings::default();
     monitor.event(&Event::Phase("checking roots"));
     // Roots before segments before packs: whatever a root that we see needs was published before it.
@@ -97,13 +120,12 @@ pub fn verify(repo: &Repo, options: &VerifyOptions, monitor: &dyn Monitor) -> Re
     (report.packs, report.objects) = ((frames.packs.len() - indexed.gone.len()) as u64, reach.len());
     if options.level != Level::Quick {
         files::check(repo, &view, &frames, &findings, &mut report, options.jobs, monitor)?;
-        read(repo, &view, &frames, &indexed, &findings, options, &mut report, monitor)?;
+        read(repo, view, &frames, &indexed, &findings, options, &mut report, monitor)?;
     }
-    drop(view);
     let bad_roots: Vec<Id> =
         loaded.damaged.iter().map(|(name, _)| *name).chain(all.damaged().iter().map(|(name, _)| *name)).collect();
     conclude(repo, &frames, &indexed, &reach, &snapshots, &bad_roots, findings, &mut report)?;
-    Ok(report)
+    Ok((report, frames.packs.iter().map(|pack| pack.name).collect()))
 }
 
 /// A tree or node that cannot be read, in every pack that has it.
@@ -165,7 +187,7 @@ fn starts(
 #[allow(clippy::too_many_arguments)]
 fn read(
     repo: &Repo,
-    view: &View<'_>,
+    view: View<'_>,
     frames: &FrameMap,
     indexed: &Indexed,
     findings: &Findings,
@@ -174,8 +196,9 @@ fn read(
     monitor: &dyn Monitor,
 ) -> Result<()> {
     monitor.event(&Event::Phase("checking packs"));
-    let mut check = DataCheck::new(repo, frames, indexed, findings, monitor, options.jobs);
-    check.directories(view)?;
+    let marked: HashSet<u32> = view.bad()?.into_iter().map(|(_, pack)| pack).collect();
+    let mut check = DataCheck::new(repo, view, frames, indexed, findings, monitor, options.jobs);
+    check.directories()?;
     if let Level::ReadData(subset) = options.level {
         let packs: Vec<(Id, u64)> = frames.packs.iter().map(|pack| (pack.name, pack.file_bytes)).collect();
         let cursor = repo.index().note(CURSOR_NOTE)?.map(|cursor| cursor as u64);
@@ -190,7 +213,6 @@ fn read(
         if options.snapshots.is_empty() {
             // Copies once found damaged that are not: a cable was mended, a file put back.
             let sound: HashSet<u32> = sound.iter().map(|at| frames.packs[*at].number).collect();
-            let marked: HashSet<u32> = view.bad()?.into_iter().map(|(_, pack)| pack).collect();
             marked.intersection(&sound).for_each(|pack| _ = repo.index().clear_bad(*pack));
         }
         if let Some(next) = next.filter(|next| Some(*next) != cursor && !check.is_stopped.load(Ordering::Relaxed)) {
