@@ -25,6 +25,7 @@ scripts! {
     pipes
     quickstart
     quiet
+    rollback
     together
 }
 
