@@ -207,10 +207,12 @@ fn from_command(command: &OsString) -> Result<OwnedSecret> {
         None => Err(what()),
     };
     let status = child.wait().map_err(|error| what().with_source(error))?;
-    if !status.success() {
+    let bytes = bytes?;
+    // One that prints too much is cut off, and may end by that: how it ended says nothing then.
+    if !status.success() && bytes.len() <= PASSPHRASE_BYTES_MAX {
         return Err(what().with_source(std::io::Error::other(format!("it ended with {status}"))));
     }
-    checked(bytes?, "the passphrase command")
+    checked(bytes, "the passphrase command")
 }
 
 /// Reads to the end, into memory that is never moved and so leaves no copies behind.
