@@ -17,7 +17,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
-pub use stream::{backup_command, backup_stream};
+pub use stream::{Interruptible, backup_command, backup_stream};
 
 use crate::clock::{self, Stopwatch, Time};
 use crate::error::{Code, Error, Result, fail};

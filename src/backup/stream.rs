@@ -10,11 +10,43 @@ use crate::repo::{Putter, Repo};
 use crate::snapshot::{SnapshotBody, Stats};
 use crate::tree::{Entry, EntryKind, Meta, Profile, Summary, TreeWriter, check_name};
 use crate::walk::Owners;
-use std::io::Read;
+use nix::poll::{PollFd, PollFlags, poll};
+use std::io::{self, Read};
+use std::os::fd::AsFd;
 use std::process::{Command, Stdio};
 
 /// Read so much at a time.
 const PIECE_BYTES: usize = 1 << 20;
+
+/// How often someone who waits for input looks whether to stop, milliseconds.
+const LOOK_MS: u16 = 100;
+
+/// An input that can be waited for without being deaf: a read ends when the monitor says stop.
+pub struct Interruptible<'a, R> {
+    inner: R,
+    monitor: &'a dyn Monitor,
+}
+
+impl<'a, R: Read + AsFd> Interruptible<'a, R> {
+    /// Reads from `inner`, which holds nothing in a buffer of its own.
+    pub fn new(inner: R, monitor: &'a dyn Monitor) -> Self {
+        Interruptible { inner, monitor }
+    }
+}
+
+impl<R: Read + AsFd> Read for Interruptible<'_, R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        loop {
+            if self.monitor.is_cancelled() {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
+            let mut waiting = [PollFd::new(self.inner.as_fd(), PollFlags::POLLIN)];
+            if poll(&mut waiting, LOOK_MS)? > 0 {
+                return self.inner.read(out);
+            }
+        }
+    }
+}
 
 /// Stores what `input` gives as a file of this path. If it fails or is interrupted there is no snapshot: half a
 /// stream is worth nothing.
@@ -48,7 +80,8 @@ pub fn backup_command(
         .stdout(Stdio::piped())
         .spawn()
         .map_err(|error| Error::new(Code::TaskFailed, format!("`{shown}` cannot be started")).with_source(error))?;
-    let Some(mut output) = child.stdout.take() else { return fail(Code::SystemError, "a command without output") };
+    let Some(output) = child.stdout.take() else { return fail(Code::SystemError, "a command without output") };
+    let mut output = Interruptible::new(output, monitor);
     let mut ended = None;
     let mut end = || {
         let status =
@@ -116,12 +149,14 @@ fn read_all(putter: &mut Putter<'_>, input: &mut dyn Read, monitor: &dyn Monitor
             return fail(Code::SystemError, "interrupted: no snapshot was made");
         }
         match input.read(&mut piece) {
+            // Who writes into a pipe may have been stopped by the same signal: the end is then no end.
+            Ok(0) if monitor.is_cancelled() => {}
             Ok(0) => break,
             Ok(len) => {
                 object.write(&piece[..len])?;
                 monitor.event(&Event::Advance { items: 0, bytes: len as u64 });
             }
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error).at("read", "the input"),
         }
     }

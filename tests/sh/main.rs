@@ -21,6 +21,7 @@ scripts! {
     everything
     full
     install
+    interrupt
     lint
     pipes
     quickstart

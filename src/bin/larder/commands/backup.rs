@@ -4,7 +4,7 @@ use super::excludes::ExcludeArgs;
 use super::view;
 use super::{Exit, Layer, Manual, Need, Subcommand};
 use crate::session::Session;
-use larder::backup::{BackupOptions, BackupStats, FLUSH_BYTES, backup, backup_command, backup_stream};
+use larder::backup::{BackupOptions, BackupStats, FLUSH_BYTES, Interruptible, backup, backup_command, backup_stream};
 use larder::clock::Time;
 use larder::config;
 use larder::error::{Code, Error, IoContext};
@@ -162,7 +162,8 @@ impl Backup {
     ) -> anyhow::Result<BackupStats> {
         if self.stdin {
             let name = absolute_name(&self.stdin_name);
-            return Ok(backup_stream(repo, &name, &mut std::io::stdin().lock(), options, progress)?);
+            let mut input = Interruptible::new(std::io::stdin().lock(), progress);
+            return Ok(backup_stream(repo, &name, &mut input, options, progress)?);
         }
         match (&self.from_command, self.command.split_first()) {
             (Some(name), Some((program, words))) => {
