@@ -41,6 +41,42 @@ fn the_sources_are_tidy() {
     assert!(found.is_empty(), "{} untidy places:\n{}", found.len(), found.join("\n"));
 }
 
+#[test]
+fn every_dependency_is_used() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let manifest = std::fs::read_to_string(root.join("Cargo.toml")).unwrap();
+    let sections: Vec<&str> = manifest.split("\n[").collect();
+    let named = |section: &str| {
+        let lines = sections.iter().filter(move |text| text.starts_with(section)).flat_map(|text| text.lines().skip(1));
+        lines.filter_map(|line| line.split_once(" = ")).map(|(name, _)| name.replace('-', "_")).collect::<Vec<_>>()
+    };
+    let words = |top: &str| {
+        let mut words = BTreeSet::new();
+        for entry in walkdir::WalkDir::new(root.join(top)).into_iter().filter_map(Result::ok) {
+            if entry.path().extension().is_some_and(|extension| extension == "rs") {
+                gather_words(std::fs::read_to_string(entry.path()).unwrap().parse().unwrap(), &mut words);
+            }
+        }
+        words
+    };
+    let (in_sources, in_tests) = (words("src"), words("tests"));
+    let unused: Vec<String> = named("dependencies]").into_iter().filter(|name| !in_sources.contains(name)).collect();
+    assert!(unused.is_empty(), "dependencies that nothing in src uses: {unused:?}");
+    let idle = |name: &String| !in_tests.contains(name) && !in_sources.contains(name);
+    let unused: Vec<String> = named("dev-dependencies]").into_iter().filter(idle).collect();
+    assert!(unused.is_empty(), "dev-dependencies that no test uses: {unused:?}");
+}
+
+fn gather_words(tokens: TokenStream, words: &mut BTreeSet<String>) {
+    for token in tokens {
+        match token {
+            TokenTree::Group(group) => gather_words(group.stream(), words),
+            TokenTree::Ident(ident) => _ = words.insert(ident.to_string()),
+            _ => {}
+        }
+    }
+}
+
 /// Everything that is wrong with these files, one line each.
 fn check(files: &[(&str, &str)]) -> Vec<String> {
     let table = files.iter().find(|(path, _)| *path == "src/lib.rs").map_or("", |(_, text)| text);
