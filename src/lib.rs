@@ -13,6 +13,7 @@
 //! | 6 context | [`context`] | opens a repository as a command needs it |
 //! | 6 context | [`config`] | the environment and the user's settings |
 //! | 5 engines | [`backup`], [`restore`], [`verify`], [`gc`], [`diff`], [`dump`], [`find`], [`usage`], [`measure`] | functions: options in, statistics out, a monitor to speak to |
+//! | 5 engines | [`run`] | tasks executed once |
 //! | 5 engines | [`objects`] | objects one by one |
 //! | 4 model | [`reach`], [`retention`] | what roots keep, and what policies do |
 //! | 4 model | [`snapshot`], [`walk`], [`state`] | what the stored bytes mean |
@@ -79,6 +80,7 @@ pub mod gc;
 pub mod measure;
 pub mod objects;
 pub mod restore;
+pub mod run;
 pub mod usage;
 pub mod verify;
 
