@@ -16,6 +16,8 @@
 //! | 5 engines | [`run`] | tasks executed once |
 //! | 5 engines | [`objects`] | objects one by one |
 //! | 4 model | [`reach`], [`retention`] | what roots keep, and what policies do |
+//! | 4 model | [`runs`] | what root records say of runs |
+//! | 4 model | [`action`], [`record`] | what would be run, and what a run did |
 //! | 4 model | [`snapshot`], [`walk`], [`state`] | what the stored bytes mean |
 //! | 4 model | [`stored`] | stored trees, walked |
 //! | 4 model | [`tree`] | directories and their entries |
@@ -64,8 +66,11 @@ pub mod backend;
 
 pub mod repo;
 
+pub mod action;
 pub mod reach;
+pub mod record;
 pub mod retention;
+pub mod runs;
 pub mod snapshot;
 pub mod state;
 pub mod stored;

@@ -216,7 +216,8 @@ impl Stats {
 }
 
 impl Git {
-    fn encode(&self) -> Vec<u8> {
+    /// Its bytes, as they stand in a snapshot or a run record.
+    pub fn encode(&self) -> Vec<u8> {
         let mut fields = self.extra.clone();
         fields.put(0, &self.commit);
         fields.put(1, &self.branch);
@@ -224,7 +225,11 @@ impl Git {
         fields.encode()
     }
 
-    fn decode(bytes: &[u8]) -> Result<Self> {
+    /// Reads them.
+    ///
+    /// # Errors
+    /// STORAGE_CORRUPTED.
+    pub fn decode(bytes: &[u8]) -> Result<Self> {
         let mut fields = Fields::decode(bytes, WHAT)?;
         Ok(Git {
             commit: fields.need(0, WHAT)?,

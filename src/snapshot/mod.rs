@@ -6,18 +6,20 @@
 
 mod body;
 mod resolve;
+mod statements;
 #[cfg(test)]
 mod tests;
 
 pub use body::{Git, SnapshotBody, Stats, check_tag};
 pub use resolve::Target;
+pub use statements::Statements;
 
 use crate::clock::Time;
 use crate::error::Error;
 use crate::id::{Id, ShortId};
 use crate::repo::Root;
-use crate::repo::records::{FORGET, Forget, Forgotten, PIN, Pin, SNAPSHOT, TAG, Tag};
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use crate::repo::records::{Forgotten, SNAPSHOT, Tag};
+use std::collections::{BTreeSet, HashSet};
 
 /// A snapshot that was not forgotten.
 #[derive(Clone, Debug)]
@@ -90,30 +92,8 @@ impl Filter {
 impl Snapshots {
     /// Takes verified root records for what they say, at the time `now`.
     pub fn load(roots: &[Root], now: Time) -> Snapshots {
-        let order = clamped_times(roots, now);
-        let mut statements: Vec<&Root> = roots.iter().filter(|root| root.is_trusted).collect();
-        statements.sort_by_key(|root| (order.get(&root.name).copied().unwrap_or_default(), root.device, root.sequence));
-        let mut all = Snapshots::default();
-        let mut tags: HashMap<Id, Vec<Tag>> = HashMap::new();
-        for root in statements {
-            // A body that cannot be read is told; it takes nothing away.
-            let read = match root.record_type {
-                FORGET => Forget::decode(&root.body)
-                    .map(|forget| all.forgotten.extend(forget.records.iter().map(|one| one.name))),
-                TAG => Tag::decode(&root.body).map(|tag| tags.entry(tag.snapshot).or_default().push(tag)),
-                PIN => Pin::decode(&root.body).map(|pin| {
-                    if pin.is_pinned {
-                        all.pinned.insert(pin.id)
-                    } else {
-                        all.pinned.remove(&pin.id)
-                    };
-                }),
-                _ => Ok(()),
-            };
-            if let Err(error) = read {
-                all.damaged.push((root.name, error));
-            }
-        }
+        let Statements { times: order, forgotten, pinned, tags, damaged } = Statements::load(roots, now);
+        let mut all = Snapshots { live: Vec::new(), forgotten, pinned, damaged };
         for root in roots.iter().filter(|root| root.record_type == SNAPSHOT && !all.forgotten.contains(&root.name)) {
             let mut body = match SnapshotBody::decode(&root.body) {
                 Ok(body) => body,
@@ -182,27 +162,6 @@ impl Snapshots {
     pub fn damaged(&self) -> &[(Id, Error)] {
         &self.damaged
     }
-}
-
-/// The time of each record, bounded by `now` and never before that of an earlier record of its device. A claim that
-/// lies in the future binds no later record.
-fn clamped_times(roots: &[Root], now: Time) -> HashMap<Id, Time> {
-    let mut by_device: BTreeMap<ShortId, Vec<&Root>> = BTreeMap::new();
-    for root in roots {
-        by_device.entry(root.device).or_default().push(root);
-    }
-    let mut times = HashMap::with_capacity(roots.len());
-    for chain in by_device.values_mut() {
-        chain.sort_by_key(|root| root.sequence);
-        let mut floor = Time { seconds: i64::MIN, nanoseconds: 0 };
-        for root in chain {
-            times.insert(root.name, root.time.min(now).max(floor));
-            if root.time <= now {
-                floor = floor.max(root.time);
-            }
-        }
-    }
-    times
 }
 
 /// `start`, moved by as much as the time of signing was moved by clamping; a start after it counts as it.

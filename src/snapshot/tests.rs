@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::error::Code;
+use crate::repo::records::{FORGET, Forget, PIN, Pin, TAG};
 
 const NOW: Time = Time::from_seconds(1_000_000);
 

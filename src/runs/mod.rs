@@ -1,0 +1,194 @@
+//! What root records say of runs: which run records are kept, and which of them an action finds.
+//!
+//! Floor 4, on `snapshot` and `record`; FORMAT section 9. A run is an entry of a batch that no forget record names.
+//! Batches are signed, so an entry is signed: it names its record by the hash of its bytes. What a device that is not
+//! trusted signed is listed and kept, and never found by an action (RUN section 3).
+
+mod resolve;
+#[cfg(test)]
+mod tests;
+
+use crate::clock::Time;
+use crate::error::{Error, Result};
+use crate::id::{Id, ShortId};
+use crate::record::Status;
+use crate::repo::Root;
+use crate::repo::records::{Forgotten, RUNS, RunEntry, Runs as Batch, TOUCH, Touch};
+use crate::snapshot::Statements;
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+const SECONDS_A_DAY: i64 = 86_400;
+
+/// A run that is kept: what its batch says of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// The action that was run.
+    pub action: Id,
+    /// The run record. Its id is the run's.
+    pub record: Id,
+    /// How it ended.
+    pub status: Status,
+    /// Under which sandbox.
+    pub sandbox: u8,
+    /// When it ended, Unix seconds: what its batch claims, no later than the batch.
+    pub time_seconds: i64,
+    /// When it was last used, Unix seconds: then, or the start of the last day on which it made a hit.
+    pub used_seconds: i64,
+    /// The device that signed it.
+    pub device: ShortId,
+    /// Whether that device is trusted. If not, the run never makes a hit.
+    pub is_trusted: bool,
+    /// Whether a pin record keeps it, whatever the policies say.
+    pub is_pinned: bool,
+}
+
+impl Run {
+    /// What a batch says of it.
+    pub fn entry(&self) -> RunEntry {
+        RunEntry {
+            action: self.action,
+            record: self.record,
+            status: self.status.code(),
+            sandbox: self.sandbox,
+            time_seconds: self.time_seconds,
+        }
+    }
+}
+
+/// A batch that was not forgotten, or a record of last uses.
+#[derive(Clone, Debug)]
+pub struct Listing {
+    /// How a forget record names it.
+    pub root: Forgotten,
+    /// Whether its device is trusted.
+    pub is_trusted: bool,
+    /// The ids of the run records that it names.
+    pub records: Vec<Id>,
+}
+
+/// The runs of a repository.
+#[derive(Debug, Default)]
+pub struct Runs {
+    /// By action; of one action those of trusted devices first, then the newest, then the smallest id.
+    runs: Vec<Run>,
+    batches: Vec<Listing>,
+    touches: Vec<(u64, Listing)>,
+    pinned: BTreeSet<Id>,
+    damaged: Vec<(Id, Error)>,
+}
+
+impl Runs {
+    /// Takes verified root records for what they say of runs, at the time `now`.
+    pub fn load(roots: &[Root], now: Time) -> Runs {
+        let statements = Statements::load(roots, now);
+        let mut all = Runs { pinned: statements.pinned.clone(), ..Runs::default() };
+        for root in roots.iter().filter(|root| !statements.forgotten.contains(&root.name)) {
+            let taken = match root.record_type {
+                RUNS => all.take_batch(root, statements.time_of(root).seconds),
+                TOUCH if root.is_trusted => all.take_touch(root),
+                _ => Ok(()),
+            };
+            if let Err(error) = taken {
+                all.damaged.push((root.name, error));
+            }
+        }
+        all.runs.sort_unstable_by_key(|run| (run.action, run.record, !run.is_trusted, run.time_seconds, run.device));
+        // Two batches may name one record while one takes the place of the other.
+        all.runs.dedup_by_key(|run| (run.action, run.record));
+        all.runs.sort_by_key(|run| (run.action, !run.is_trusted, std::cmp::Reverse(run.time_seconds), run.record));
+        all.take_uses(now);
+        all
+    }
+
+    fn take_batch(&mut self, root: &Root, written_seconds: i64) -> Result<()> {
+        let entries = Batch::decode(&root.body)?.entries;
+        let pinned = &self.pinned;
+        self.runs.extend(entries.iter().map(|entry| {
+            let time_seconds = entry.time_seconds.min(written_seconds);
+            Run {
+                action: entry.action,
+                record: entry.record,
+                status: Status::from_code(entry.status),
+                sandbox: entry.sandbox,
+                time_seconds,
+                used_seconds: time_seconds,
+                device: root.device,
+                is_trusted: root.is_trusted,
+                is_pinned: pinned.contains(&entry.record),
+            }
+        }));
+        self.batches.push(listing(root, entries.iter().map(|entry| entry.record).collect()));
+        Ok(())
+    }
+
+    fn take_touch(&mut self, root: &Root) -> Result<()> {
+        let touch = Touch::decode(&root.body)?;
+        self.touches.push((touch.day, listing(root, touch.ids)));
+        Ok(())
+    }
+
+    fn take_uses(&mut self, now: Time) {
+        let mut days: HashMap<Id, u64> = HashMap::new();
+        for (day, touch) in &self.touches {
+            for id in &touch.records {
+                let last = days.entry(*id).or_default();
+                *last = (*last).max(*day);
+            }
+        }
+        for run in &mut self.runs {
+            if let Some(day) = days.get(&run.record) {
+                let used = i64::try_from(*day).unwrap_or(i64::MAX).saturating_mul(SECONDS_A_DAY).min(now.seconds);
+                run.used_seconds = run.used_seconds.max(used);
+            }
+        }
+    }
+
+    /// The runs of an action that trusted devices signed, of every status, the newest first.
+    pub fn candidates(&self, action: &Id) -> &[Run] {
+        let first = self.runs.partition_point(|run| run.action < *action);
+        let of = &self.runs[first..];
+        &of[..of.partition_point(|run| run.action == *action && run.is_trusted)]
+    }
+
+    /// All runs, by action.
+    pub fn all(&self) -> &[Run] {
+        &self.runs
+    }
+
+    /// All runs, the newest first.
+    pub fn newest_first(&self) -> Vec<&Run> {
+        let mut runs: Vec<&Run> = self.runs.iter().collect();
+        runs.sort_by_key(|run| (std::cmp::Reverse(run.time_seconds), run.record, run.action));
+        runs
+    }
+
+    /// The run with this record.
+    pub fn get(&self, record: &Id) -> Option<&Run> {
+        self.runs.iter().find(|run| run.record == *record)
+    }
+
+    /// The batches that name them.
+    pub fn batches(&self) -> &[Listing] {
+        &self.batches
+    }
+
+    /// Records of last uses of trusted devices, each with its day since 1970-01-01 UTC.
+    pub fn touches(&self) -> &[(u64, Listing)] {
+        &self.touches
+    }
+
+    /// The ids of the run records, each once.
+    pub fn records(&self) -> HashSet<Id> {
+        self.runs.iter().map(|run| run.record).collect()
+    }
+
+    /// Root records whose seal and signature hold but whose body cannot be read, with why.
+    pub fn damaged(&self) -> &[(Id, Error)] {
+        &self.damaged
+    }
+}
+
+fn listing(root: &Root, records: Vec<Id>) -> Listing {
+    let forgotten = Forgotten { name: root.name, device: root.device, sequence: root.sequence };
+    Listing { root: forgotten, is_trusted: root.is_trusted, records }
+}
