@@ -8,10 +8,12 @@ mod map;
 pub use map::MappedFile;
 
 use crate::error::{IoContext, Result};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
+use std::sync::OnceLock;
 
 /// Mode of files that hold keys or local state.
 pub const PRIVATE_FILE: u32 = 0o600;
@@ -114,12 +116,21 @@ pub fn remove_if_there(path: &Path) -> Result<()> {
     }
 }
 
+/// The limit of open files that this process began with, once it was raised.
+static FILE_LIMIT_BEFORE: OnceLock<Rlimit> = OnceLock::new();
+
 /// Lets this process open as many files as the system allows it: directories that work waits in have handles.
 pub fn raise_file_limit() {
-    use rustix::process::{Resource, getrlimit, setrlimit};
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    let _ = setrlimit(Resource::Nofile, limit);
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if limit.current != limit.maximum && setrlimit(Resource::Nofile, raised).is_ok() {
+        let _ = FILE_LIMIT_BEFORE.set(limit);
+    }
+}
+
+/// The limit of open files that programs expect to find, if this process raised its own.
+pub fn file_limit_before() -> Option<Rlimit> {
+    FILE_LIMIT_BEFORE.get().cloned()
 }
 
 /// The kernel's id of this boot, or an empty text where there is none.

@@ -4,4 +4,6 @@
 //! what is as it should be already, from the state beside the project, so that with nothing to do no repository is
 //! opened. `schedule` says what comes next.
 
+pub mod logs;
+pub mod process;
 pub mod schedule;
