@@ -24,7 +24,7 @@ function __fish_larder_using_subcommand
     contains -- $cmd[1] $argv
 end
 
-complete -c larder -n "__fish_larder_needs_command" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_needs_command" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_needs_command" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_needs_command" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
 complete -c larder -n "__fish_larder_needs_command" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
@@ -58,6 +58,7 @@ complete -c larder -n "__fish_larder_needs_command" -f -a "chunk" -d 'List where
 complete -c larder -n "__fish_larder_needs_command" -f -a "compress" -d 'Compress a file to standard output'
 complete -c larder -n "__fish_larder_needs_command" -f -a "decompress" -d 'Decompress a file to standard output'
 complete -c larder -n "__fish_larder_needs_command" -f -a "lock" -d 'Run a command while the repository is locked'
+complete -c larder -n "__fish_larder_needs_command" -f -a "serve-stdio" -d 'Serve a repository\'s files over stdin and stdout'
 complete -c larder -n "__fish_larder_needs_command" -f -a "backup" -d 'Store directories and files as a snapshot'
 complete -c larder -n "__fish_larder_needs_command" -f -a "restore" -d 'Bring files back from a snapshot'
 complete -c larder -n "__fish_larder_needs_command" -f -a "snapshots" -d 'List snapshots'
@@ -78,7 +79,7 @@ complete -c larder -n "__fish_larder_using_subcommand init" -l chunk-profile -d 
 complete -c larder -n "__fish_larder_using_subcommand init" -l chunk-sizes -d 'Sizes of chunks in bytes: 4096/32768/131072' -r
 complete -c larder -n "__fish_larder_using_subcommand init" -l compression -d 'How what is stored is compressed: none, zlib, gzip, lz4 or zstd, with a level if wanted: zstd:9' -r
 complete -c larder -n "__fish_larder_using_subcommand init" -l label -d 'What to call the first key' -r
-complete -c larder -n "__fish_larder_using_subcommand init" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand init" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand init" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand init" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
 complete -c larder -n "__fish_larder_using_subcommand init" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
@@ -94,7 +95,7 @@ complete -c larder -n "__fish_larder_using_subcommand init" -l no-progress -d 'S
 complete -c larder -n "__fish_larder_using_subcommand init" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand init" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c larder -n "__fish_larder_using_subcommand hash-object" -s t -d 'The kind to store it as: blob, tree, action, run, manifest or links' -r
-complete -c larder -n "__fish_larder_using_subcommand hash-object" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand hash-object" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand hash-object" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand hash-object" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
 complete -c larder -n "__fish_larder_using_subcommand hash-object" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
@@ -113,7 +114,7 @@ complete -c larder -n "__fish_larder_using_subcommand hash-object" -l banner -d 
 complete -c larder -n "__fish_larder_using_subcommand hash-object" -l no-progress -d 'Show no progress'
 complete -c larder -n "__fish_larder_using_subcommand hash-object" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand hash-object" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand cat-object" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand cat-object" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand cat-object" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand cat-object" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
 complete -c larder -n "__fish_larder_using_subcommand cat-object" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
@@ -136,7 +137,7 @@ complete -c larder -n "__fish_larder_using_subcommand cat-object" -l no-progress
 complete -c larder -n "__fish_larder_using_subcommand cat-object" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand cat-object" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c larder -n "__fish_larder_using_subcommand list-objects" -l kind -d 'Only objects of this kind: blob, tree, action, run, manifest or links' -r
-complete -c larder -n "__fish_larder_using_subcommand list-objects" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand list-objects" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand list-objects" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand list-objects" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
 complete -c larder -n "__fish_larder_using_subcommand list-objects" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
@@ -158,7 +159,7 @@ complete -c larder -n "__fish_larder_using_subcommand write-tree" -l exclude-fil
 complete -c larder -n "__fish_larder_using_subcommand write-tree" -s i -l include -d 'Store what matches this pattern whatever the other patterns say' -r
 complete -c larder -n "__fish_larder_using_subcommand write-tree" -l exclude-if-present -d 'Leave out what is in directories that hold a file of this name, beginning with HEADER if one is given' -r
 complete -c larder -n "__fish_larder_using_subcommand write-tree" -l exclude-larger-than -d 'Leave out files larger than this, such as 100MiB' -r
-complete -c larder -n "__fish_larder_using_subcommand write-tree" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand write-tree" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand write-tree" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand write-tree" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
 complete -c larder -n "__fish_larder_using_subcommand write-tree" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
@@ -181,7 +182,7 @@ complete -c larder -n "__fish_larder_using_subcommand write-tree" -l no-progress
 complete -c larder -n "__fish_larder_using_subcommand write-tree" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand write-tree" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c larder -n "__fish_larder_using_subcommand ls-tree" -l format -d 'Print this for each entry: %(objectmode) %(objecttype) %(objectname) %(objectsize) %(path), and more' -r
-complete -c larder -n "__fish_larder_using_subcommand ls-tree" -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand ls-tree" -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand ls-tree" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand ls-tree" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
 complete -c larder -n "__fish_larder_using_subcommand ls-tree" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
@@ -204,7 +205,7 @@ complete -c larder -n "__fish_larder_using_subcommand ls-tree" -l accept-rollbac
 complete -c larder -n "__fish_larder_using_subcommand ls-tree" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c larder -n "__fish_larder_using_subcommand restore-tree" -l overwrite -d 'What becomes of files that are there: never, if-changed, if-newer or always' -r
 complete -c larder -n "__fish_larder_using_subcommand restore-tree" -l links -d 'The object that lists hard links, as `show` names it; of a snapshot it is known' -r
-complete -c larder -n "__fish_larder_using_subcommand restore-tree" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand restore-tree" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand restore-tree" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand restore-tree" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
 complete -c larder -n "__fish_larder_using_subcommand restore-tree" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
@@ -225,7 +226,7 @@ complete -c larder -n "__fish_larder_using_subcommand write-snapshot" -l parent 
 complete -c larder -n "__fish_larder_using_subcommand write-snapshot" -l tag -d 'A tag; may be given several times' -r -f -a "(__fish_complete_users)"
 complete -c larder -n "__fish_larder_using_subcommand write-snapshot" -l host -d 'The machine\'s name; otherwise this machine\'s' -r -f -a "(__fish_print_hostnames)"
 complete -c larder -n "__fish_larder_using_subcommand write-snapshot" -l time -d 'The time that the snapshot claims, such as 2026-11-21T10:00:00Z' -r
-complete -c larder -n "__fish_larder_using_subcommand write-snapshot" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand write-snapshot" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand write-snapshot" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand write-snapshot" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
 complete -c larder -n "__fish_larder_using_subcommand write-snapshot" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
@@ -240,7 +241,7 @@ complete -c larder -n "__fish_larder_using_subcommand write-snapshot" -l banner 
 complete -c larder -n "__fish_larder_using_subcommand write-snapshot" -l no-progress -d 'Show no progress'
 complete -c larder -n "__fish_larder_using_subcommand write-snapshot" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand write-snapshot" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand resolve" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand resolve" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand resolve" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand resolve" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
 complete -c larder -n "__fish_larder_using_subcommand resolve" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
@@ -257,7 +258,7 @@ complete -c larder -n "__fish_larder_using_subcommand resolve" -l no-progress -d
 complete -c larder -n "__fish_larder_using_subcommand resolve" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand resolve" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c larder -n "__fish_larder_using_subcommand verify" -l read-data -d 'Also read the data: all of it, or a part: 1/7, 5% or 20GiB. Percents and sizes move on from time to time' -r
-complete -c larder -n "__fish_larder_using_subcommand verify" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand verify" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand verify" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand verify" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
 complete -c larder -n "__fish_larder_using_subcommand verify" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
@@ -275,7 +276,7 @@ complete -c larder -n "__fish_larder_using_subcommand verify" -l no-progress -d 
 complete -c larder -n "__fish_larder_using_subcommand verify" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand verify" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c larder -n "__fish_larder_using_subcommand gc" -l max-repack -d 'Write at most so much of half-empty packs anew; what is left stays for the next time' -r
-complete -c larder -n "__fish_larder_using_subcommand gc" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand gc" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand gc" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand gc" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
 complete -c larder -n "__fish_larder_using_subcommand gc" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
@@ -291,7 +292,7 @@ complete -c larder -n "__fish_larder_using_subcommand gc" -l banner -d 'At a ter
 complete -c larder -n "__fish_larder_using_subcommand gc" -l no-progress -d 'Show no progress'
 complete -c larder -n "__fish_larder_using_subcommand gc" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand gc" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand index; and not __fish_seen_subcommand_from check rebuild stats" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand index; and not __fish_seen_subcommand_from check rebuild stats" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand index; and not __fish_seen_subcommand_from check rebuild stats" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand index; and not __fish_seen_subcommand_from check rebuild stats" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
 complete -c larder -n "__fish_larder_using_subcommand index; and not __fish_seen_subcommand_from check rebuild stats" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
@@ -309,7 +310,7 @@ complete -c larder -n "__fish_larder_using_subcommand index; and not __fish_seen
 complete -c larder -n "__fish_larder_using_subcommand index; and not __fish_seen_subcommand_from check rebuild stats" -f -a "check" -d 'Check the index file, and that it knows every segment'
 complete -c larder -n "__fish_larder_using_subcommand index; and not __fish_seen_subcommand_from check rebuild stats" -f -a "rebuild" -d 'Make the index anew from the repository\'s files'
 complete -c larder -n "__fish_larder_using_subcommand index; and not __fish_seen_subcommand_from check rebuild stats" -f -a "stats" -d 'Print counts and sizes'
-complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from check" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from check" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from check" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from check" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
 complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from check" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
@@ -324,7 +325,7 @@ complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_sub
 complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from check" -l no-progress -d 'Show no progress'
 complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from check" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from rebuild" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from rebuild" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from rebuild" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from rebuild" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
 complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from rebuild" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
@@ -339,7 +340,7 @@ complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_sub
 complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from rebuild" -l no-progress -d 'Show no progress'
 complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from rebuild" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from rebuild" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from stats" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from stats" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from stats" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from stats" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
 complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from stats" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
@@ -354,7 +355,7 @@ complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_sub
 complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from stats" -l no-progress -d 'Show no progress'
 complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from stats" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from stats" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
 complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
@@ -375,7 +376,7 @@ complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_s
 complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -f -a "remove" -d 'Remove a slot. What its owner has seen is not revoked by this'
 complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -f -a "passwd" -d 'Change the passphrase or key file of the slot that the present one opens; the new slot\'s id is printed'
 complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -f -a "show" -d 'List the keys of the keyring, never their bytes: epoch, id, purpose, whether new files use it'
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from init" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from init" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from init" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from init" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
 complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from init" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
@@ -390,7 +391,7 @@ complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subco
 complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from init" -l no-progress -d 'Show no progress'
 complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from init" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from init" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from list" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from list" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from list" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from list" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
 complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from list" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
@@ -410,7 +411,7 @@ complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subco
 complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -l new-passphrase-fd -d 'Read the new passphrase from this open file descriptor' -r
 complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -l new-key-file -d 'The new slot shall open with this key file' -r -F
 complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -l label -d 'What to call it' -r
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
 complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
@@ -425,7 +426,7 @@ complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subco
 complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -l no-progress -d 'Show no progress'
 complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from remove" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from remove" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from remove" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from remove" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
 complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from remove" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
@@ -444,7 +445,7 @@ complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subco
 complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -l new-passphrase-command -d 'Run this with `sh -c` and read the new passphrase from its first line of output' -r
 complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -l new-passphrase-fd -d 'Read the new passphrase from this open file descriptor' -r
 complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -l new-key-file -d 'The new slot shall open with this key file' -r -F
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
 complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
@@ -459,7 +460,7 @@ complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subco
 complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -l no-progress -d 'Show no progress'
 complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from show" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from show" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from show" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from show" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
 complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from show" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
@@ -474,7 +475,7 @@ complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subco
 complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from show" -l no-progress -d 'Show no progress'
 complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from show" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand digest" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand digest" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand digest" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand digest" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
 complete -c larder -n "__fish_larder_using_subcommand digest" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
@@ -494,7 +495,7 @@ complete -c larder -n "__fish_larder_using_subcommand digest" -l accept-rollback
 complete -c larder -n "__fish_larder_using_subcommand digest" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c larder -n "__fish_larder_using_subcommand chunk" -l profile -d 'The profile of sizes: default (16/64/256 KiB), fine (4/16/64 KiB) or coarse (256/1024/4096 KiB)' -r
 complete -c larder -n "__fish_larder_using_subcommand chunk" -l sizes -d 'The shortest, average and longest chunk: 4096/32768/131072' -r
-complete -c larder -n "__fish_larder_using_subcommand chunk" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand chunk" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand chunk" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand chunk" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
 complete -c larder -n "__fish_larder_using_subcommand chunk" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
@@ -511,7 +512,7 @@ complete -c larder -n "__fish_larder_using_subcommand chunk" -l accept-rollback 
 complete -c larder -n "__fish_larder_using_subcommand chunk" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c larder -n "__fish_larder_using_subcommand compress" -s a -l algorithm -d 'The algorithm: none, zlib, gzip, lz4 or zstd' -r
 complete -c larder -n "__fish_larder_using_subcommand compress" -s l -l level -d 'How hard to try: 1 to 9 for zlib and gzip, 1 to 12 for lz4, 1 to 19 for zstd' -r
-complete -c larder -n "__fish_larder_using_subcommand compress" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand compress" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand compress" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand compress" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
 complete -c larder -n "__fish_larder_using_subcommand compress" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
@@ -527,7 +528,7 @@ complete -c larder -n "__fish_larder_using_subcommand compress" -l banner -d 'At
 complete -c larder -n "__fish_larder_using_subcommand compress" -l no-progress -d 'Show no progress'
 complete -c larder -n "__fish_larder_using_subcommand compress" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand compress" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand decompress" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand decompress" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand decompress" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand decompress" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
 complete -c larder -n "__fish_larder_using_subcommand decompress" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
@@ -544,7 +545,7 @@ complete -c larder -n "__fish_larder_using_subcommand decompress" -l no-progress
 complete -c larder -n "__fish_larder_using_subcommand decompress" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand decompress" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c larder -n "__fish_larder_using_subcommand lock" -l wait -d 'Wait this long at most; otherwise it waits until the lock is free' -r
-complete -c larder -n "__fish_larder_using_subcommand lock" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand lock" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand lock" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand lock" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
 complete -c larder -n "__fish_larder_using_subcommand lock" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
@@ -562,6 +563,23 @@ complete -c larder -n "__fish_larder_using_subcommand lock" -l banner -d 'At a t
 complete -c larder -n "__fish_larder_using_subcommand lock" -l no-progress -d 'Show no progress'
 complete -c larder -n "__fish_larder_using_subcommand lock" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand lock" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand serve-stdio" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand serve-stdio" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand serve-stdio" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand serve-stdio" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand serve-stdio" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand serve-stdio" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand serve-stdio" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand serve-stdio" -l read-only -d 'Refuse whatever would change something'
+complete -c larder -n "__fish_larder_using_subcommand serve-stdio" -l append-only -d 'Refuse to replace and to delete, leases aside: enough for backup, restore, verify and sync'
+complete -c larder -n "__fish_larder_using_subcommand serve-stdio" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand serve-stdio" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand serve-stdio" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand serve-stdio" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand serve-stdio" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand serve-stdio" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand serve-stdio" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand serve-stdio" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c larder -n "__fish_larder_using_subcommand backup" -s e -l exclude -d 'Leave out what matches this pattern (gitignore syntax); may be given several times' -r
 complete -c larder -n "__fish_larder_using_subcommand backup" -l exclude-file -d 'Leave out what matches the patterns in this file' -r -F
 complete -c larder -n "__fish_larder_using_subcommand backup" -s i -l include -d 'Store what matches this pattern whatever the other patterns say' -r
@@ -575,7 +593,7 @@ complete -c larder -n "__fish_larder_using_subcommand backup" -l tag -d 'Give th
 complete -c larder -n "__fish_larder_using_subcommand backup" -l host -d 'The machine\'s name in the snapshot' -r -f -a "(__fish_print_hostnames)"
 complete -c larder -n "__fish_larder_using_subcommand backup" -l time -d 'The snapshot\'s time, such as 2026-11-21T10:00:00Z; the present otherwise' -r
 complete -c larder -n "__fish_larder_using_subcommand backup" -s j -l jobs -d 'Threads; one for each processor otherwise' -r
-complete -c larder -n "__fish_larder_using_subcommand backup" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand backup" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand backup" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand backup" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
 complete -c larder -n "__fish_larder_using_subcommand backup" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
@@ -608,7 +626,7 @@ complete -c larder -n "__fish_larder_using_subcommand restore" -l include -d 'Re
 complete -c larder -n "__fish_larder_using_subcommand restore" -l exclude -d 'Restore nothing that matches (gitignore syntax); may be given several times' -r
 complete -c larder -n "__fish_larder_using_subcommand restore" -l overwrite -d 'What becomes of files that are there: never, if-changed, if-newer or always' -r
 complete -c larder -n "__fish_larder_using_subcommand restore" -l owners -d 'Whose the files are: numeric, names or none' -r
-complete -c larder -n "__fish_larder_using_subcommand restore" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand restore" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand restore" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand restore" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
 complete -c larder -n "__fish_larder_using_subcommand restore" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
@@ -633,7 +651,7 @@ complete -c larder -n "__fish_larder_using_subcommand snapshots" -l tag -d 'Only
 complete -c larder -n "__fish_larder_using_subcommand snapshots" -l path -d 'Only snapshots of this source; given several times, of all of them' -r -F
 complete -c larder -n "__fish_larder_using_subcommand snapshots" -s n -l last -d 'Only the newest so many of each group' -r
 complete -c larder -n "__fish_larder_using_subcommand snapshots" -s g -l group-by -d 'Group by these: host, paths, tags' -r
-complete -c larder -n "__fish_larder_using_subcommand snapshots" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand snapshots" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand snapshots" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand snapshots" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
 complete -c larder -n "__fish_larder_using_subcommand snapshots" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
@@ -652,7 +670,7 @@ complete -c larder -n "__fish_larder_using_subcommand log" -l host -d 'Only snap
 complete -c larder -n "__fish_larder_using_subcommand log" -l tag -d 'Only snapshots with all of these tags; given several times, any of the lists' -r -f -a "(__fish_complete_users)"
 complete -c larder -n "__fish_larder_using_subcommand log" -l path -d 'Only snapshots of this source; given several times, of all of them' -r -F
 complete -c larder -n "__fish_larder_using_subcommand log" -s n -l last -d 'Only the newest so many' -r
-complete -c larder -n "__fish_larder_using_subcommand log" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand log" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand log" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand log" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
 complete -c larder -n "__fish_larder_using_subcommand log" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
@@ -668,7 +686,7 @@ complete -c larder -n "__fish_larder_using_subcommand log" -l banner -d 'At a te
 complete -c larder -n "__fish_larder_using_subcommand log" -l no-progress -d 'Show no progress'
 complete -c larder -n "__fish_larder_using_subcommand log" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand log" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand show" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand show" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand show" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand show" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
 complete -c larder -n "__fish_larder_using_subcommand show" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
@@ -683,7 +701,7 @@ complete -c larder -n "__fish_larder_using_subcommand show" -l banner -d 'At a t
 complete -c larder -n "__fish_larder_using_subcommand show" -l no-progress -d 'Show no progress'
 complete -c larder -n "__fish_larder_using_subcommand show" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand show" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand ls" -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand ls" -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand ls" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand ls" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
 complete -c larder -n "__fish_larder_using_subcommand ls" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
@@ -700,7 +718,7 @@ complete -c larder -n "__fish_larder_using_subcommand ls" -l banner -d 'At a ter
 complete -c larder -n "__fish_larder_using_subcommand ls" -l no-progress -d 'Show no progress'
 complete -c larder -n "__fish_larder_using_subcommand ls" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand ls" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand diff" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand diff" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand diff" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand diff" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
 complete -c larder -n "__fish_larder_using_subcommand diff" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
@@ -727,7 +745,7 @@ complete -c larder -n "__fish_larder_using_subcommand find" -l older -d 'Modifie
 complete -c larder -n "__fish_larder_using_subcommand find" -l larger -d 'Larger than this' -r
 complete -c larder -n "__fish_larder_using_subcommand find" -l smaller -d 'Smaller than this' -r
 complete -c larder -n "__fish_larder_using_subcommand find" -l object -d 'Whose content is this object' -r
-complete -c larder -n "__fish_larder_using_subcommand find" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand find" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand find" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand find" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
 complete -c larder -n "__fish_larder_using_subcommand find" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
@@ -746,7 +764,7 @@ complete -c larder -n "__fish_larder_using_subcommand find" -l accept-rollback -
 complete -c larder -n "__fish_larder_using_subcommand find" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c larder -n "__fish_larder_using_subcommand dump" -s f -l format -d 'raw, tar, tar.gz, tar.zst or zip; otherwise raw for a file and tar for a directory' -r
 complete -c larder -n "__fish_larder_using_subcommand dump" -s o -l output -d 'Write to this file instead of the standard output' -r -F
-complete -c larder -n "__fish_larder_using_subcommand dump" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand dump" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand dump" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand dump" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
 complete -c larder -n "__fish_larder_using_subcommand dump" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
@@ -782,7 +800,7 @@ complete -c larder -n "__fish_larder_using_subcommand forget" -l keep-within-yea
 complete -c larder -n "__fish_larder_using_subcommand forget" -l keep-younger -d 'All snapshots younger than this now; a source that is backed up no more keeps only its last' -r
 complete -c larder -n "__fish_larder_using_subcommand forget" -l keep-tag -d 'Snapshots with all of these tags; may be given several times' -r -f -a "(__fish_complete_users)"
 complete -c larder -n "__fish_larder_using_subcommand forget" -l group-by -d 'Count snapshots together that have these in common: host, paths, tags; empty for all in one' -r
-complete -c larder -n "__fish_larder_using_subcommand forget" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand forget" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand forget" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand forget" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
 complete -c larder -n "__fish_larder_using_subcommand forget" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
@@ -805,7 +823,7 @@ complete -c larder -n "__fish_larder_using_subcommand tag" -l path -d 'Only snap
 complete -c larder -n "__fish_larder_using_subcommand tag" -l add -d 'Add these tags' -r -f -a "(__fish_complete_users)"
 complete -c larder -n "__fish_larder_using_subcommand tag" -l remove -d 'Remove these tags' -r -f -a "(__fish_complete_users)"
 complete -c larder -n "__fish_larder_using_subcommand tag" -l set -d 'Replace all tags by these' -r -f -a "(__fish_complete_users)"
-complete -c larder -n "__fish_larder_using_subcommand tag" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand tag" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand tag" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand tag" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
 complete -c larder -n "__fish_larder_using_subcommand tag" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
@@ -820,7 +838,7 @@ complete -c larder -n "__fish_larder_using_subcommand tag" -l banner -d 'At a te
 complete -c larder -n "__fish_larder_using_subcommand tag" -l no-progress -d 'Show no progress'
 complete -c larder -n "__fish_larder_using_subcommand tag" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand tag" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand status" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand status" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand status" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand status" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
 complete -c larder -n "__fish_larder_using_subcommand status" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
@@ -838,7 +856,7 @@ complete -c larder -n "__fish_larder_using_subcommand status" -s h -l help -d 'P
 complete -c larder -n "__fish_larder_using_subcommand stats" -l host -d 'Only snapshots of this machine; may be given several times' -r -f -a "(__fish_print_hostnames)"
 complete -c larder -n "__fish_larder_using_subcommand stats" -l tag -d 'Only snapshots with all of these tags; given several times, any of the lists' -r -f -a "(__fish_complete_users)"
 complete -c larder -n "__fish_larder_using_subcommand stats" -l path -d 'Only snapshots of this source; given several times, of all of them' -r -F
-complete -c larder -n "__fish_larder_using_subcommand stats" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand stats" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand stats" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand stats" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
 complete -c larder -n "__fish_larder_using_subcommand stats" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
@@ -857,7 +875,7 @@ complete -c larder -n "__fish_larder_using_subcommand stats" -s h -l help -d 'Pr
 complete -c larder -n "__fish_larder_using_subcommand bench" -l size -d 'Data to measure each piece with' -r
 complete -c larder -n "__fish_larder_using_subcommand bench" -l index -d 'Also measure an index of so many made-up entries, in a directory that is removed afterwards' -r
 complete -c larder -n "__fish_larder_using_subcommand bench" -l dir -d 'Where that directory is made' -r -f -a "(__fish_complete_directories)"
-complete -c larder -n "__fish_larder_using_subcommand bench" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand bench" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand bench" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand bench" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
 complete -c larder -n "__fish_larder_using_subcommand bench" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
@@ -873,7 +891,7 @@ complete -c larder -n "__fish_larder_using_subcommand bench" -l no-progress -d '
 complete -c larder -n "__fish_larder_using_subcommand bench" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand bench" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c larder -n "__fish_larder_using_subcommand help" -l generate -d 'Write what is made from the table into a directory: `man`, `completions`, `cli` or `errors`' -r -F
-complete -c larder -n "__fish_larder_using_subcommand help" -s r -l repo -d 'The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand help" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand help" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand help" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
 complete -c larder -n "__fish_larder_using_subcommand help" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F

@@ -3,6 +3,10 @@
 //! Floor 6. A setting is looked for in the options, then in the environment, then in the user's file
 //! `$XDG_CONFIG_HOME/larder/config.toml`. A key that does not exist is refused with its place in the file.
 
+mod remotes;
+
+pub use remotes::{REMOTES_FILE, Remotes, check_remote_name};
+
 use crate::error::{Code, Error, IoContext, Result};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -20,6 +24,10 @@ pub const KEY_FILE: &str = "LARDER_KEY_FILE";
 pub const LOCK_TOKEN: &str = "LARDER_LOCK_TOKEN";
 /// The repository.
 pub const REPOSITORY: &str = "LARDER_REPOSITORY";
+/// The command that reaches other machines, in the place of `ssh`.
+pub const SSH: &str = "LARDER_SSH";
+/// Variables that no child process of ours needs to know.
+pub const SECRET_VARIABLES: [&str; 3] = [PASSPHRASE, PASSPHRASE_FILE, PASSPHRASE_COMMAND];
 
 /// A variable of the environment; an empty one counts as absent.
 pub fn variable(name: &str) -> Option<OsString> {
@@ -98,6 +106,14 @@ pub struct Settings {
     pub lock_wait: Option<u64>,
     /// Seconds between lines of progress in a log.
     pub progress_interval: Option<u64>,
+    /// The command that reaches other machines, run by `sh`; otherwise `ssh`.
+    pub ssh_command: Option<String>,
+    /// How larder is called on other machines; otherwise `larder`.
+    pub ssh_program: Option<String>,
+    /// Bytes a second to media that are not of this machine.
+    pub limit_upload: Option<u64>,
+    /// Bytes a second from media that are not of this machine.
+    pub limit_download: Option<u64>,
 }
 
 impl Settings {
@@ -127,16 +143,19 @@ impl Settings {
     /// # Errors
     /// PARSE_ERROR with line and column.
     pub fn parse(path: &Path, text: &str) -> Result<Settings> {
-        toml::from_str(text).map_err(|error| {
-            let start = error.span().map_or(0, |span| span.start.min(text.len()));
-            let head = text.get(..start).unwrap_or_default();
-            Error::Parse {
-                file: path.display().to_string(),
-                line: head.matches('\n').count() + 1,
-                column: head.chars().rev().take_while(|c| *c != '\n').count() + 1,
-                message: error.message().to_string(),
-            }
-        })
+        toml::from_str(text).map_err(|error| parse_error(path, text, &error))
+    }
+}
+
+/// Where a text is wrong.
+fn parse_error(path: &Path, text: &str, error: &toml::de::Error) -> Error {
+    let start = error.span().map_or(0, |span| span.start.min(text.len()));
+    let head = text.get(..start).unwrap_or_default();
+    Error::Parse {
+        file: path.display().to_string(),
+        line: head.matches('\n').count() + 1,
+        column: head.chars().rev().take_while(|c| *c != '\n').count() + 1,
+        message: error.message().to_string(),
     }
 }
 

@@ -5,7 +5,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 
-use larder::backend::{Backend, FaultBackend, FsBackend, MemBackend, Plan, RecordBackend};
+use larder::backend::{
+    Access, Backend, FaultBackend, FsBackend, LimitBackend, Limits, Location, MemBackend, Patience, Plan,
+    RecordBackend, RetryBackend,
+};
 use larder::error::{Code, Error};
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -16,12 +19,41 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 type Open = fn(&Path) -> Arc<dyn Backend>;
 
 /// Every backend: how messages of this suite call it, and how to make an empty one with the help of a directory.
-const ROWS: [(&str, Open); 4] = [
+const ROWS: [(&str, Open); 8] = [
     ("file", |dir| Arc::new(FsBackend::new(dir.join("not yet/there")))),
+    ("exec", |dir| at(&format!("exec:{} {}", example(dir), dir.join("bytes").display()), dir)),
+    ("ssh", |dir| at(&format!("ssh://nobody@example.invalid:2222{}/it's there", dir.display()), dir)),
     ("mem", |_| Arc::new(MemBackend::new())),
     ("record", |dir| Arc::new(RecordBackend::new(Arc::new(FsBackend::new(dir))))),
     ("fault", |_| Arc::new(FaultBackend::new(Arc::new(MemBackend::new()), Plan::NONE))),
+    ("retry", |dir| Arc::new(RetryBackend::new(Arc::new(FsBackend::new(dir)), Patience::default()))),
+    ("limit", |_| {
+        let limits = Limits { up_bytes_per_second: Some(1 << 30), down_bytes_per_second: Some(1 << 30) };
+        Arc::new(LimitBackend::new(Arc::new(MemBackend::new()), limits))
+    }),
 ];
+
+/// The medium at an address. Instead of ssh a script runs here what should run there, as sshd does.
+fn at(address: &str, dir: &Path) -> Arc<dyn Backend> {
+    let ssh = dir.join("ssh.sh");
+    std::fs::write(&ssh, "for last; do :; done\nexec sh -c \"$last\"\n").unwrap();
+    let access = Access {
+        ssh_command: format!("sh {}", ssh.display()).into(),
+        remote_program: env!("CARGO_BIN_EXE_larder").to_string(),
+        ..Access::default()
+    };
+    Location::parse(address.as_ref()).unwrap().open(&access).unwrap()
+}
+
+/// The example of the documentation, as a program.
+fn example(dir: &Path) -> String {
+    let page = include_str!("../docs/EXEC-BACKEND.md");
+    let script = page.split("```sh\n").nth(1).unwrap().split("```").next().unwrap();
+    assert!(script.lines().count() <= 26, "the example shall stay short");
+    let path = dir.join("backend.sh");
+    std::fs::write(&path, script).unwrap();
+    format!("sh {}", path.display())
+}
 
 type Rule = fn(&dyn Backend);
 

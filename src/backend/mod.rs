@@ -1,18 +1,26 @@
 //! Places that keep named bytes. Nothing here knows what the bytes mean.
 //!
-//! Floor 2. A scheme is one file and one row; the conformance suite in `tests/backends.rs` runs over every row.
+//! Floor 2. A scheme is one file and one row of [`SCHEMES`]; the conformance suite in `tests/backends.rs` runs over every row.
 //! Names are relative, `/`-separated, as in FORMAT section 1. Everything is write-once but for `put`, durable on
 //! return (promise 4), and safe to call from many threads.
 
 mod fault;
 mod fs;
+mod limit;
+mod location;
 mod mem;
 mod record;
+mod retry;
+mod stdio;
 
 pub use fault::{Fault, FaultBackend, Plan};
 pub use fs::FsBackend;
+pub use limit::{LimitBackend, Limits};
+pub use location::{Access, Location, SCHEMES, Scheme};
 pub use mem::MemBackend;
 pub use record::{Call, Operation, RecordBackend};
+pub use retry::{Patience, RetryBackend};
+pub use stdio::{Grant, Program, StdioBackend, serve};
 
 use crate::error::{Code, Result, fail};
 use std::path::Path;

@@ -4,6 +4,7 @@
 //! like the index beside it. `state/names` has one line a name: its kind, the name, what it is, with tabs between them.
 
 use super::Place;
+use crate::config;
 use crate::fs::{PRIVATE_DIR, PRIVATE_FILE, create_dir_durable, write_durable};
 use crate::repo::Repo;
 use crate::snapshot::Snapshots;
@@ -47,12 +48,23 @@ impl Place {
     /// The names of a kind that were last seen here, and what each one is: `snapshots`, `tags` or `hosts`.
     /// Where nothing is known, nothing is answered.
     pub fn known_names(&self, kind: &str) -> Vec<(String, String)> {
-        let text = std::fs::read_to_string(names_file(&self.dir)).unwrap_or_default();
+        let text =
+            self.known_cache().and_then(|dir| std::fs::read_to_string(names_file(&dir)).ok()).unwrap_or_default();
         let names = text.lines().filter_map(|line| {
             let mut fields = line.splitn(3, '\t');
             (fields.next()? == kind).then_some(())?;
             Some((fields.next()?.to_string(), fields.next()?.to_string()))
         });
         names.collect()
+    }
+
+    /// Where the local files are, without asking a medium that may be far away.
+    fn known_cache(&self) -> Option<PathBuf> {
+        if let Some(dir) = self.location().local_path() {
+            return Some(dir.to_path_buf());
+        }
+        let digest = self.location().digest();
+        let mut of_repositories = std::fs::read_dir(config::cache_dir().ok()?).ok()?.flatten();
+        of_repositories.find_map(|entry| Some(entry.path().join(&digest)).filter(|dir| dir.is_dir()))
     }
 }

@@ -13,7 +13,8 @@ pub const HEADING: &str = "Global options";
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = HEADING)]
 pub struct Globals {
-    /// The repository: a directory. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above
+    /// The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise
+    /// LARDER_REPOSITORY, otherwise `.larder` here or above
     #[arg(short = 'r', long = "repo", value_name = "PATH", value_hint = clap::ValueHint::DirPath, hide_short_help = true)]
     pub repo: Option<PathBuf>,
 

@@ -4,6 +4,7 @@ use super::{Exit, Layer, Manual, Need, Subcommand};
 use crate::session::Session;
 use crate::ui::escaped;
 use larder::context::SETS_BYTES;
+use larder::error::{Code, Error};
 use larder::gc::{GcOptions, GcStats, gc};
 use larder::units::parse_size;
 use serde_json::json;
@@ -42,6 +43,7 @@ impl Subcommand for Gc {
             (3, "Something is damaged or missing and was left alone, or it was interrupted."),
             (11, "Another gc is at work."),
             (13, "A root or tree cannot be read. Nothing is deleted then."),
+            (16, "The repository is no directory of this machine."),
         ],
         ..Manual::EMPTY
     };
@@ -52,6 +54,14 @@ impl Subcommand for Gc {
 
     fn run(self, session: &Session) -> anyhow::Result<Exit> {
         let repo = session.repo()?;
+        if !self.dry_run && repo.backend().local_dir().is_none() {
+            let message = format!(
+                "gc does not delete at {} yet: who still writes there cannot be told from here",
+                repo.backend().location()
+            );
+            let hint = "run `larder gc` on the machine whose directory it is; --dry-run says what would be freed";
+            return Err(Error::new(Code::PermissionDenied, message).with_hint(hint).into());
+        }
         let options = GcOptions {
             dry_run: self.dry_run,
             max_repack_bytes: self.max_repack,

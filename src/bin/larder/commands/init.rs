@@ -34,7 +34,7 @@ pub struct Init {
     #[arg(long, value_name = "TEXT", default_value = "first")]
     label: String,
 
-    /// The directory; otherwise --repo, LARDER_REPOSITORY, or .larder here
+    /// The directory or address; otherwise --repo, LARDER_REPOSITORY, or .larder here
     #[arg(value_name = "PATH", value_hint = clap::ValueHint::DirPath)]
     path: Option<PathBuf>,
 }
@@ -52,6 +52,7 @@ impl Subcommand for Init {
         examples: &[
             ("larder init", "Makes .larder in this directory."),
             ("larder -r /mnt/disk/backup --passphrase-file ~/.secret init", "Makes one elsewhere, without asking."),
+            ("larder init ssh://me@host/srv/backup", "Makes one on another machine that has larder."),
             ("larder init --encryption none /srv/open", "Makes one that needs no key, and that anybody can read."),
         ],
         exits: &[(5, "There is a repository already, or a setting has a value that it may not have.")],
@@ -67,7 +68,7 @@ impl Subcommand for Init {
             label: self.label,
         };
         let (place, repo) = session.init(self.path.take(), &options)?;
-        let dir = place.dir().display();
+        let dir = place.location();
         if session.ui.is_json() {
             session.ui.json(&json!({"type": "repository", "id": repo.id().to_hex(), "path": dir.to_string(),
                 "encryption": options.scheme.name()}))?;

@@ -60,7 +60,7 @@ impl Subcommand for Lock {
 
     fn run(self, session: &Session) -> anyhow::Result<Exit> {
         let place = session.place()?;
-        let path = place.lock_file();
+        let path = place.lock_file()?;
         if self.status {
             return status(session, &path);
         }
@@ -81,7 +81,7 @@ impl Subcommand for Lock {
         let mut child = config::child(program)
             .args(words)
             .env(config::LOCK_TOKEN, token)
-            .env(config::REPOSITORY, place.dir().canonicalize().at("find", place.dir())?)
+            .env(config::REPOSITORY, place.address()?)
             .spawn()
             .at("run", program)?;
         signals::pass_on_to(child.id())?;

@@ -31,6 +31,7 @@ mod ls_tree;
 mod resolve;
 mod restore;
 mod restore_tree;
+mod serve_stdio;
 mod show;
 mod snapshots;
 mod stats;
@@ -69,6 +70,7 @@ pub const TABLE: &[Row] = &[
     row::<compress::Compress>(),
     row::<decompress::Decompress>(),
     row::<lock::Lock>(),
+    row::<serve_stdio::ServeStdio>(),
     row::<complete::Complete>(),
     // Porcelain: for people.
     row::<backup::Backup>(),
