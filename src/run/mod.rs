@@ -2,8 +2,18 @@
 //!
 //! Floor 5. What is to be done comes from a manifest; what was done before, from the run records of the repository;
 //! what is as it should be already, from the state beside the project, so that with nothing to do no repository is
-//! opened. `schedule` says what comes next.
+//! opened. Every path in here is bytes relative to the project's root, without `.` and `..`, separated by `/`; the
+//! empty path is the root itself.
+//!
+//! - [`manifest`]: task files read, expanded and checked.
+//! - [`pattern`]: what an input or output names.
+//! - [`graph`]: the order of tasks, and who makes which path.
+//! - [`schedule`]: what comes next.
+//! - [`process`], [`logs`]: one command, and what it said.
 
+pub mod graph;
 pub mod logs;
+pub mod manifest;
+pub mod pattern;
 pub mod process;
 pub mod schedule;
