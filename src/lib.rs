@@ -14,7 +14,7 @@
 //! | 6 context | [`config`] | the environment and the user's settings |
 //! | 5 engines | [`backup`], [`restore`], [`verify`], [`gc`], [`diff`], [`dump`], [`find`], [`usage`], [`measure`] | functions: options in, statistics out, a monitor to speak to |
 //! | 5 engines | [`run`] | tasks executed once |
-//! | 5 engines | [`objects`] | objects one by one |
+//! | 5 engines | [`keep`], [`objects`] | which runs are kept, and objects one by one |
 //! | 4 model | [`reach`], [`retention`] | what roots keep, and what policies do |
 //! | 4 model | [`runs`] | what root records say of runs |
 //! | 4 model | [`action`], [`record`] | what would be run, and what a run did |
@@ -82,6 +82,7 @@ pub mod diff;
 pub mod dump;
 pub mod find;
 pub mod gc;
+pub mod keep;
 pub mod measure;
 pub mod objects;
 pub mod restore;

@@ -8,11 +8,14 @@ use crate::object::Kind;
 use crate::repo::records::{FORGET, PIN, RUNS, Runs, SNAPSHOT, TAG, TOUCH};
 use crate::repo::{Repo, Root};
 use crate::snapshot::{Snapshot, Snapshots};
+use std::collections::HashSet;
 
 /// What the root records say.
 pub struct Kept {
     /// Every object that they name and keep.
     pub starts: Vec<Start>,
+    /// How many runs are kept.
+    pub runs: u64,
     /// The snapshots that live, of devices that are not trusted too: what they reach is not ours to delete.
     pub snapshots: Snapshots,
     /// Records that a forget record names: they keep nothing, and their files may go.
@@ -30,29 +33,38 @@ pub fn kept(repo: &Repo, roots: &[Root], now: Time) -> Result<Kept> {
         return fail(Code::StorageCorrupted, format!("root record {name} cannot be read: {error}"));
     }
     let mut starts: Vec<Start> = snapshots.all().iter().flat_map(snapshot_starts).collect();
-    let mut forgotten = Vec::new();
+    let (mut forgotten, mut runs, mut once_runs) = (Vec::new(), HashSet::new(), HashSet::new());
     for root in roots {
         match root.record_type {
             // A tombstone stays: it is what says why others are missing from the chain.
             FORGET => {}
-            SNAPSHOT | TAG | PIN | TOUCH | RUNS if snapshots.is_forgotten(&root.name) => forgotten.push(root.name),
+            SNAPSHOT | TAG | PIN | TOUCH | RUNS if snapshots.is_forgotten(&root.name) => {
+                if root.record_type == RUNS && !snapshots.pinned().is_empty() {
+                    let gone = Runs::decode(&root.body).map(|runs| runs.entries).unwrap_or_default();
+                    once_runs.extend(gone.iter().map(|run| run.record));
+                }
+                forgotten.push(root.name);
+            }
             SNAPSHOT | TAG | PIN | TOUCH => {}
             RUNS => {
                 for run in Runs::decode(&root.body)?.entries {
                     starts.push(Start { kind: Kind::Action, id: run.action });
                     starts.push(Start { kind: Kind::Run, id: run.record });
+                    runs.insert(run.record);
                 }
             }
             other => return Err(unknown_type(&root.name, other)),
         }
     }
-    for id in snapshots.pinned() {
-        // A pin may name a snapshot, which keeps itself.
+    // A pin may name a snapshot or a run, which are kept as such.
+    for id in snapshots.pinned().iter().filter(|id| !runs.contains(*id)) {
         if let Some(info) = repo.find(id)? {
-            starts.push(Start { kind: info.kind, id: *id });
+            // What was stored first as plain bytes is a record all the same if a batch said so.
+            let kind = if once_runs.contains(id) { Kind::Run } else { info.kind };
+            starts.push(Start { kind, id: *id });
         }
     }
-    Ok(Kept { starts, snapshots, forgotten })
+    Ok(Kept { starts, runs: runs.len() as u64, snapshots, forgotten })
 }
 
 /// What a snapshot keeps: its tree and its list of hard links.

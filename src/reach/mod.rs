@@ -1,6 +1,6 @@
 //! What roots reach: every object, recipe node and chunk that must be kept, as sorted sets on disk.
 //!
-//! Floor 4, on `repo`, `tree` and `snapshot`. Trees are read level by level: a level is a sorted set, what was visited is left out of it, and
+//! Floor 4, on `repo`, `tree`, `record` and `snapshot`. Run records are read first, then the trees of all, level by level: a level is a sorted set, what was visited is left out of it, and
 //! the rest is read in the order in which it is stored. Memory stays within a budget whatever the size of the
 //! repository (promise 8), and only what is opened is looked up: the sets are merge-joined with the ordered index by
 //! [`Reach::join`].
@@ -58,10 +58,10 @@ impl ReachOptions {
     }
 }
 
-/// A tree or recipe node that is needed to know what is reachable, and cannot be read.
+/// A run record, tree or recipe node that is needed to know what is reachable, and cannot be read.
 #[derive(Debug)]
 pub struct Broken {
-    /// The entry: of class whole or alias for a tree.
+    /// The entry: of class whole or alias for a record or tree.
     pub key: Key,
     /// Why. CHUNK_NOT_FOUND when it is not there at all.
     pub error: Error,
@@ -86,20 +86,24 @@ pub struct Reach {
 /// Finds what `starts` reach. Damage is recorded and does not end it.
 ///
 /// # Errors
-/// CONFIG_INVALID when a start is of a kind that this version cannot follow; CACHE_ERROR, FILE_IO, STORAGE_FULL for
+/// CONFIG_INVALID when a start, or a run record, is of a kind or version that this version cannot follow; CACHE_ERROR, FILE_IO, STORAGE_FULL for
 /// the sets; SYSTEM_ERROR when the monitor says stop.
 pub fn reachable(repo: &Repo, starts: &[Start], options: &ReachOptions, monitor: &dyn Monitor) -> Result<Reach> {
-    let (mut objects, mut trees) = (options.sorter::<32>(), options.sorter::<32>());
+    let (mut objects, mut trees, mut runs) = (options.sorter(), options.sorter(), options.sorter());
     for start in starts.iter().filter(|start| start.id != Id::EMPTY) {
         match start.kind {
             Kind::Tree => trees.push(*start.id.as_bytes())?,
+            Kind::Run => runs.push(*start.id.as_bytes())?,
+            // An action names contents and keeps none.
+            Kind::Action => objects.push(*start.id.as_bytes())?,
             kind if kind.holds_references() => return Err(unknown_kind(start)),
             _ => objects.push(*start.id.as_bytes())?,
         }
     }
     monitor.event(&Event::Phase("finding what is reachable"));
     let mut walk = Walk::new(repo, options, monitor)?;
-    let (objects, trees) = walk.trees(trees.finish()?, objects)?;
+    let (trees, objects) = walk.runs(&runs.finish()?, trees, objects)?;
+    let (objects, trees) = walk.trees(trees, objects)?;
     let (aliases, roots) = walk.expand(&objects)?;
     let (nodes, chunks) = walk.nodes(roots)?;
     Ok(Reach { objects, aliases, nodes, chunks, trees, broken: walk.into_broken() })

@@ -1,8 +1,10 @@
 //! What is reachable is found whole, once, within any budget; what is lost is named.
 
 use super::*;
+use crate::action::{Action, Input, InputKind};
 use crate::clock::Time;
 use crate::monitor::Silent;
+use crate::record::{Observed, Record as RunRecord};
 use crate::repo::tests::{reopen, repo_in, writer_options};
 use crate::repo::{Putter, Writer};
 use crate::tree::{Entry, EntryKind, Meta, Profile, TreeWriter, Xattrs};
@@ -134,10 +136,49 @@ fn a_kind_that_may_keep_others_and_is_not_known_is_refused() {
     let dir = tempfile::tempdir().expect("temp");
     let repo = repo_in(dir.path());
     for (kind, is_refused) in
-        [(Kind::Other(77), true), (Kind::Run, true), (Kind::Other(200), false), (Kind::Links, false)]
+        [(Kind::Other(77), true), (Kind::Action, false), (Kind::Other(200), false), (Kind::Links, false)]
     {
         let start = Start { kind, id: crate::object::hash(b"some") };
         let answer = reachable(&repo, &[start], &options(&repo, 1 << 20), &Silent);
         assert_eq!(answer.err().map(|error| error.code()), is_refused.then_some(Code::ConfigInvalid));
     }
+}
+
+#[test]
+fn a_run_keeps_its_trees_and_logs_and_an_action_nothing() {
+    let dir = tempfile::tempdir().expect("temp");
+    let repo = repo_in(dir.path());
+    let writer = repo.writer(&writer_options()).expect("writer");
+    let mut putter = writer.putter();
+    let output = file(&mut putter, "out", &noise(5_000, 3));
+    let result = directory(&mut putter, "", vec![output.clone()]).content;
+    let log = putter.put(Kind::Blob, b"log").expect("put").id;
+    let input = crate::object::hash(b"an input that is not stored");
+    let action = Action {
+        inputs: vec![Input { path: b"in".to_vec(), kind: InputKind::File { content: input, executable: false } }],
+        ..Action::default()
+    };
+    let action = putter.put(Kind::Action, &action.encode()).expect("put").id;
+    // So many observed files make a record that is stored as chunks.
+    let observed = (0..200u8).map(|n| Observed { path: vec![n; 20], content: Some(input) }).collect::<Vec<_>>();
+    let small = RunRecord { result, stderr: Some(log), stdout: Some(Id::EMPTY), ..RunRecord::new(action) };
+    let large = RunRecord { observed, ..small.clone() };
+    let mut newer = crate::cbor::Fields::decode(&small.encode(), "test").expect("fields");
+    newer.put(0, crate::record::VERSION + 1);
+    let newer = putter.put(Kind::Run, &newer.encode()).expect("put").id;
+    let runs = [&small, &large].map(|record| putter.put(Kind::Run, &record.encode()).expect("put").id);
+    drop(putter);
+    writer.finish().expect("finish");
+    let start = |id| Start { kind: Kind::Run, id };
+    for run in runs {
+        let reach = reachable(&repo, &[start(run)], &options(&repo, 1 << 20), &Silent).expect("reach");
+        assert!(reach.broken.is_empty());
+        let expected = [Some(run), Some(action), result, Some(log), output.content];
+        assert_eq!(ids(&reach.objects), expected.into_iter().flatten().collect());
+        reach.join(&repo, &mut |_, _| Ok(()), &mut |key| panic!("{key:?} is there")).expect("join");
+    }
+    let refused = reachable(&repo, &[start(newer)], &options(&repo, 1 << 20), &Silent).err().expect("refused");
+    assert_eq!(refused.code(), Code::ConfigInvalid, "what a later version's record keeps is not known");
+    let lost = reachable(&repo, &[start(input)], &options(&repo, 1 << 20), &Silent).expect("reach");
+    assert_eq!((lost.broken.len(), lost.broken[0].error.code()), (1, Code::ChunkNotFound));
 }

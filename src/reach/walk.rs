@@ -1,11 +1,12 @@
-//! The traversal: levels of trees, then levels of recipe nodes.
+//! The traversal: run records, levels of trees, then levels of recipe nodes.
 
 use super::{Broken, IdSorter, ReachOptions, SortedSet};
 use crate::error::{Code, Result, fail};
 use crate::id::Id;
 use crate::monitor::{Event, Monitor};
-use crate::object::{Class, Key};
+use crate::object::{Class, Key, Kind};
 use crate::recipe::{self, Node};
+use crate::record::Record;
 use crate::repo::segment::Place;
 use crate::repo::{Repo, Want};
 use crate::tree::{Reference, TreeReader};
@@ -88,23 +89,62 @@ impl<'a> Walk<'a> {
 
     fn tree_level(&self, level: &SortedSet<32>, objects: IdSorter<32>) -> Result<Sink> {
         let sink = Mutex::new(Sink { next: self.options.sorter(), leaves: objects, failed: Ok(()) });
-        let (mut ids, mut large) = (level.reader(), self.stored_large.reader());
+        self.level(level, &sink, &small_tree, &|id| self.large_tree(id, &sink))?;
+        finish(sink)
+    }
+
+    /// Reads run records. Answers `trees` and `objects` with what they keep, they themselves among the objects.
+    pub(super) fn runs(
+        &self,
+        runs: &SortedSet<32>,
+        trees: IdSorter<32>,
+        mut objects: IdSorter<32>,
+    ) -> Result<(SortedSet<32>, IdSorter<32>)> {
+        let mut reader = runs.reader();
+        while let Some(id) = reader.next()? {
+            objects.push(id)?;
+        }
+        let sink = Mutex::new(Sink { next: trees, leaves: objects, failed: Ok(()) });
+        self.level(runs, &sink, &small_run, &|id| self.large_run(id, &sink))?;
+        let sink = finish(sink)?;
+        Ok((sink.next.finish()?, sink.leaves))
+    }
+
+    /// Reads objects in the order in which they are stored; those that are stored as chunks are left to `large`.
+    fn level(
+        &self,
+        level: &SortedSet<32>,
+        sink: &Mutex<Sink>,
+        parse: &Parse,
+        large: &dyn Fn(&Id) -> Result<()>,
+    ) -> Result<()> {
+        let (mut ids, mut stored_large) = (level.reader(), self.stored_large.reader());
         let mut batch = Vec::new();
         while let Some(id) = ids.next()? {
-            while large.peek()?.is_some_and(|pair| pair[..32] < id[..]) {
-                large.next()?;
+            while stored_large.peek()?.is_some_and(|pair| pair[..32] < id[..]) {
+                stored_large.next()?;
             }
-            if large.peek()?.is_some_and(|pair| pair[..32] == id[..]) {
-                self.large_tree(&Id::new(id), &sink)?;
+            if stored_large.peek()?.is_some_and(|pair| pair[..32] == id[..]) {
+                large(&Id::new(id))?;
             } else {
                 batch.push(Want { key: Key { class: Class::Whole, id: Id::new(id) }, len: 0 });
             }
             if batch.len() == BATCH {
-                self.read(&std::mem::take(&mut batch), &sink, &small_tree)?;
+                self.read(&std::mem::take(&mut batch), sink, parse)?;
             }
         }
-        self.read(&batch, &sink, &small_tree)?;
-        finish(sink)
+        self.read(&batch, sink, parse)
+    }
+
+    /// A run record that is stored as chunks: one that observed very many files.
+    fn large_run(&self, id: &Id, sink: &Mutex<Sink>) -> Result<()> {
+        let mut found = Found::default();
+        match Record::load(self.repo, id) {
+            Ok(record) => take_record(&record, &mut found),
+            Err(error) if error.code() == Code::ConfigInvalid => return Err(error),
+            Err(error) => self.note_broken(Key { class: Class::Alias, id: *id }, error),
+        }
+        locked(sink).take(&found)
     }
 
     /// A tree that is stored as chunks: read as a stream, however large.
@@ -137,6 +177,13 @@ impl<'a> Walk<'a> {
                     let taken = sink.take(&found);
                     if sink.failed.is_ok() {
                         sink.failed = taken;
+                    }
+                }
+                // A record of a later version is sound, and what it keeps is not known.
+                Err(error) if error.code() == Code::ConfigInvalid => {
+                    let mut sink = locked(sink);
+                    if sink.failed.is_ok() {
+                        sink.failed = Err(error);
                     }
                 }
                 Err(error) => self.note_broken(wants[at].key, error),
@@ -209,6 +256,18 @@ fn take_entries(reader: &mut TreeReader, found: &mut Found) -> Result<()> {
         }
     }
     Ok(())
+}
+
+fn small_run(bytes: &[u8], found: &mut Found) -> Result<()> {
+    take_record(&Record::decode(bytes)?, found);
+    Ok(())
+}
+
+fn take_record(record: &Record, found: &mut Found) {
+    for (kind, id) in record.references().filter(|(_, id)| *id != Id::EMPTY) {
+        let out = if kind == Kind::Tree { &mut found.next } else { &mut found.leaves };
+        out.push(*id.as_bytes());
+    }
 }
 
 fn node(bytes: &[u8], found: &mut Found) -> Result<()> {

@@ -66,6 +66,11 @@ impl Session {
         self.generation
     }
 
+    /// See [`super::Writer::sees_dooms`].
+    pub(crate) fn sees_dooms(&self) -> bool {
+        !self.dooms_seen.is_empty() || self.is_doom_damaged
+    }
+
     fn lease(&self) -> MutexGuard<'_, Option<Lease>> {
         self.lease.lock().unwrap_or_else(PoisonError::into_inner)
     }

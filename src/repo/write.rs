@@ -236,6 +236,12 @@ impl Writer {
         self.shared.session.generation()
     }
 
+    /// Whether packs were doomed and not yet deleted when this writer began. What a root names may lie in one of them
+    /// then, so that naming it once more is safe only after [`Writer::holds`] was asked about all of it.
+    pub fn sees_dooms(&self) -> bool {
+        self.shared.session.sees_dooms()
+    }
+
     /// What was added so far.
     pub fn stats(&self) -> WriterStats {
         WriterStats {

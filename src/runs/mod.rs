@@ -55,14 +55,25 @@ impl Run {
     }
 }
 
-/// A batch that was not forgotten, or a record of last uses.
+/// A batch that was not forgotten.
 #[derive(Clone, Debug)]
-pub struct Listing {
+pub struct RunBatch {
     /// How a forget record names it.
     pub root: Forgotten,
     /// Whether its device is trusted.
     pub is_trusted: bool,
-    /// The ids of the run records that it names.
+    /// The runs that it names.
+    pub entries: Vec<RunEntry>,
+}
+
+/// A record of last uses that was not forgotten, of a trusted device.
+#[derive(Clone, Debug)]
+pub struct Uses {
+    /// How a forget record names it.
+    pub root: Forgotten,
+    /// The day, in days since 1970-01-01 UTC.
+    pub day: u64,
+    /// The run records that were used.
     pub records: Vec<Id>,
 }
 
@@ -71,8 +82,8 @@ pub struct Listing {
 pub struct Runs {
     /// By action; of one action those of trusted devices first, then the newest, then the smallest id.
     runs: Vec<Run>,
-    batches: Vec<Listing>,
-    touches: Vec<(u64, Listing)>,
+    batches: Vec<RunBatch>,
+    uses: Vec<Uses>,
     pinned: BTreeSet<Id>,
     damaged: Vec<(Id, Error)>,
 }
@@ -117,30 +128,44 @@ impl Runs {
                 is_pinned: pinned.contains(&entry.record),
             }
         }));
-        self.batches.push(listing(root, entries.iter().map(|entry| entry.record).collect()));
+        self.batches.push(RunBatch { root: forgotten(root), is_trusted: root.is_trusted, entries });
         Ok(())
     }
 
     fn take_touch(&mut self, root: &Root) -> Result<()> {
         let touch = Touch::decode(&root.body)?;
-        self.touches.push((touch.day, listing(root, touch.ids)));
+        self.uses.push(Uses { root: forgotten(root), day: touch.day, records: touch.ids });
         Ok(())
     }
 
     fn take_uses(&mut self, now: Time) {
         let mut days: HashMap<Id, u64> = HashMap::new();
-        for (day, touch) in &self.touches {
-            for id in &touch.records {
+        for uses in &self.uses {
+            for id in &uses.records {
                 let last = days.entry(*id).or_default();
-                *last = (*last).max(*day);
+                *last = (*last).max(uses.day);
             }
         }
-        for run in &mut self.runs {
+        for run in self.runs.iter_mut().filter(|_| !days.is_empty()) {
             if let Some(day) = days.get(&run.record) {
-                let used = i64::try_from(*day).unwrap_or(i64::MAX).saturating_mul(SECONDS_A_DAY).min(now.seconds);
-                run.used_seconds = run.used_seconds.max(used);
+                run.used_seconds = run.used_seconds.max(start_of_day(*day).min(now.seconds));
             }
         }
+    }
+
+    /// What has to be published so that these records count as used today; nothing if they do already.
+    pub fn touch(&self, records: &HashSet<Id>, now: Time) -> Option<Touch> {
+        let day = u64::try_from(now.seconds / SECONDS_A_DAY).ok()?;
+        let today = start_of_day(day);
+        let mut ids: Vec<Id> = self
+            .runs
+            .iter()
+            .filter(|run| run.used_seconds < today && records.contains(&run.record))
+            .map(|run| run.record)
+            .collect();
+        ids.sort_unstable();
+        ids.dedup();
+        (!ids.is_empty()).then(|| Touch { ids, day, ..Touch::default() })
     }
 
     /// The runs of an action that trusted devices signed, of every status, the newest first.
@@ -168,13 +193,19 @@ impl Runs {
     }
 
     /// The batches that name them.
-    pub fn batches(&self) -> &[Listing] {
+    pub fn batches(&self) -> &[RunBatch] {
         &self.batches
     }
 
-    /// Records of last uses of trusted devices, each with its day since 1970-01-01 UTC.
-    pub fn touches(&self) -> &[(u64, Listing)] {
-        &self.touches
+    /// The records of last uses.
+    pub fn uses(&self) -> &[Uses] {
+        &self.uses
+    }
+
+    /// The names of the root records that say something of runs.
+    pub fn roots(&self) -> impl Iterator<Item = Id> {
+        let batches = self.batches.iter().map(|batch| batch.root.name);
+        batches.chain(self.uses.iter().map(|uses| uses.root.name))
     }
 
     /// The ids of the run records, each once.
@@ -188,7 +219,10 @@ impl Runs {
     }
 }
 
-fn listing(root: &Root, records: Vec<Id>) -> Listing {
-    let forgotten = Forgotten { name: root.name, device: root.device, sequence: root.sequence };
-    Listing { root: forgotten, is_trusted: root.is_trusted, records }
+fn forgotten(root: &Root) -> Forgotten {
+    Forgotten { name: root.name, device: root.device, sequence: root.sequence }
+}
+
+fn start_of_day(day: u64) -> i64 {
+    i64::try_from(day).unwrap_or(i64::MAX).saturating_mul(SECONDS_A_DAY)
 }

@@ -100,3 +100,14 @@ fn runs_are_named_by_the_beginning_of_their_ids() {
     let runs = Runs::load(&[roots[0].clone(), twin], NOW);
     assert_eq!(runs.resolve("abab").unwrap_err().code(), Code::InvalidArg);
 }
+
+#[test]
+fn a_use_is_noted_once_a_day() {
+    let runs = Runs::load(&[batch(1, &[entry(1, 10, 5), entry(2, 11, 5)])], NOW);
+    let used = HashSet::from([id(10), id(12)]);
+    let touch = runs.touch(&used, NOW).unwrap();
+    assert_eq!((touch.ids.as_slice(), touch.day), (&[id(10)][..], 23));
+    let noted = Runs::load(&[batch(1, &[entry(1, 10, 5)]), root(2, TOUCH, touch.encode())], NOW);
+    assert_eq!(noted.touch(&used, NOW), None);
+    assert!(noted.touch(&used, Time::from_seconds(24 * 86_400)).is_some());
+}

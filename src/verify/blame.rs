@@ -1,12 +1,14 @@
-//! Whom damage hurts: which objects, which paths of which snapshots.
+//! Whom damage hurts: which objects, which paths of which snapshots and runs.
 
 use super::report::{Damage, Item};
 use crate::error::{Class as ErrorClass, Error, Result};
 use crate::id::Id;
-use crate::object::{Class, Key};
+use crate::object::{Class, Key, Kind};
 use crate::reach::Reach;
 use crate::recipe;
+use crate::record::Record;
 use crate::repo::Repo;
+use crate::runs::{Run, Runs};
 use crate::snapshot::Snapshot;
 use crate::stored::{Descend, Visitor, walk};
 use crate::tree::{Entry, Reference};
@@ -15,7 +17,15 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 /// So many trees are remembered as sound; beyond that a shared one is looked at again.
 const SOUND_TREES_MAX: usize = 1 << 20;
 
-/// Finds what is hurt by `damage`, fills in its objects and paths, and answers the snapshots that are not sound.
+/// Who is not sound.
+#[derive(Default)]
+pub(super) struct Hurt {
+    pub(super) snapshots: BTreeSet<Id>,
+    /// Ids of run records.
+    pub(super) runs: BTreeSet<Id>,
+}
+
+/// Finds what is hurt by `damage`, fills in its objects and paths, and answers the snapshots and runs that are not sound.
 ///
 /// # Errors
 /// CACHE_ERROR, FILE_IO; what cannot be read because it is damaged is known already.
@@ -23,17 +33,23 @@ pub(super) fn blame(
     repo: &Repo,
     reach: &Reach,
     snapshots: &[&Snapshot],
+    runs: &Runs,
     damage: &mut [Damage],
-) -> Result<BTreeSet<Id>> {
+) -> Result<Hurt> {
     let lost = lost_objects(repo, reach, damage)?;
+    let mut hurt = Hurt::default();
     if lost.is_empty() {
-        return Ok(BTreeSet::new());
+        return Ok(hurt);
     }
     let mut blame = Blame { label: String::new(), lost, damage, sound: HashSet::new(), stack: Vec::new() };
-    let mut hurt = BTreeSet::new();
     for snapshot in snapshots {
         if blame.snapshot(repo, snapshot)? {
-            hurt.insert(snapshot.id);
+            hurt.snapshots.insert(snapshot.id);
+        }
+    }
+    for run in runs.all() {
+        if blame.run(repo, run)? {
+            hurt.runs.insert(run.record);
         }
     }
     Ok(hurt)
@@ -116,15 +132,41 @@ impl Blame<'_> {
     /// Whether anything of a snapshot is lost.
     fn snapshot(&mut self, repo: &Repo, snapshot: &Snapshot) -> Result<bool> {
         self.label = snapshot.id.short();
-        let tree = snapshot.body.tree;
         let links_lost = snapshot.body.links.is_some_and(|links| self.note(&links, b""));
-        if self.note(&tree, b"") || self.sound.contains(&tree) {
-            return Ok(links_lost || !self.sound.contains(&tree));
+        Ok(self.tree(repo, &snapshot.body.tree)? || links_lost)
+    }
+
+    /// Whether anything of a run is lost: its record, its action, its trees, its logs.
+    fn run(&mut self, repo: &Repo, run: &Run) -> Result<bool> {
+        self.label = format!("run:{}", run.record.short());
+        if self.note(&run.record, b"") {
+            return Ok(true);
+        }
+        let record = match Record::load(repo, &run.record) {
+            Ok(record) => record,
+            // What is wrong with it was found when it was followed.
+            Err(error) if error.class() == ErrorClass::Damaged => return Ok(true),
+            Err(error) => return Err(error),
+        };
+        let mut is_hurt = self.note(&run.action, b"");
+        for (kind, id) in record.references() {
+            is_hurt |= if kind == Kind::Tree { self.tree(repo, &id)? } else { self.note(&id, b"") };
+        }
+        Ok(is_hurt)
+    }
+
+    /// Whether anything in a tree is lost.
+    fn tree(&mut self, repo: &Repo, tree: &Id) -> Result<bool> {
+        if self.note(tree, b"") {
+            return Ok(true);
+        }
+        if self.sound.contains(tree) {
+            return Ok(false);
         }
         // The bottom of the stack is nobody's tree: it takes what the root passes on.
-        self.stack = vec![(Id::EMPTY, false), (tree, false)];
-        walk(repo, &tree, b"", self)?;
-        Ok(links_lost || self.stack.iter().any(|(_, is_hurt)| *is_hurt))
+        self.stack = vec![(Id::EMPTY, false), (*tree, false)];
+        walk(repo, tree, b"", self)?;
+        Ok(self.stack.iter().any(|(_, is_hurt)| *is_hurt))
     }
 }
 

@@ -30,6 +30,7 @@ use crate::object::{Class, Key};
 use crate::reach::{Broken, Reach, ReachOptions, Start, kept, reachable, snapshot_starts};
 use crate::repo::view::View;
 use crate::repo::{Loaded, Repo, root_path};
+use crate::runs::Runs;
 use crate::snapshot::{Snapshot, Snapshots};
 use data::DataCheck;
 use findings::Findings;
@@ -92,6 +93,12 @@ fn has_swept(repo: &Repo, packs: &[Id]) -> Result<bool> {
     Ok(packs.iter().any(|name| !listed.contains(name)))
 }
 
+/// Who can be hurt by damage.
+struct Owners<'a> {
+    snapshots: Vec<&'a Snapshot>,
+    runs: Runs,
+}
+
 /// Verifies once. Answers also the packs that were listed.
 fn look(repo: &Repo, options: &VerifyOptions, monitor: &dyn Monitor) -> Result<(Report, Vec<Id>)> {
     let findings = Findings::default();
@@ -110,6 +117,11 @@ fn look(repo: &Repo, options: &VerifyOptions, monitor: &dyn Monitor) -> Result<(
     let all = Snapshots::load(&loaded.roots, clock::now());
     all.damaged().iter().for_each(|(name, error)| findings.file(root_path(name), error));
     let snapshots = chosen_snapshots(&all, &options.snapshots)?;
+    let runs = match options.snapshots.is_empty() {
+        true => Runs::load(&loaded.roots, clock::now()),
+        false => Runs::default(),
+    };
+    runs.damaged().iter().for_each(|(name, error)| findings.file(root_path(name), error));
     let mut report = Report::default();
     let starts = starts(repo, &loaded, &snapshots, options, &mut report);
     let reach = reachable(repo, &starts, &ReachOptions::new(repo, options.budget_bytes, options.jobs), monitor)?;
@@ -124,7 +136,7 @@ fn look(repo: &Repo, options: &VerifyOptions, monitor: &dyn Monitor) -> Result<(
     }
     let bad_roots: Vec<Id> =
         loaded.damaged.iter().map(|(name, _)| *name).chain(all.damaged().iter().map(|(name, _)| *name)).collect();
-    conclude(repo, &frames, &indexed, &reach, &snapshots, &bad_roots, findings, &mut report)?;
+    conclude(repo, &frames, &indexed, &reach, &Owners { snapshots, runs }, &bad_roots, findings, &mut report)?;
     Ok((report, frames.packs.iter().map(|pack| pack.name).collect()))
 }
 
@@ -167,10 +179,8 @@ fn starts(
     }
     match kept(repo, &loaded.roots, clock::now()) {
         Ok(kept) => {
-            let (known, unknown): (Vec<Start>, Vec<Start>) = kept
-                .starts
-                .into_iter()
-                .partition(|start| start.kind == crate::object::Kind::Tree || !start.kind.holds_references());
+            let (known, unknown): (Vec<Start>, Vec<Start>) =
+                kept.starts.into_iter().partition(|start| start.kind.is_known() || !start.kind.holds_references());
             if !unknown.is_empty() {
                 report.remarks.push(format!("{} objects are of kinds that this version cannot follow", unknown.len()));
             }
@@ -232,17 +242,19 @@ fn conclude(
     frames: &FrameMap,
     indexed: &Indexed,
     reach: &Reach,
-    snapshots: &[&Snapshot],
+    owners: &Owners<'_>,
     bad_roots: &[Id],
     findings: Findings,
     report: &mut Report,
 ) -> Result<()> {
     report.damage = findings.finish(repo, frames, &|pack| !indexed.gone.contains(pack))?;
-    let hurt = blame::blame(repo, reach, snapshots, &mut report.damage)?;
+    let hurt = blame::blame(repo, reach, &owners.snapshots, &owners.runs, &mut report.damage)?;
     let lost = report.damage.iter().filter(|damage| matches!(damage.item, Item::Entry(_)) && !damage.has_other_copy);
     report.objects_lost = lost.count() as u64;
-    report.snapshots_total = (snapshots.len() + bad_roots.len()) as u64;
-    report.snapshots_invalid = hurt.into_iter().chain(bad_roots.iter().copied()).collect();
+    report.runs_total = owners.runs.records().len() as u64;
+    report.runs_invalid = hurt.runs.into_iter().collect();
+    report.snapshots_total = (owners.snapshots.len() + bad_roots.len()) as u64;
+    report.snapshots_invalid = hurt.snapshots.into_iter().chain(bad_roots.iter().copied()).collect();
     report.snapshots_valid = report.snapshots_total - report.snapshots_invalid.len() as u64;
     Ok(())
 }

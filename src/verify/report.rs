@@ -76,7 +76,7 @@ pub struct Damage {
     pub has_other_copy: bool,
     /// Objects that need it: for a chunk or node, those whose bytes it is part of.
     pub objects: Vec<Id>,
-    /// Where snapshots show it: `SNAPSHOT:/path`, at most [`PATHS_MAX`].
+    /// Where snapshots and runs show it: `SNAPSHOT:/path`, `run:ID:/path`, at most [`PATHS_MAX`].
     pub paths: Vec<String>,
     /// How many more paths there are.
     pub paths_more: u64,
@@ -128,6 +128,10 @@ pub struct Report {
     pub snapshots_valid: u64,
     /// Names of the others.
     pub snapshots_invalid: Vec<Id>,
+    /// Run records that were looked at.
+    pub runs_total: u64,
+    /// Those of them of which something is lost.
+    pub runs_invalid: Vec<Id>,
     /// Reachable objects, chunks and recipe nodes.
     pub objects: u64,
     /// Those of them that are not there, or damaged in every copy.
@@ -154,7 +158,7 @@ impl Report {
 
     /// Whether nothing at all is wrong.
     pub fn is_clean(&self) -> bool {
-        self.damage.is_empty() && self.snapshots_invalid.is_empty()
+        self.damage.is_empty() && self.snapshots_invalid.is_empty() && self.runs_invalid.is_empty()
     }
 
     /// How much of what should be here is sound, 0 to 100. An empty repository is at 100; any damage takes it below.

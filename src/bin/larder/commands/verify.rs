@@ -102,7 +102,8 @@ fn print(session: &Session, report: &Report) -> anyhow::Result<()> {
         let invalid: Vec<_> = report.snapshots_invalid.iter().map(|id| id.to_hex()).collect();
         return ui.json(&json!({
             "type": "summary", "time": utc_time(larder::clock::now()), "snapshots_total": report.snapshots_total,
-            "snapshots_valid": report.snapshots_valid, "snapshots_invalid": invalid, "objects": report.objects,
+            "snapshots_valid": report.snapshots_valid, "snapshots_invalid": invalid, "runs_total": report.runs_total,
+            "runs_invalid": report.runs_invalid.iter().map(|id| id.to_hex()).collect::<Vec<_>>(), "objects": report.objects,
             "objects_lost": report.objects_lost, "packs": report.packs, "packs_read": report.packs_read,
             "bytes_read": report.bytes_read, "damage": report.damage.len(), "remarks": report.remarks,
             "stopped": report.is_stopped, "health_percentage": health,
@@ -114,9 +115,13 @@ fn print(session: &Session, report: &Report) -> anyhow::Result<()> {
     for id in &report.snapshots_invalid {
         ui.line(&format!("invalid\tsnapshot\t{id}"))?;
     }
+    for id in &report.runs_invalid {
+        ui.line(&format!("invalid\trun\t{id}"))?;
+    }
     let totals = [
         ("snapshots_total", report.snapshots_total),
         ("snapshots_valid", report.snapshots_valid),
+        ("runs_total", report.runs_total),
         ("objects", report.objects),
         ("objects_lost", report.objects_lost),
         ("packs", report.packs),
