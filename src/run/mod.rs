@@ -9,11 +9,14 @@
 //! - [`pattern`]: what an input or output names.
 //! - [`graph`]: the order of tasks, and who makes which path.
 //! - [`schedule`]: what comes next.
+//! - [`portable`], [`outputs`]: what a task left, kept and put back; and room made for it.
 //! - [`process`], [`logs`]: one command, and what it said.
 
 pub mod graph;
 pub mod logs;
 pub mod manifest;
+pub mod outputs;
 pub mod pattern;
+pub mod portable;
 pub mod process;
 pub mod schedule;
