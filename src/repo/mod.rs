@@ -39,7 +39,7 @@ pub use stream::ObjectWriter;
 pub use write::{Put, Putter, Writer, WriterStats};
 
 pub use format::{Format, Use};
-pub use roots::{ChainFault, Fault, Loaded, Root};
+pub use roots::{ChainFault, Fault, Loaded, Root, RootSignature};
 
 use crate::backend::Backend;
 use crate::chunker::{Chunker, Sizes};
@@ -52,7 +52,7 @@ use crate::error::{Code, Error, Result, fail};
 use crate::fs::{PRIVATE_DIR, create_dir_durable};
 use crate::id::{Id, ShortId};
 use crate::recipe::ChunkIds;
-use device::ClientState;
+use device::{ClientState, Device};
 use doom::Dooms;
 use index::Index;
 use read::FrameCache;
@@ -343,6 +343,23 @@ impl Repo {
     /// FILE_IO and network codes.
     pub fn verify_roots(&self) -> Result<(Loaded, Vec<ChainFault>)> {
         session::inspect_roots(self)
+    }
+
+    /// By whom and how a root record is signed, verified anew.
+    ///
+    /// # Errors
+    /// FILE_NOT_FOUND, STORAGE_CORRUPTED, DECRYPTION_FAILED, INVALID_SIGNATURE; FILE_IO and network codes.
+    pub fn signature(&self, name: &Id) -> Result<RootSignature> {
+        session::signature(self, name)
+    }
+
+    /// The device that this client writes as: the one it has, or a fresh one if it never wrote; with `make_new`, a fresh
+    /// one in place of one that is lost.
+    ///
+    /// # Errors
+    /// CONFIG_MISSING when its key is lost; CONFIG_INVALID, PERMISSION_DENIED, FILE_IO and its kin, and network codes.
+    pub fn device(&self, make_new: bool) -> Result<Device> {
+        Device::open(&self.client_state(), self.backend().as_ref(), self.keyring(), self.id(), make_new)
     }
 
     /// What this client keeps about the repository outside of it.

@@ -10,7 +10,7 @@ use super::doom::Dooms;
 use super::lease::Lease;
 use super::lock::{Lock, Mode};
 use super::records::{FORGET, TAG, TOUCH};
-use super::roots::{ChainFault, Loaded, Root, RootStore};
+use super::roots::{ChainFault, Loaded, Root, RootSignature, RootStore};
 use super::{Core, OpenOptions, Repo, WriterOptions};
 use crate::clock;
 use crate::error::{Code, Result, fail};
@@ -178,6 +178,11 @@ fn root_store<'a>(core: &'a Core, state: &'a ClientState) -> RootStore<'a> {
 /// Reads and verifies every root record, and tells what is wrong with the history.
 pub(crate) fn inspect_roots(repo: &Repo) -> Result<(Loaded, Vec<ChainFault>)> {
     root_store(repo.core(), &repo.client_state()).inspect()
+}
+
+/// By whom and how a root record is signed.
+pub(crate) fn signature(repo: &Repo, name: &Id) -> Result<RootSignature> {
+    root_store(repo.core(), &repo.client_state()).signature(*name)
 }
 
 /// Every root record, those seen before from the index; a history that went back is an error.

@@ -66,7 +66,7 @@ pub struct RestoreSource<'a> {
 ///
 /// # Errors
 /// FILE_NOT_FOUND when there is nothing at the path; INVALID_ARG for bad patterns or a target that is a file;
-/// STORAGE_FULL, which ends it; what reading the first tree or the links answers.
+/// STORAGE_FULL, which ends it, as with `fail_fast` any failure does; what reading the first tree or the links answers.
 pub fn restore(
     repo: &Repo,
     source: &RestoreSource<'_>,
@@ -85,7 +85,7 @@ pub fn restore(
     monitor.event(&Event::Phase("restoring"));
     let total = summary(repo, &found)?;
     monitor.event(&Event::Total { items: total.files, bytes: total.bytes });
-    let report = Report::new(monitor, options.strict_metadata);
+    let report = Report::new(monitor, options.strict_metadata, options.fail_fast);
     let target = Target::new(repo, target, prefix, options, report)?;
     let walked = {
         // The root of a snapshot has no metadata of its own, nor has the place where a single file goes.

@@ -77,6 +77,8 @@ pub struct RestoreOptions {
     pub owners: Owners,
     /// Metadata that cannot be set is a failure of its file instead of one warning.
     pub strict_metadata: bool,
+    /// The first item that fails ends it, with its error.
+    pub fail_fast: bool,
     /// Threads that write; 0 is one for each processor.
     pub jobs: usize,
 }

@@ -30,6 +30,7 @@ pub(super) struct Report<'m> {
     monitor: &'m dyn Monitor,
     pub(super) counters: Counters,
     strict_metadata: bool,
+    fail_fast: bool,
     /// The failure that ends everything, such as a full medium.
     fatal: Mutex<Option<Error>>,
     stopped: AtomicBool,
@@ -43,11 +44,12 @@ pub(super) fn count(counter: &AtomicU64, by: u64) {
 }
 
 impl<'m> Report<'m> {
-    pub(super) fn new(monitor: &'m dyn Monitor, strict_metadata: bool) -> Self {
+    pub(super) fn new(monitor: &'m dyn Monitor, strict_metadata: bool, fail_fast: bool) -> Self {
         Report {
             monitor,
             counters: Counters::default(),
             strict_metadata,
+            fail_fast,
             fatal: Mutex::new(None),
             stopped: AtomicBool::new(false),
             has_unknown: AtomicBool::new(false),
@@ -76,7 +78,7 @@ impl<'m> Report<'m> {
             count(&self.counters.damaged, 1);
         }
         self.monitor.event(&Event::Failed { path, error: &error });
-        if error.code() == Code::StorageFull {
+        if self.fail_fast || error.code() == Code::StorageFull {
             self.stop(error);
         }
     }

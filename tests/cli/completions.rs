@@ -55,6 +55,15 @@ fn bash_completes_commands_options_and_names() {
 }
 
 #[test]
+fn the_program_prints_what_is_installed() {
+    let world = World::new();
+    for (shell, file) in [("zsh", "_larder"), ("fish", "larder.fish"), ("bash", "larder.bash")] {
+        assert_eq!(world.larder(&["completions", shell]).clean(), std::fs::read_to_string(script(file)).unwrap());
+    }
+    world.larder(&["completions", "tcsh"]).failed(2, "INVALID_ARG");
+}
+
+#[test]
 fn other_shells_can_read_theirs() {
     let (world, id) = world();
     for (shell, file) in [("zsh", "_larder"), ("fish", "larder.fish"), ("bash", "larder.bash")] {

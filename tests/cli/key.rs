@@ -54,3 +54,25 @@ fn keys_are_listed_and_not_shown() {
     world.larder(&["init", "-q", "--encryption", "none", "open"]).clean();
     world.larder(&["-r", "open", "key", "show"]).failed(2, "INVALID_ARG");
 }
+
+#[test]
+fn a_device_is_shown_and_a_lost_one_is_replaced_only_on_purpose() {
+    let world = world();
+    let show = || world.larder(&["key", "show", "--device", "--key-file", "key"]);
+    let first = show().clean().to_string();
+    assert_eq!(show().clean(), first);
+    let (id, public) = first.trim_end().split_once('\t').unwrap();
+    assert_eq!((id.len(), public.len()), (32, 44));
+    world.write("tree/a", "abc");
+    world.larder(&["--key-file", "key", "backup", "-q", "tree"]).clean();
+    let said = world.larder(&["--key-file", "key", "snapshots", "show", "latest", "--json"]);
+    let snapshot: serde_json::Value = serde_json::from_str(said.clean()).unwrap();
+    assert_eq!((snapshot["signer"].as_str(), snapshot["device"].as_str()), (Some(public), Some(id)));
+    assert_eq!(snapshot["signature"].as_str().map(str::len), Some(88));
+    world.sh("rm ../home/.local/state/larder/*/device.key").clean();
+    world.larder(&["--key-file", "key", "backup", "tree"]).failed(5, "CONFIG_MISSING");
+    let new = world.larder(&["--key-file", "key", "key", "init", "--new-device"]).clean().to_string();
+    assert_ne!(new.trim_end(), id);
+    world.larder(&["--key-file", "key", "backup", "-q", "tree"]).clean();
+    assert!(show().clean().starts_with(new.trim_end()));
+}

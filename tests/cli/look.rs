@@ -40,6 +40,12 @@ fn snapshots_are_listed_filtered_and_grouped() {
     assert!(
         log.clean().starts_with(&format!("snapshot {second}\n")) && log.text().contains(&format!("Parent:  {first}"))
     );
+    let all = world.larder(&["snapshots", "list", "--json"]);
+    let all: serde_json::Value = serde_json::from_str(all.clean()).unwrap();
+    let id = all[0]["id"].as_str().unwrap();
+    assert_eq!(world.larder(&["snapshots", "show", id]).clean(), world.larder(&["show", id]).clean());
+    assert_eq!(world.larder(&["snapshots", "list"]).clean(), world.larder(&["snapshots"]).clean());
+    world.larder(&["snapshots", "--last", "1", "list"]).failed(2, "INVALID_ARG");
     world.larder(&["snapshots", "--group-by", "colour"]).failed(2, "INVALID_ARG");
 }
 
@@ -187,4 +193,13 @@ fn plumbing_speaks_json_when_asked() {
         }
         assert!(!said.text().is_empty(), "{words:?}");
     }
+}
+
+#[test]
+fn snapshots_can_be_forgotten_by_the_other_word() {
+    let (world, ..) = world();
+    let count = || world.larder(&["snapshots", "--json"]).clean().lines().count();
+    let before = count();
+    world.larder(&["snapshots", "forget", "latest~1"]).ok();
+    assert_eq!(count(), before - 1);
 }

@@ -18,6 +18,38 @@ fn everything_or_a_part_comes_back() {
 }
 
 #[test]
+fn a_directory_instead_of_a_target_becomes_what_the_source_was() {
+    let world = world();
+    world.larder(&["backup", "-q", "tree"]).clean();
+    world.larder(&["restore", "-q", "latest", "out"]).clean();
+    assert_eq!(world.sh("diff -r tree out").clean(), "");
+    let tree = world.path("tree").display().to_string();
+    world.larder(&["restore", "-q", "latest", "--path", &format!("{tree}/a"), "--target", "one"]).clean();
+    assert_eq!(world.sh("ls one").clean(), "a\n");
+    world.write("more/x", "x");
+    world.larder(&["backup", "-q", "tree", "more"]).clean();
+    world.larder(&["restore", "-q", "latest", "both"]).clean();
+    assert_eq!(world.sh("ls both && diff -r tree both/tree").clean(), "more\ntree\n");
+    world.larder(&["restore", "latest", "out", "--target", "out"]).failed(2, "INVALID_ARG");
+    world.larder(&["restore", "latest:/x", "--path", "y", "out"]).failed(10, "FILE_NOT_FOUND");
+    world.larder(&["restore", &format!("latest:{tree}"), "--path", "a", "out"]).failed(2, "INVALID_ARG");
+}
+
+#[test]
+fn the_first_failure_may_end_it() {
+    let world = world();
+    // The files are in a pack of their own.
+    world.larder(&["hash-object", "-w", "tree/a", "tree/b"]).clean();
+    let pack = world.sh("ls .larder/packs/*/*").clean().trim_end().to_string();
+    world.larder(&["backup", "-q", "tree"]).clean();
+    world.sh(&format!("chmod u+w {pack}; dd if=/dev/urandom of={pack} bs=1 seek=104 count=3000 conv=notrunc")).ok();
+    let going = world.larder(&["restore", "latest", "out", "--keep-going"]);
+    assert!(going.exit == 13 && going.err.contains("2 items could not be restored"), "{}", going.err);
+    let first = world.larder(&["restore", "latest", "out", "--keep-going", "--fail-fast"]);
+    assert!(first.exit == 13 && !first.err.contains("items could not"), "{}", first.err);
+}
+
+#[test]
 fn a_dry_run_says_what_would_be_done() {
     let world = world();
     world.larder(&["backup", "-q", "tree"]).clean();

@@ -47,6 +47,8 @@ fn colours_and_progress_are_for_terminals_that_want_them() {
         let shown = at_terminal(&world, line, "");
         assert!(!shown.contains("\x1b[2m") && shown.contains("paths"), "{line}: {shown}");
     }
+    let shown = at_terminal(&world, "head -c 40000000 /dev/zero > tree/long; TERM=dumb larder backup tree", "");
+    assert!(["| ", "/ "].iter().any(|tick| shown.contains(&format!("\r{tick}"))) && !shown.contains('\x1b'), "{shown}");
     let shown = at_terminal(&world, "larder backup -q tree; larder backup --no-progress tree 2>&1 | cat", "");
     assert!(!shown.contains("\x1b["), "{shown}");
 }

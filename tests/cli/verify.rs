@@ -24,6 +24,15 @@ fn levels_of_a_sound_repository() {
         assert!(said.text().ends_with("total\thealth_percentage\t100.00\n"));
     }
     assert_eq!(world.larder(&["verify", "-q", "--scrub"]).clean(), "");
+    let report: serde_json::Value =
+        serde_json::from_str(world.larder(&["verify", "--all", "--report"]).clean()).unwrap();
+    for name in ["snapshots_total", "snapshots_valid", "objects", "missing", "damaged", "invalid_signatures"] {
+        assert!(report[name].is_u64(), "{name}: {report}");
+    }
+    assert_eq!(
+        (report["snapshots_invalid"].as_array().map(Vec::len), report["health_percentage"].as_f64()),
+        (Some(0), Some(100.0))
+    );
     for part in ["0/2", "3/2", "0%", "x", ""] {
         world.larder(&["verify", &format!("--read-data={part}")]).failed(2, "INVALID_ARG");
     }

@@ -10,7 +10,7 @@ mod store;
 mod tests;
 
 pub use chain::{ChainFault, Fault, Head, Heads, Seen, chain_faults, check_chains};
-pub use store::{Loaded, RootStore};
+pub use store::{Loaded, RootSignature, RootStore};
 
 use crate::cbor::Fields;
 use crate::clock::Time;

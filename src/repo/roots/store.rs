@@ -46,6 +46,15 @@ impl Loaded {
     }
 }
 
+/// How a record is signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RootSignature {
+    /// The device's public key, Ed25519.
+    pub public: [u8; 32],
+    /// Over the domain, the repository's id and what [`Root::encode`] answers.
+    pub signature: [u8; 64],
+}
+
 /// The root records of a repository, as this client sees them.
 #[derive(Clone, Copy)]
 pub struct RootStore<'a> {
@@ -220,8 +229,21 @@ impl RootStore<'_> {
         done.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// By whom and how a record is signed, verified.
+    ///
+    /// # Errors
+    /// FILE_NOT_FOUND, STORAGE_CORRUPTED, DECRYPTION_FAILED, INVALID_SIGNATURE; FILE_IO and network codes.
+    pub fn signature(&self, name: Id) -> Result<RootSignature> {
+        let bytes = self.backend.get(&root_path(&name))?;
+        self.read_signed(&Devices::new(self)?, name, &bytes).map(|(_, signature)| signature)
+    }
+
     /// Reads and verifies one record.
     fn read(&self, devices: &Devices<'_>, name: Id, bytes: &[u8]) -> Result<Root> {
+        self.read_signed(devices, name, bytes).map(|(root, _)| root)
+    }
+
+    fn read_signed(&self, devices: &Devices<'_>, name: Id, bytes: &[u8]) -> Result<(Root, RootSignature)> {
         if hash(bytes) != name {
             return fail(Code::StorageCorrupted, format!("root record {name} is damaged: its name is not its SHA-256"));
         }
@@ -232,7 +254,7 @@ impl RootStore<'_> {
         let public = devices.public(&root.device).map_err(|error| error.context(format!("root record {name}")))?;
         verify(&public, &self.message(signed), &signature)
             .map_err(|error| error.context(format!("root record {name} is not signed by the device it names")))?;
-        Ok(devices.judged(root))
+        Ok((devices.judged(root), RootSignature { public, signature: *signature }))
     }
 }
 

@@ -8,6 +8,7 @@ mod bench;
 mod cat_object;
 mod chunk;
 mod complete;
+mod completions;
 mod compress;
 mod decompress;
 mod diff;
@@ -87,6 +88,7 @@ pub const TABLE: &[Row] = &[
     row::<status::Status>(),
     row::<stats::StatsArgs>(),
     row::<bench::Bench>(),
+    row::<completions::Completions>(),
     row::<help::Help>(),
 ];
 

@@ -9,15 +9,19 @@ use larder::restore::{Overwrite, Owners, RestoreOptions, RestoreSource, RestoreS
 use larder::units::{format_duration, format_size};
 use serde_json::json;
 use std::ffi::OsString;
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
 /// Arguments of `larder restore`.
 #[derive(clap::Args)]
 pub struct Restore {
     /// Where to restore to: the directory becomes what the path names
-    #[arg(short = 't', long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
-    target: PathBuf,
+    #[arg(short = 't', long, value_name = "DIR", value_hint = clap::ValueHint::DirPath, required_unless_present = "dir", conflicts_with = "dir")]
+    target: Option<PathBuf>,
+
+    /// Restore what stands at this path of the snapshot; the same as SNAPSHOT:PATH
+    #[arg(long, value_name = "PATH", value_hint = clap::ValueHint::AnyPath)]
+    path: Option<OsString>,
 
     /// Restore only what matches (gitignore syntax); may be given several times
     #[arg(long, value_name = "PATTERN")]
@@ -55,9 +59,21 @@ pub struct Restore {
     #[arg(long)]
     strict_metadata: bool,
 
+    /// Go on after an item that cannot be restored: what it does unless --fail-fast is given
+    #[arg(long, overrides_with = "fail_fast")]
+    keep_going: bool,
+
+    /// Stop at the first item that cannot be restored
+    #[arg(long, overrides_with = "keep_going")]
+    fail_fast: bool,
+
     /// A snapshot, or SNAPSHOT:PATH
     #[arg(value_name = "SNAPSHOT[:PATH]")]
     source: OsString,
+
+    /// In place of --target: DIR becomes what was backed up, not the root above it
+    #[arg(value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    dir: Option<PathBuf>,
 }
 
 impl Subcommand for Restore {
@@ -68,13 +84,16 @@ impl Subcommand for Restore {
     const MANUAL: Manual = Manual {
         description: "Restores a snapshot, or what stands at a path in it, with all metadata: owners, modes, times, \
             extended attributes, ACLs, hard links, holes. Snapshots keep absolute paths: `latest` into /tmp/x makes \
-            /tmp/x/home/...; `latest:/home/me` makes /tmp/x what /home/me was. A single file goes into the directory.\n\n\
+            /tmp/x/home/...; `latest:/home/me` makes /tmp/x what /home/me was. A single file goes into the directory. \
+            With DIR instead of --target and no path, DIR becomes what the source was; of several sources, the deepest \
+            directory that has them all.\n\n\
             What is right already is read instead of fetched. Each file is written whole or not at all. A file whose \
             stored data is damaged is named and left out; the rest is restored. Nothing outside of the target is \
             touched, whatever links the snapshot or the target holds.\n\n\
             Who is not root cannot set every owner and attribute: one warning says so, unless --strict-metadata.",
         examples: &[
             ("larder restore latest:/home/me/notes --target ~/notes-as-they-were", "Restores one directory."),
+            ("larder restore latest ~/as-it-was", "Restores the source of the newest snapshot."),
             ("larder restore monthly --target / --include /etc", "Restores /etc in place, from a tag."),
             ("larder restore latest:/srv --target /srv --delete --dry-run", "Says what making /srv the same would do."),
         ],
@@ -87,7 +106,19 @@ impl Subcommand for Restore {
 
     fn run(self, session: &Session) -> anyhow::Result<Exit> {
         let repo = session.repo()?;
-        let named = Names::new(&repo).find(self.source.as_bytes())?;
+        let names = Names::new(&repo);
+        let mut named = names.find(self.source.as_bytes())?;
+        let above = match (&named, &self.dir) {
+            (Named::Snapshot(snapshot), Some(_)) => common_directory(&snapshot.body.paths),
+            _ => Vec::new(),
+        };
+        if let Some(path) = self.path.map(OsString::into_vec).or((!above.is_empty()).then_some(above)) {
+            if !matches!(named, Named::Snapshot(_)) {
+                let error = Error::new(Code::InvalidArg, "--path is a path of a snapshot, and no snapshot is named");
+                return Err(error.with_hint("name a snapshot, without a path of its own").into());
+            }
+            named = names.find(&[self.source.as_bytes(), b":", &path].concat())?;
+        }
         let (tree, path) = match &named {
             Named::Object(id) => (*id, &[][..]),
             Named::Snapshot(snapshot) => (snapshot.body.tree, &[][..]),
@@ -101,6 +132,7 @@ impl Subcommand for Restore {
             path,
             sources: body.map_or(&[], |body| body.paths.as_slice()),
         };
+        let target = self.target.or(self.dir).unwrap_or_default();
         let patterns = |given: Vec<OsString>| given.into_iter().map(|text| text.as_bytes().to_vec()).collect();
         let options = RestoreOptions {
             overwrite: self.overwrite,
@@ -112,11 +144,12 @@ impl Subcommand for Restore {
             sparse: self.sparse,
             owners: self.owners,
             strict_metadata: self.strict_metadata,
+            fail_fast: self.fail_fast,
             jobs: 0,
         };
         let stats = {
             let progress = session.ui.progress_of_items("restoring", self.dry_run);
-            restore(&repo, &source, &self.target, &options, &progress)?
+            restore(&repo, &source, &target, &options, &progress)?
         };
         report(&session.ui, &stats, self.dry_run)?;
         if stats.damaged > 0 {
@@ -125,6 +158,19 @@ impl Subcommand for Restore {
         }
         Ok(exit_of(&stats))
     }
+}
+
+/// The deepest directory that is, or is above, all of these paths; one path alone is that path.
+fn common_directory(paths: &[Vec<u8>]) -> Vec<u8> {
+    let parts = |path: &[u8]| path.split(|byte| *byte == b'/').map(<[u8]>::to_vec).collect::<Vec<_>>();
+    let Some((first, rest)) = paths.split_first() else { return Vec::new() };
+    let mut common = parts(first);
+    for path in rest {
+        let other = parts(path);
+        let same = common.iter().zip(&other).take_while(|(a, b)| a == b).count();
+        common.truncate(same);
+    }
+    common.join(&b'/')
 }
 
 /// The exit status that these counts mean.

@@ -2,6 +2,7 @@
 
 use super::{Exit, Layer, Manual, Need, Subcommand, ls, view};
 use crate::session::Session;
+use base64ct::{Base64, Encoding};
 use larder::context::{Named, Names};
 use serde_json::json;
 use std::ffi::OsString;
@@ -21,7 +22,7 @@ impl Subcommand for Show {
     const NEED: Need = Need::Shared;
     const ABOUT: &'static str = "Show a snapshot, a path in it, or an object";
     const MANUAL: Manual = Manual {
-        description: "Of a snapshot, what log shows. Of a path, its metadata; of a directory also what is in it. Of an \
+        description: "Of a snapshot, what log shows, and who signed it; with --json also the signature. Of a path, its metadata; of a directory also what is in it. Of an \
             object, its kind and size. dump prints the content of a file.",
         examples: &[
             ("larder show latest", "Shows the newest snapshot."),
@@ -35,8 +36,19 @@ impl Subcommand for Show {
         let names = Names::new(&repo);
         for name in &self.names {
             match names.find(name.as_bytes())? {
-                Named::Snapshot(snapshot) if session.ui.is_json() => session.ui.json(&view::json_of(&snapshot))?,
-                Named::Snapshot(snapshot) => session.ui.text(&view::describe(session, &snapshot))?,
+                Named::Snapshot(snapshot) => {
+                    let signed = repo.signature(&snapshot.id)?;
+                    let (signer, signature) =
+                        (Base64::encode_string(&signed.public), Base64::encode_string(&signed.signature));
+                    if session.ui.is_json() {
+                        let mut value = view::json_of(&snapshot);
+                        (value["signer"], value["signature"]) = (json!(signer), json!(signature));
+                        session.ui.json(&value)?;
+                    } else {
+                        session.ui.text(&view::describe(session, &snapshot))?;
+                        session.ui.line(&format!("Signer:  {signer} (device {})", snapshot.device))?;
+                    }
+                }
                 Named::Entry { path, entry, .. } => {
                     let listing = ls::Listing { session, repo: &repo, is_long: true, is_recursive: false };
                     listing.entry(&path, &entry)?;

@@ -6,7 +6,7 @@ use crate::ui::{escaped, utc_time};
 use larder::context::{Names, SETS_BYTES, jobs};
 use larder::error::{Code, Error};
 use larder::id::Id;
-use larder::verify::{Damage, Item, Level, Report, Subset, VerifyOptions, scrub, verify};
+use larder::verify::{Damage, Fault, Item, Level, Report, Subset, VerifyOptions, scrub, verify};
 use serde_json::json;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
@@ -26,6 +26,14 @@ pub struct Verify {
     /// Without a key: compare every file with the SHA-256 that is its name
     #[arg(long, group = "level", conflicts_with = "snapshots")]
     scrub: bool,
+
+    /// Everything, which is what is checked where no snapshot is named
+    #[arg(long, conflicts_with = "snapshots")]
+    all: bool,
+
+    /// Answer with one JSON object, the totals, and nothing else
+    #[arg(long)]
+    report: bool,
 
     /// Only what these snapshots reach
     #[arg(value_name = "SNAPSHOT")]
@@ -49,6 +57,7 @@ impl Subcommand for Verify {
             ("larder verify --quick", "Checks in moments that nothing is missing."),
             ("larder verify --read-data", "Reads every byte."),
             ("larder verify -q --read-data=5%", "From cron, every day: reads everything in twenty days."),
+            ("larder verify --report | jq .health_percentage", "Prints one number."),
             ("larder -r /mnt/copy verify --scrub", "Checks a copy where there is no key."),
         ],
         exits: &[(0, "Nothing is wrong."), (13, "Something is missing or damaged.")],
@@ -78,7 +87,11 @@ impl Subcommand for Verify {
             let options = VerifyOptions { level, snapshots: snapshots?, jobs: jobs(), budget_bytes: SETS_BYTES };
             verify(&repo, &options, &session.ui.progress("verifying"))?
         };
-        print(session, &report)?;
+        if self.report {
+            session.ui.json(&summary(&report))?
+        } else {
+            print(session, &report)?
+        }
         if report.is_clean() {
             return Ok(if report.is_stopped { Exit::PARTIAL } else { Exit::DONE });
         }
@@ -97,17 +110,8 @@ fn print(session: &Session, report: &Report) -> anyhow::Result<()> {
     for remark in &report.remarks {
         ui.status(&escaped(remark.as_bytes()));
     }
-    let health = report.health_percentage();
     if ui.is_json() {
-        let invalid: Vec<_> = report.snapshots_invalid.iter().map(|id| id.to_hex()).collect();
-        return ui.json(&json!({
-            "type": "summary", "time": utc_time(larder::clock::now()), "snapshots_total": report.snapshots_total,
-            "snapshots_valid": report.snapshots_valid, "snapshots_invalid": invalid, "runs_total": report.runs_total,
-            "runs_invalid": report.runs_invalid.iter().map(|id| id.to_hex()).collect::<Vec<_>>(), "objects": report.objects,
-            "objects_lost": report.objects_lost, "packs": report.packs, "packs_read": report.packs_read,
-            "bytes_read": report.bytes_read, "damage": report.damage.len(), "remarks": report.remarks,
-            "stopped": report.is_stopped, "health_percentage": health,
-        }));
+        return ui.json(&summary(report));
     }
     if ui.is_quiet() {
         return Ok(());
@@ -132,7 +136,22 @@ fn print(session: &Session, report: &Report) -> anyhow::Result<()> {
     for (name, number) in totals {
         ui.line(&format!("total\t{name}\t{number}"))?;
     }
-    ui.line(&format!("total\thealth_percentage\t{health:.2}"))
+    ui.line(&format!("total\thealth_percentage\t{:.2}", report.health_percentage()))
+}
+
+/// The totals for programs.
+fn summary(report: &Report) -> serde_json::Value {
+    let invalid: Vec<_> = report.snapshots_invalid.iter().map(|id| id.to_hex()).collect();
+    let count = |fault| report.damage.iter().filter(|damage| damage.fault == fault).count();
+    json!({
+        "type": "summary", "time": utc_time(larder::clock::now()), "snapshots_total": report.snapshots_total,
+        "snapshots_valid": report.snapshots_valid, "snapshots_invalid": invalid, "runs_total": report.runs_total,
+        "runs_invalid": report.runs_invalid.iter().map(|id| id.to_hex()).collect::<Vec<_>>(), "objects": report.objects,
+        "objects_lost": report.objects_lost, "packs": report.packs, "packs_read": report.packs_read,
+        "bytes_read": report.bytes_read, "damage": report.damage.len(), "missing": count(Fault::Missing),
+        "damaged": count(Fault::Damaged), "invalid_signatures": count(Fault::InvalidSignature),
+        "remarks": report.remarks, "stopped": report.is_stopped, "health_percentage": report.health_percentage(),
+    })
 }
 
 fn name_of(damage: &Damage) -> String {

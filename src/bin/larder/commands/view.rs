@@ -12,7 +12,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 
 /// Which snapshots are meant.
-#[derive(clap::Args, Clone, Debug, Default)]
+#[derive(clap::Args, Clone, Debug, Default, PartialEq)]
 pub struct FilterArgs {
     /// Only snapshots of this machine; may be given several times
     #[arg(long, value_name = "NAME")]

@@ -3,6 +3,7 @@
 //! stdout is the answer and nothing else. What goes on, warnings and failures go to stderr. With `--json` both speak
 //! JSON lines with a `type`.
 
+mod canvas;
 pub mod failure;
 mod paint;
 mod progress;
@@ -57,7 +58,7 @@ pub struct ClosedPipe;
 impl Ui {
     /// For these options and this terminal.
     pub fn new(globals: &Globals) -> Ui {
-        let dumb = config::variable("TERM").is_none_or(|term| term == "dumb");
+        let dumb = canvas::is_dumb();
         let colour = !globals.no_color && !globals.json && !dumb && config::variable("NO_COLOR").is_none();
         let out_is_terminal = io::stdout().is_terminal();
         Ui {

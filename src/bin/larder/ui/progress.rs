@@ -1,5 +1,6 @@
 //! How far an engine is: a bar or a spinner on a terminal, a line per interval in a log, nothing with `-q`.
 
+use super::canvas::{self, Canvas};
 use super::{Ui, text};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressState, ProgressStyle};
 use larder::clock::Stopwatch;
@@ -8,7 +9,7 @@ use larder::monitor::{Change, Event, Monitor};
 use larder::units::{format_duration, format_size};
 use serde_json::json;
 use std::io::IsTerminal;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ pub const LOG_INTERVAL_SECONDS: u64 = 60;
 const JSON_INTERVAL_MS: u64 = 1_000;
 /// Redraws a second, at most.
 const REDRAWS_HZ: u8 = 10;
-/// Cells of the bar.
+/// Cells of the bar, where the terminal has room for them.
 const BAR_CELLS: usize = 40;
 
 /// Listens to one engine.
@@ -32,6 +33,8 @@ pub struct Progress<'a> {
     bytes_total: AtomicU64,
     next_line_ms: AtomicU64,
     bar: Option<ProgressBar>,
+    /// The bar stands for bytes, not for items.
+    counts_bytes: AtomicBool,
     names_items: bool,
 }
 
@@ -49,6 +52,7 @@ impl<'a> Progress<'a> {
             bytes_total: AtomicU64::new(0),
             next_line_ms: AtomicU64::new(if ui.json { JSON_INTERVAL_MS } else { ui.progress_interval_seconds * 1_000 }),
             bar,
+            counts_bytes: AtomicBool::new(false),
             names_items,
         }
     }
@@ -63,6 +67,7 @@ impl<'a> Progress<'a> {
             bar.unset_length();
             bar.set_style(spinner_style());
             bar.set_prefix(phase.to_string());
+            bar.set_message("");
         }
     }
 
@@ -72,10 +77,16 @@ impl<'a> Progress<'a> {
         if let Some(bar) = &self.bar {
             let was_known = bar.length().is_some();
             bar.set_length(if bytes > 0 { bytes } else { items });
-            if !was_known {
-                bar.set_style(bar_style(bytes > 0));
+            // What was first found may have been names only: sizes come later.
+            if self.counts_bytes.swap(bytes > 0, Relaxed) != (bytes > 0) || !was_known {
+                bar.set_style(bar_style(bytes > 0, self.phase()));
+                bar.reset_eta();
             }
         }
+    }
+
+    fn phase(&self) -> String {
+        self.phase.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn advance(&self, items: u64, bytes: u64) {
@@ -103,7 +114,7 @@ impl<'a> Progress<'a> {
         if now < due || self.next_line_ms.compare_exchange(due, now + interval, Relaxed, Relaxed).is_err() {
             return;
         }
-        let phase = self.phase.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let phase = self.phase();
         let (items_total, bytes_total) = (self.items_total.load(Relaxed), self.bytes_total.load(Relaxed));
         if self.ui.json {
             let status = json!({"type": "status", "phase": phase, "items": items, "bytes": bytes,
@@ -187,7 +198,7 @@ fn so_far(items: u64, bytes: u64) -> String {
 }
 
 fn spinner(what: &'static str) -> ProgressBar {
-    let target = ProgressDrawTarget::stderr_with_hz(REDRAWS_HZ);
+    let target = ProgressDrawTarget::term_like_with_hz(Box::new(Canvas::new()), REDRAWS_HZ);
     let bar = ProgressBar::with_draw_target(None, target).with_finish(ProgressFinish::AndClear);
     bar.set_style(spinner_style());
     bar.set_prefix(what);
@@ -200,7 +211,7 @@ fn is_plain() -> bool {
         let value = value.to_string_lossy().to_ascii_lowercase();
         value.contains("utf-8") || value.contains("utf8")
     });
-    !utf8 || config::variable("TERM").is_none_or(|term| term == "dumb")
+    !utf8 || canvas::is_dumb()
 }
 
 fn spinner_style() -> ProgressStyle {
@@ -212,31 +223,51 @@ fn spinner_style() -> ProgressStyle {
     if is_plain() { style.tick_chars("|/-\\ ") } else { style.tick_chars("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏ ") }
 }
 
-/// `reading [####----] 60.0% (6/10) 2.5/s ETA: 1m36s`, or the same in bytes.
-fn bar_style(counts_bytes: bool) -> ProgressStyle {
-    let template = format!("{{prefix}} [{{bar:{BAR_CELLS}}}] {{share}} ({{done}}) {{rate}} ETA: {{left}}");
-    ProgressStyle::with_template(&template)
-        .unwrap_or_else(|_| ProgressStyle::default_bar())
-        .progress_chars(if is_plain() { "##-" } else { "█▓░" })
-        .with_key("share", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
-            let _ = write!(out, "{:.1}%", state.fraction() * 100.0);
-        })
-        .with_key("done", move |state: &ProgressState, out: &mut dyn std::fmt::Write| {
-            let (done, all) = (state.pos(), state.len().unwrap_or(0));
-            let _ = if counts_bytes {
-                write!(out, "{}/{}", format_size(done), format_size(all))
-            } else {
-                write!(out, "{done}/{all}")
-            };
-        })
-        .with_key("rate", move |state: &ProgressState, out: &mut dyn std::fmt::Write| {
-            let _ = if counts_bytes {
-                write!(out, "{}/s", format_size(state.per_sec() as u64))
-            } else {
-                write!(out, "{:.1}/s", state.per_sec())
-            };
-        })
-        .with_key("left", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
-            let _ = write!(out, "{}", format_duration(state.eta().as_secs_f64()));
-        })
+/// `reading [####----] 60.0% (6/10) 2.5/s ETA: 1m36s`, or the same in bytes. Where the terminal is narrow, with fewer
+/// cells, and cut off at its edge.
+fn bar_style(counts_bytes: bool, phase: String) -> ProgressStyle {
+    ProgressStyle::with_template("{line}").unwrap_or_else(|_| ProgressStyle::default_bar()).with_key(
+        "line",
+        move |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+            let after = after_bar(counts_bytes, state);
+            let room = usize::from(canvas::width()).saturating_sub(1);
+            let cells = room.saturating_sub(phase.chars().count() + " []".len() + after.chars().count()).min(BAR_CELLS);
+            let line = format!("{phase} [{}]{after}", bar_of(cells, f64::from(state.fraction()), is_plain()));
+            let _ = out.write_str(&line.chars().take(room).collect::<String>());
+        },
+    )
+}
+
+/// So many cells, filled as far as this share.
+fn bar_of(cells: usize, share: f64, is_plain: bool) -> String {
+    let [full, begun, empty] = if is_plain { ["#", "#", "-"] } else { ["█", "▓", "░"] };
+    let filled = ((share * cells as f64) as usize).min(cells);
+    let begun = if filled < cells && share > 0.0 { begun } else { "" };
+    let left = cells - filled - usize::from(!begun.is_empty());
+    format!("{}{begun}{}", full.repeat(filled), empty.repeat(left))
+}
+
+fn after_bar(counts_bytes: bool, state: &ProgressState) -> String {
+    let (done, all, rate) = (state.pos(), state.len().unwrap_or(0), state.per_sec());
+    let (done, all, rate) = if counts_bytes {
+        (format_size(done), format_size(all), format_size(rate as u64))
+    } else {
+        (done.to_string(), all.to_string(), format!("{rate:.1}"))
+    };
+    let (share, left) = (state.fraction() * 100.0, format_duration(state.eta().as_secs_f64()));
+    format!(" {share:.1}% ({done}/{all}) {rate}/s ETA: {left}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bar_of;
+
+    #[test]
+    fn a_bar_has_as_many_cells_as_asked_for() {
+        for (share, bar) in [(0.0, "----------"), (0.04, "#---------"), (0.55, "######----"), (1.0, "##########")] {
+            assert_eq!(bar_of(10, share, true), bar);
+        }
+        assert_eq!(bar_of(4, 0.6, false), "██▓░");
+        assert_eq!(bar_of(0, 0.6, false), "");
+    }
 }

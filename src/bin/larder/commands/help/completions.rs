@@ -6,17 +6,24 @@ use clap::{Arg, Args, Command, ValueHint};
 use clap_complete::{Shell, generate};
 use std::collections::BTreeSet;
 
+/// The shells, and the names of the files that they look for.
+const SHELLS: [(&str, &str); 3] = [("bash", "larder.bash"), ("zsh", "_larder"), ("fish", "larder.fish")];
+
 /// File names and texts.
 pub fn scripts() -> anyhow::Result<Vec<(String, String)>> {
-    let names = Names::of_the_table();
-    Ok(vec![
-        ("larder.bash".to_string(), script(Shell::Bash)? + &names.bash()),
-        ("_larder".to_string(), zsh(&script(Shell::Zsh)?)),
-        ("larder.fish".to_string(), script(Shell::Fish)? + &names.fish()),
-    ])
+    SHELLS.iter().map(|(shell, file)| Ok((file.to_string(), script(shell)?))).collect()
 }
 
-fn script(shell: Shell) -> anyhow::Result<String> {
+/// The script of a shell.
+pub fn script(shell: &str) -> anyhow::Result<String> {
+    Ok(match shell {
+        "zsh" => zsh(&plain(Shell::Zsh)?),
+        "fish" => plain(Shell::Fish)? + &Names::of_the_table().fish(),
+        _ => plain(Shell::Bash)? + &Names::of_the_table().bash(),
+    })
+}
+
+fn plain(shell: Shell) -> anyhow::Result<String> {
     let mut script = Vec::new();
     generate(shell, &mut whole(), "larder", &mut script);
     Ok(String::from_utf8(script)?)

@@ -24,11 +24,12 @@ fn page(row: &Row) -> String {
     let mut roff = Roff::begin(&format!("larder-{}", row.name), row.about);
     roff.section("SYNOPSIS");
     let subs: Vec<Command> = command.get_subcommands().filter(|sub| sub.get_name() != "help").cloned().collect();
-    if subs.is_empty() {
+    let works_alone = subs.is_empty() || !command.is_subcommand_required_set();
+    if works_alone {
         roff.synopsis(&mut command);
     }
     for (at, sub) in subs.iter().enumerate() {
-        if at > 0 {
+        if at > 0 || works_alone {
             roff.request("br");
         }
         roff.synopsis(&mut sub.clone());

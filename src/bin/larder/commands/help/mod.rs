@@ -10,6 +10,8 @@ use larder::error::{Code, Error, IoContext};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
+pub use completions::script as completion_script;
+
 /// Arguments of `larder help`.
 #[derive(clap::Args)]
 pub struct Help {

@@ -57,6 +57,7 @@ impl Subcommand for Key {
 
     fn need(&self) -> Need {
         match self.action {
+            Action::Init(init::Init { new_device: true, .. }) => Need::Append,
             Action::Init(_) => Need::Nothing,
             Action::List(_) => Need::Config,
             Action::Remove(_) | Action::Passwd(_) => Need::Exclusive,
