@@ -452,7 +452,7 @@ fn without_nameless_files_and_with_sparse_output() {
     let blocks = |name| fs::metadata(bench.target().join(name)).expect("stat").blocks() * 512;
     assert!(blocks("zeros") == 0 && blocks("mixed") < 30_000, "{} {}", blocks("zeros"), blocks("mixed"));
     fs::remove_dir_all(bench.target()).expect("remove");
-    let report = Report::new(&Silent, false);
+    let report = Report::new(&Silent, false, false);
     let options = RestoreOptions::default();
     let target = Target::new(&bench.repo, &bench.target(), b"", &options, report).expect("target");
     target.unnamed.store(false, std::sync::atomic::Ordering::Relaxed);
