@@ -73,6 +73,7 @@ complete -c larder -n "__fish_larder_needs_command" -f -a "tag" -d 'Add or remov
 complete -c larder -n "__fish_larder_needs_command" -f -a "status" -d 'Show the state of the repository at a glance'
 complete -c larder -n "__fish_larder_needs_command" -f -a "stats" -d 'Show how much space snapshots take'
 complete -c larder -n "__fish_larder_needs_command" -f -a "bench" -d 'Measure how fast the pieces of larder are here'
+complete -c larder -n "__fish_larder_needs_command" -f -a "completions" -d 'Print the completions of a shell'
 complete -c larder -n "__fish_larder_needs_command" -f -a "help" -d 'Explain a command, or list them'
 complete -c larder -n "__fish_larder_using_subcommand init" -l encryption -d 'aes-256-gcm, or none: then everything can be read by whoever has the files' -r
 complete -c larder -n "__fish_larder_using_subcommand init" -l chunk-profile -d 'Sizes of chunks: default (16/64/256 KiB), fine (4/16/64 KiB) or coarse (256/1024/4096 KiB)' -r
@@ -267,6 +268,8 @@ complete -c larder -n "__fish_larder_using_subcommand verify" -l passphrase-fd -
 complete -c larder -n "__fish_larder_using_subcommand verify" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
 complete -c larder -n "__fish_larder_using_subcommand verify" -l quick -d 'Only ask whether everything is indexed and its packs are there and long enough'
 complete -c larder -n "__fish_larder_using_subcommand verify" -l scrub -d 'Without a key: compare every file with the SHA-256 that is its name'
+complete -c larder -n "__fish_larder_using_subcommand verify" -l all -d 'Everything, which is what is checked where no snapshot is named'
+complete -c larder -n "__fish_larder_using_subcommand verify" -l report -d 'Answer with one JSON object, the totals, and nothing else'
 complete -c larder -n "__fish_larder_using_subcommand verify" -s q -l quiet -d 'Say nothing but the answer and failures'
 complete -c larder -n "__fish_larder_using_subcommand verify" -s v -l verbose -d 'Say more; twice, still more'
 complete -c larder -n "__fish_larder_using_subcommand verify" -l json -d 'Answer in JSON, one object a line, each with a `type`'
@@ -370,12 +373,12 @@ complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_s
 complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -l no-progress -d 'Show no progress'
 complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -f -a "init" -d 'Make a key file of random bytes, which only its owner can read'
+complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -f -a "init" -d 'Make a key file of random bytes, which only its owner can read; or a new identity of this device'
 complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -f -a "list" -d 'List the slots: id, kind, when it was made, label, with tabs between them'
 complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -f -a "add" -d 'Add a slot for another passphrase or key file; its id is printed'
 complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -f -a "remove" -d 'Remove a slot. What its owner has seen is not revoked by this'
 complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -f -a "passwd" -d 'Change the passphrase or key file of the slot that the present one opens; the new slot\'s id is printed'
-complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -f -a "show" -d 'List the keys of the keyring, never their bytes: epoch, id, purpose, whether new files use it'
+complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -f -a "show" -d 'List the keys of the keyring, never their bytes: epoch, id, purpose, whether new files use it; or show the device'
 complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from init" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from init" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from init" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
@@ -383,6 +386,7 @@ complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subco
 complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from init" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
 complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from init" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
 complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from init" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from init" -l new-device -d 'Sign with a new key from now on, because the one that this device signed with is lost'
 complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from init" -s q -l quiet -d 'Say nothing but the answer and failures'
 complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from init" -s v -l verbose -d 'Say more; twice, still more'
 complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from init" -l json -d 'Answer in JSON, one object a line, each with a `type`'
@@ -467,6 +471,7 @@ complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subco
 complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from show" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
 complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from show" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
 complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from show" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from show" -l device -d 'Show who signs what is written here: the device\'s id and its public key in base64'
 complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Say nothing but the answer and failures'
 complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more; twice, still more'
 complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from show" -l json -d 'Answer in JSON, one object a line, each with a `type`'
@@ -511,7 +516,7 @@ complete -c larder -n "__fish_larder_using_subcommand chunk" -l no-progress -d '
 complete -c larder -n "__fish_larder_using_subcommand chunk" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand chunk" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c larder -n "__fish_larder_using_subcommand compress" -s a -l algorithm -d 'The algorithm: none, zlib, gzip, lz4 or zstd' -r
-complete -c larder -n "__fish_larder_using_subcommand compress" -s l -l level -d 'How hard to try: 1 to 9 for zlib and gzip, 1 to 12 for lz4, 1 to 19 for zstd' -r
+complete -c larder -n "__fish_larder_using_subcommand compress" -s l -l level -d 'How hard to try: 1 to 9 for zlib and gzip, 1 to 12 for lz4, 1 to 19 for zstd; none takes any to 12' -r
 complete -c larder -n "__fish_larder_using_subcommand compress" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand compress" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand compress" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
@@ -535,7 +540,7 @@ complete -c larder -n "__fish_larder_using_subcommand decompress" -l passphrase-
 complete -c larder -n "__fish_larder_using_subcommand decompress" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
 complete -c larder -n "__fish_larder_using_subcommand decompress" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
 complete -c larder -n "__fish_larder_using_subcommand decompress" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
-complete -c larder -n "__fish_larder_using_subcommand decompress" -l none -d 'Copy: the input was written by `compress -a none`'
+complete -c larder -n "__fish_larder_using_subcommand decompress" -l none -d 'Copy, whatever the input looks like: it was written by `compress -a none`'
 complete -c larder -n "__fish_larder_using_subcommand decompress" -s q -l quiet -d 'Say nothing but the answer and failures'
 complete -c larder -n "__fish_larder_using_subcommand decompress" -s v -l verbose -d 'Say more; twice, still more'
 complete -c larder -n "__fish_larder_using_subcommand decompress" -l json -d 'Answer in JSON, one object a line, each with a `type`'
@@ -622,6 +627,7 @@ complete -c larder -n "__fish_larder_using_subcommand backup" -l no-progress -d 
 complete -c larder -n "__fish_larder_using_subcommand backup" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand backup" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c larder -n "__fish_larder_using_subcommand restore" -s t -l target -d 'Where to restore to: the directory becomes what the path names' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand restore" -l path -d 'Restore what stands at this path of the snapshot; the same as SNAPSHOT:PATH' -r -F
 complete -c larder -n "__fish_larder_using_subcommand restore" -l include -d 'Restore only what matches (gitignore syntax); may be given several times' -r
 complete -c larder -n "__fish_larder_using_subcommand restore" -l exclude -d 'Restore nothing that matches (gitignore syntax); may be given several times' -r
 complete -c larder -n "__fish_larder_using_subcommand restore" -l overwrite -d 'What becomes of files that are there: never, if-changed, if-newer or always' -r
@@ -638,6 +644,8 @@ complete -c larder -n "__fish_larder_using_subcommand restore" -s n -l dry-run -
 complete -c larder -n "__fish_larder_using_subcommand restore" -l verify -d 'Read everything back afterwards and compare it'
 complete -c larder -n "__fish_larder_using_subcommand restore" -l sparse -d 'Write no zeros that fill whole blocks, even of files that were not sparse'
 complete -c larder -n "__fish_larder_using_subcommand restore" -l strict-metadata -d 'Count metadata that cannot be set as a failure of its file'
+complete -c larder -n "__fish_larder_using_subcommand restore" -l keep-going -d 'Go on after an item that cannot be restored: what it does unless --fail-fast is given'
+complete -c larder -n "__fish_larder_using_subcommand restore" -l fail-fast -d 'Stop at the first item that cannot be restored'
 complete -c larder -n "__fish_larder_using_subcommand restore" -s q -l quiet -d 'Say nothing but the answer and failures'
 complete -c larder -n "__fish_larder_using_subcommand restore" -s v -l verbose -d 'Say more; twice, still more'
 complete -c larder -n "__fish_larder_using_subcommand restore" -l json -d 'Answer in JSON, one object a line, each with a `type`'
@@ -646,26 +654,102 @@ complete -c larder -n "__fish_larder_using_subcommand restore" -l banner -d 'At 
 complete -c larder -n "__fish_larder_using_subcommand restore" -l no-progress -d 'Show no progress'
 complete -c larder -n "__fish_larder_using_subcommand restore" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand restore" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand snapshots" -l host -d 'Only snapshots of this machine; may be given several times' -r -f -a "(__fish_print_hostnames)"
-complete -c larder -n "__fish_larder_using_subcommand snapshots" -l tag -d 'Only snapshots with all of these tags; given several times, any of the lists' -r -f -a "(__fish_complete_users)"
-complete -c larder -n "__fish_larder_using_subcommand snapshots" -l path -d 'Only snapshots of this source; given several times, of all of them' -r -F
-complete -c larder -n "__fish_larder_using_subcommand snapshots" -s n -l last -d 'Only the newest so many of each group' -r
-complete -c larder -n "__fish_larder_using_subcommand snapshots" -s g -l group-by -d 'Group by these: host, paths, tags' -r
-complete -c larder -n "__fish_larder_using_subcommand snapshots" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
-complete -c larder -n "__fish_larder_using_subcommand snapshots" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
-complete -c larder -n "__fish_larder_using_subcommand snapshots" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
-complete -c larder -n "__fish_larder_using_subcommand snapshots" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
-complete -c larder -n "__fish_larder_using_subcommand snapshots" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
-complete -c larder -n "__fish_larder_using_subcommand snapshots" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
-complete -c larder -n "__fish_larder_using_subcommand snapshots" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
-complete -c larder -n "__fish_larder_using_subcommand snapshots" -s q -l quiet -d 'Say nothing but the answer and failures'
-complete -c larder -n "__fish_larder_using_subcommand snapshots" -s v -l verbose -d 'Say more; twice, still more'
-complete -c larder -n "__fish_larder_using_subcommand snapshots" -l json -d 'Answer in JSON, one object a line, each with a `type`'
-complete -c larder -n "__fish_larder_using_subcommand snapshots" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
-complete -c larder -n "__fish_larder_using_subcommand snapshots" -l banner -d 'At a terminal, begin with a banner'
-complete -c larder -n "__fish_larder_using_subcommand snapshots" -l no-progress -d 'Show no progress'
-complete -c larder -n "__fish_larder_using_subcommand snapshots" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
-complete -c larder -n "__fish_larder_using_subcommand snapshots" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -l host -d 'Only snapshots of this machine; may be given several times' -r -f -a "(__fish_print_hostnames)"
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -l tag -d 'Only snapshots with all of these tags; given several times, any of the lists' -r -f -a "(__fish_complete_users)"
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -l path -d 'Only snapshots of this source; given several times, of all of them' -r -F
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -s n -l last -d 'Only the newest so many of each group' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -s g -l group-by -d 'Group by these: host, paths, tags' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -a "list" -d 'List snapshots; with --json as one array'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -a "show" -d 'Show snapshots, as `larder show`'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -a "forget" -d 'Let go of snapshots, as `larder forget`'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from list" -l host -d 'Only snapshots of this machine; may be given several times' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from list" -l tag -d 'Only snapshots with all of these tags; given several times, any of the lists' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from list" -l path -d 'Only snapshots of this source; given several times, of all of them' -r -F
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from list" -s n -l last -d 'Only the newest so many of each group' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from list" -s g -l group-by -d 'Group by these: host, paths, tags' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from list" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from list" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from list" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from list" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from list" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from list" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from list" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from list" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from list" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from list" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from list" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from list" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from show" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from show" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from show" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from show" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from show" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from show" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from show" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from show" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from show" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from show" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from show" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from show" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l host -d 'Only snapshots of this machine; may be given several times' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l tag -d 'Only snapshots with all of these tags; given several times, any of the lists' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l path -d 'Only snapshots of this source; given several times, of all of them' -r -F
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -s l -l keep-last -d 'The newest N snapshots; N may be `unlimited` here and below' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l keep-minutely -d 'The newest snapshot of each of N minutes' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -s H -l keep-hourly -d 'The newest snapshot of each of N hours' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -s d -l keep-daily -d 'The newest snapshot of each of N days' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -s w -l keep-weekly -d 'The newest snapshot of each of N weeks' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -s m -l keep-monthly -d 'The newest snapshot of each of N months' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l keep-quarterly -d 'The newest snapshot of each of N quarters of a year' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -s y -l keep-yearly -d 'The newest snapshot of each of N years' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l keep-within -d 'All snapshots less than this older than the newest: 30d, 1y6M' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l keep-within-hourly -d 'The newest of each hour within this' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l keep-within-daily -d 'The newest of each day within this' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l keep-within-weekly -d 'The newest of each week within this' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l keep-within-monthly -d 'The newest of each month within this' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l keep-within-quarterly -d 'The newest of each quarter within this' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l keep-within-yearly -d 'The newest of each year within this' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l keep-younger -d 'All snapshots younger than this now; a source that is backed up no more keeps only its last' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l keep-tag -d 'Snapshots with all of these tags; may be given several times' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l group-by -d 'Count snapshots together that have these in common: host, paths, tags; empty for all in one' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l allow-empty -d 'Let the last snapshot of a source go'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -s n -l dry-run -d 'Say what would be forgotten and what gc could free then, and forget nothing'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c larder -n "__fish_larder_using_subcommand log" -l host -d 'Only snapshots of this machine; may be given several times' -r -f -a "(__fish_print_hostnames)"
 complete -c larder -n "__fish_larder_using_subcommand log" -l tag -d 'Only snapshots with all of these tags; given several times, any of the lists' -r -f -a "(__fish_complete_users)"
 complete -c larder -n "__fish_larder_using_subcommand log" -l path -d 'Only snapshots of this source; given several times, of all of them' -r -F
@@ -890,6 +974,21 @@ complete -c larder -n "__fish_larder_using_subcommand bench" -l banner -d 'At a 
 complete -c larder -n "__fish_larder_using_subcommand bench" -l no-progress -d 'Show no progress'
 complete -c larder -n "__fish_larder_using_subcommand bench" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand bench" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand completions" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand completions" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand completions" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand completions" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand completions" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand completions" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand completions" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand completions" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand completions" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand completions" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand completions" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand completions" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand completions" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand completions" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c larder -n "__fish_larder_using_subcommand help" -l generate -d 'Write what is made from the table into a directory: `man`, `completions`, `cli` or `errors`' -r -F
 complete -c larder -n "__fish_larder_using_subcommand help" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand help" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
