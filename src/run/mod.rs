@@ -8,15 +8,22 @@
 //! - [`manifest`]: task files read, expanded and checked.
 //! - [`pattern`]: what an input or output names.
 //! - [`graph`]: the order of tasks, and who makes which path.
+//! - [`project`]: what has changed since last time, and the actions of what must be looked up; it stands on [`state`]
+//!   (what is remembered), [`plan`] (a manifest as it was read), [`inputs`] (what tasks read) and [`environment`].
 //! - [`schedule`]: what comes next.
 //! - [`portable`], [`outputs`]: what a task left, kept and put back; and room made for it.
 //! - [`process`], [`logs`]: one command, and what it said.
 
+pub mod environment;
 pub mod graph;
+pub mod inputs;
 pub mod logs;
 pub mod manifest;
 pub mod outputs;
 pub mod pattern;
+pub mod plan;
 pub mod portable;
 pub mod process;
+pub mod project;
 pub mod schedule;
+pub mod state;

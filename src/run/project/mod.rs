@@ -1,0 +1,301 @@
+//! A project: its manifest, what its state remembers, and what has changed since.
+//!
+//! Part of floor 5's `run`. [`Project::open`] reads the manifest, or the plan that is known of it;
+//! [`Project::survey`] says of each wanted task whether it is current, without opening a repository and without
+//! writing anything; a [`Keyer`] makes the actions of the others; [`Project::done`] and [`Project::commit`] remember
+//! what came of them.
+//!
+//! One invocation sees one content of each source: what is found to have changed later is a change for the next one,
+//! and what rests on it is not remembered as current.
+
+mod commit;
+mod keyer;
+mod observed;
+mod survey;
+mod tools;
+
+pub use commit::Done;
+pub use keyer::{Keyed, Keyer, Results, Seen};
+pub use observed::Observation;
+pub use survey::{Known, Standing, Survey, Why};
+
+use super::environment::Environment;
+use super::graph::{Graph, OutputArea};
+use super::inputs::Sources;
+use super::manifest::{Manifest, TaskNo};
+use super::pattern::Pattern;
+use super::plan::{Light, decode_manifest, digest_of, encode_manifest};
+use super::state::rows::{Digest, RowNo};
+use super::state::stamp::{Stamp, look, stamp_now_ns};
+use super::state::{Counters, State};
+use crate::error::{Code, Error, IoContext, Result};
+use std::collections::{BTreeMap, HashMap};
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+/// Waits for no file longer than this before reading it, because it was just written.
+const SETTLE_NS_MAX: i64 = 50_000_000;
+
+/// What a project is opened with.
+#[derive(Clone, Debug, Default)]
+pub struct ProjectOptions {
+    /// The top manifest.
+    pub manifest: PathBuf,
+    /// The root, where it is not the manifest's directory.
+    pub root: Option<PathBuf>,
+    /// The directory of `run.sqlite`.
+    pub state_dir: PathBuf,
+    /// The environment of this process.
+    pub environment: BTreeMap<OsString, OsString>,
+    /// Arguments for the tasks that take them.
+    pub args: Vec<String>,
+    /// Threads that look at files and read them.
+    pub jobs: usize,
+}
+
+/// Reads a manifest: its path, the root if that is another directory, the arguments for tasks.
+pub type Load<'a> = &'a dyn Fn(&Path, Option<&Path>, &[String]) -> Result<Manifest>;
+
+/// A project in one invocation. Used from any thread.
+#[derive(Debug)]
+pub struct Project {
+    args: Vec<String>,
+    light: Light,
+    digest: Digest,
+    manifest_path: Vec<u8>,
+    root: PathBuf,
+    process: BTreeMap<OsString, OsString>,
+    environment: OnceLock<Environment>,
+    whole: OnceLock<Manifest>,
+    graph: OnceLock<Graph>,
+    area: OnceLock<OutputArea>,
+    /// Whether the plan is new and may be kept.
+    keeps_plan: bool,
+    sources: Sources,
+    counters: Counters,
+    contexts: tools::Contexts,
+    state: Mutex<State>,
+    staged: Mutex<commit::Staged>,
+}
+
+impl Project {
+    /// Reads the manifest, or takes the plan of it that is known.
+    ///
+    /// # Errors
+    /// What `load` answers; CACHE_ERROR.
+    pub fn open_with(options: &ProjectOptions, load: Load<'_>) -> Result<Project> {
+        let manifest_path = std::path::absolute(&options.manifest).at("find", &options.manifest)?;
+        let digest = plan_digest(&manifest_path, options);
+        let state = State::open(&options.state_dir);
+        let mut counters = state.counters()?;
+        let known = state.plan(&digest)?.and_then(|bytes| Light::decode(&bytes));
+        let known = known.filter(|light| light.files.iter().all(|(path, stamp)| look_at(path) == *stamp));
+        let (light, whole, graph, area, keeps_plan) = match known {
+            Some(light) => (light, OnceLock::new(), OnceLock::new(), OnceLock::new(), false),
+            None => {
+                let read = Read::new(&manifest_path, options, &state, &mut counters, load)?;
+                (read.light, read.manifest.into(), read.graph.into(), read.area.into(), read.is_settled)
+            }
+        };
+        let root = match (&options.root, whole.get()) {
+            (_, Some(manifest)) => manifest.root.clone(),
+            (Some(root), None) => std::path::absolute(root).at("find", root)?,
+            (None, None) => manifest_path.parent().map(Path::to_path_buf).unwrap_or_default(),
+        };
+        let sources = Sources::new(&root, options.jobs, state.files(&counters)?, state.patterns()?)?;
+        let contexts = tools::Contexts::of(&light);
+        Ok(Project {
+            args: options.args.clone(),
+            light,
+            digest,
+            manifest_path: manifest_path.into_os_string().into_encoded_bytes(),
+            root,
+            process: options.environment.clone(),
+            environment: OnceLock::new(),
+            whole,
+            graph,
+            area,
+            keeps_plan,
+            sources,
+            counters,
+            contexts,
+            state: Mutex::new(state),
+            staged: Mutex::default(),
+        })
+    }
+
+    /// The root, absolute.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// How many tasks there are.
+    pub fn task_count(&self) -> usize {
+        self.light.len()
+    }
+
+    /// What is suspicious about the manifest, ready to be shown.
+    pub fn warnings(&self) -> &[String] {
+        &self.light.warnings
+    }
+
+    /// What runs when no target is named.
+    pub fn default_targets(&self) -> Vec<TaskNo> {
+        match self.light.default.is_empty() {
+            true => (0..self.light.len() as u32).map(TaskNo).collect(),
+            false => self.light.default.clone(),
+        }
+    }
+
+    /// The tasks that these selectors name, or those of the manifest.
+    ///
+    /// # Errors
+    /// What [`select`](super::graph::select::select) answers.
+    pub fn select(&self, selectors: &[String]) -> Result<Vec<TaskNo>> {
+        if selectors.is_empty() {
+            return Ok(self.default_targets());
+        }
+        super::graph::select::select(&self.manifest()?.tasks, self.graph()?, selectors)
+    }
+
+    /// The manifest. It is decoded when it is first asked for.
+    ///
+    /// # Errors
+    /// CACHE_ERROR, and what [`manifest::load`] answers where the plan cannot be used.
+    pub fn manifest(&self) -> Result<&Manifest> {
+        if let Some(manifest) = self.whole.get() {
+            return Ok(manifest);
+        }
+        let packed = self.state().whole_plan(&self.digest)?;
+        match packed.and_then(|bytes| decode_manifest(&bytes)).filter(|whole| whole.tasks.len() == self.light.len()) {
+            Some(manifest) => Ok(self.whole.get_or_init(|| manifest)),
+            None => Err(Error::new(Code::CacheError, "run.sqlite is damaged")
+                .with_hint("it holds only what saves time: delete it")),
+        }
+    }
+
+    /// The graph of its tasks.
+    ///
+    /// # Errors
+    /// As [`Project::manifest`].
+    pub fn graph(&self) -> Result<&Graph> {
+        if let Some(graph) = self.graph.get() {
+            return Ok(graph);
+        }
+        let graph = Graph::new(&self.manifest()?.tasks)?;
+        Ok(self.graph.get_or_init(|| graph))
+    }
+
+    /// Who makes which path.
+    ///
+    /// # Errors
+    /// As [`Project::manifest`].
+    pub fn area(&self) -> Result<&OutputArea> {
+        if let Some(area) = self.area.get() {
+            return Ok(area);
+        }
+        let area = OutputArea::new(&self.manifest()?.tasks);
+        Ok(self.area.get_or_init(|| area))
+    }
+
+    /// The environment of its tasks.
+    pub fn environment(&self) -> &Environment {
+        self.environment.get_or_init(|| Environment::new(&self.process, &self.light.dotenv))
+    }
+
+    /// Arguments for the tasks that take them.
+    pub fn args(&self) -> &[String] {
+        &self.args
+    }
+
+    fn row_of(&self, task: TaskNo) -> RowNo {
+        self.light.rows.get(task.index()).copied().unwrap_or(RowNo(u32::MAX))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn staged(&self) -> MutexGuard<'_, commit::Staged> {
+        self.staged.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A manifest that was read now.
+struct Read {
+    manifest: Manifest,
+    graph: Graph,
+    area: OutputArea,
+    light: Light,
+    /// Whether a later change of a file will show in its times.
+    is_settled: bool,
+}
+
+impl Read {
+    fn new(
+        path: &Path,
+        options: &ProjectOptions,
+        state: &State,
+        counters: &mut Counters,
+        load: Load<'_>,
+    ) -> Result<Read> {
+        let wait_ns = look_at(path).settles_at_ns().saturating_sub(stamp_now_ns());
+        if (1..SETTLE_NS_MAX).contains(&wait_ns) {
+            std::thread::sleep(std::time::Duration::from_nanos(wait_ns as u64));
+        }
+        let start_ns = stamp_now_ns();
+        let manifest = load(path, options.root.as_deref(), &options.args)?;
+        let files: Vec<(PathBuf, Stamp)> = manifest.files.iter().map(|file| (file.clone(), look_at(file))).collect();
+        let is_settled = files.iter().all(|(_, stamp)| !stamp.is_racy(start_ns));
+        let graph = Graph::new(&manifest.tasks)?;
+        let area = OutputArea::new(&manifest.tasks);
+        let mut numbers = known_numbers(path, state)?;
+        let mut row = |name: &str| match numbers.remove(name) {
+            Some(row) => row,
+            None => {
+                counters.tasks += 1;
+                RowNo(counters.tasks - 1)
+            }
+        };
+        let light = Light::of(&manifest, &graph, &area, &options.args, files, &mut row);
+        Ok(Read { manifest, graph, area, light, is_settled })
+    }
+}
+
+/// The numbers that tasks of this manifest had when it was last read.
+fn known_numbers(path: &Path, state: &State) -> Result<HashMap<String, RowNo>> {
+    let Some((light, whole)) = state.last_plan(path.as_os_str().as_bytes())? else { return Ok(HashMap::new()) };
+    let (Some(light), Some(whole)) = (Light::decode(&light), decode_manifest(&whole)) else {
+        return Ok(HashMap::new());
+    };
+    Ok(whole.tasks.into_iter().map(|task| task.name).zip(light.rows).collect())
+}
+
+/// Of all that decides what is read.
+fn plan_digest(manifest: &Path, options: &ProjectOptions) -> Digest {
+    let root = options.root.as_ref().map_or(b"".as_slice(), |root| root.as_os_str().as_bytes());
+    let head = [b"1", manifest.as_os_str().as_bytes(), root];
+    digest_of(head.into_iter().chain(options.args.iter().map(String::as_bytes)))
+}
+
+/// How a file of a manifest looks; what cannot be looked at is not there.
+fn look_at(path: &Path) -> Stamp {
+    look(rustix::fs::CWD, path, true).unwrap_or(Stamp::ABSENT)
+}
+
+/// The error that a task ran into before it could start.
+fn of_task(error: Error, name: &str) -> Error {
+    error.context(format!("task `{name}` cannot start"))
+}
+
+/// A plan as it is written.
+fn plan_row(project: &Project) -> Result<super::state::PlanRow> {
+    Ok(super::state::PlanRow {
+        digest: project.digest,
+        manifest: project.manifest_path.clone(),
+        light: project.light.encode(),
+        whole: encode_manifest(project.manifest()?),
+    })
+}
