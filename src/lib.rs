@@ -25,7 +25,8 @@
 //! | 2 medium | [`backend`] | bytes and names only |
 //! | 1 codec | [`object`], [`chunker`], [`recipe`], [`compress`], [`crypto`], [`digest`] | pure: bytes in, bytes out |
 //! | 0 words | [`wire`], [`cbor`] | numbers, bytes and records as files have them |
-//! | 0 words | [`id`], [`units`], [`clock`], [`monitor`], [`fs`] | what everything is said with |
+//! | 0 words | [`units`], [`clock`], [`monitor`], [`fs`] | what everything is said with |
+//! | 0 words | [`id`] | names |
 //! | 0 words | [`error`] | every way to fail |
 //!
 //! # Every file on disk and the module that owns it

@@ -118,6 +118,17 @@ pub enum Answer {
     Failed,
 }
 
+/// What became of a result that was to be placed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Placing {
+    /// It is in the work tree.
+    Done,
+    /// It cannot be read, so the task must run.
+    Damaged,
+    /// It cannot be written.
+    Failed,
+}
+
 /// How a run of a task ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
@@ -457,19 +468,28 @@ impl Schedule {
         }
     }
 
-    /// Takes what became of one result of [`Unit::Place`]: placed, or damaged, so that the task must run.
-    pub fn placed(&mut self, task: u32, is_whole: bool) {
+    /// Takes what became of one result of [`Unit::Place`].
+    pub fn placed(&mut self, task: u32, what: Placing) {
         let at = task as usize;
         if std::mem::take(&mut self.is_stale[at]) {
-            self.wait_again(task);
-        } else if is_whole {
-            self.phases[at] = Phase::Done;
-            self.left -= 1;
-            self.after_end(task);
-        } else {
-            self.phases[at] = Phase::ToRun;
-            self.forget_result(task);
-            self.queue_run(task);
+            return self.wait_again(task);
+        }
+        match what {
+            Placing::Done => {
+                self.phases[at] = Phase::Done;
+                self.left -= 1;
+                self.after_end(task);
+            }
+            Placing::Damaged => {
+                self.phases[at] = Phase::ToRun;
+                self.forget_result(task);
+                self.queue_run(task);
+            }
+            Placing::Failed => {
+                self.phases[at] = Phase::ToRun;
+                self.forget_result(task);
+                self.fail(task);
+            }
         }
     }
 

@@ -51,7 +51,7 @@ fn play(schedule: &mut Schedule, world: &World) -> Story {
                 for task in tasks {
                     let is_whole = !world.damaged.contains(&task) || story.placed.contains(&task);
                     story.placed.insert(task);
-                    schedule.placed(task, is_whole);
+                    schedule.placed(task, if is_whole { Placing::Done } else { Placing::Damaged });
                 }
                 schedule.placed_all();
             }

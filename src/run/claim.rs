@@ -1,0 +1,108 @@
+//! Claims: of the processes that want the same action at once, one executes it and the others take its result.
+//!
+//! One byte of the file `state/claims` stands for an action; who holds the lock on it (of the open file, so that a killed
+//! process lets go) executes the action, and keeps it until the result is published. Who waits holds another byte for
+//! sharing, so that the holder knows to publish at once. Claims are advice: where the file system has no such locks,
+//! everyone executes for himself.
+
+use crate::error::Result;
+use crate::fs::{PRIVATE_DIR, create_dir_durable, open_private};
+use crate::id::Id;
+use nix::fcntl::{FcntlArg, fcntl};
+use nix::libc;
+use std::fs::File;
+use std::path::Path;
+
+/// Bytes from here on say who waits.
+const WAITING: i64 = 1 << 61;
+const FILE: &str = "claims";
+
+/// The claims of this process.
+#[derive(Debug)]
+pub struct Claims {
+    file: File,
+}
+
+impl Claims {
+    /// Opens the file of claims in a repository's local directory.
+    ///
+    /// # Errors
+    /// FILE_IO, PERMISSION_DENIED.
+    pub fn open(cache: &Path) -> Result<Claims> {
+        let dir = cache.join("state");
+        create_dir_durable(&dir, PRIVATE_DIR)?;
+        Ok(Claims { file: open_private(&dir.join(FILE))? })
+    }
+
+    /// Takes the claim on an action; false when another process has it.
+    pub fn take(&self, action: &Id) -> bool {
+        self.lock(libc::F_WRLCK, place_of(action)) != Err(nix::errno::Errno::EAGAIN)
+    }
+
+    /// Gives a claim back.
+    pub fn give_back(&self, action: &Id) {
+        let _ = self.lock(libc::F_UNLCK, place_of(action));
+    }
+
+    /// Says that this process waits for an action.
+    pub fn wait(&self, action: &Id) {
+        let _ = self.lock(libc::F_RDLCK, WAITING + place_of(action));
+    }
+
+    /// Says that it waits no longer.
+    pub fn stop_waiting(&self, action: &Id) {
+        let _ = self.lock(libc::F_UNLCK, WAITING + place_of(action));
+    }
+
+    /// Whether another process waits for any action.
+    pub fn is_awaited(&self) -> bool {
+        let mut range = range(libc::F_WRLCK, WAITING, 0);
+        fcntl(&self.file, FcntlArg::F_OFD_GETLK(&mut range)).is_ok() && range.l_type != libc::F_UNLCK as libc::c_short
+    }
+
+    fn lock(&self, kind: libc::c_int, place: i64) -> nix::Result<()> {
+        match fcntl(&self.file, FcntlArg::F_OFD_SETLK(&range(kind, place, 1))) {
+            Err(nix::errno::Errno::EACCES) => Err(nix::errno::Errno::EAGAIN),
+            other => other.map(|_| ()),
+        }
+    }
+}
+
+fn range(kind: libc::c_int, start: i64, len: i64) -> libc::flock {
+    libc::flock {
+        l_type: kind as libc::c_short,
+        l_whence: libc::SEEK_SET as libc::c_short,
+        l_start: start,
+        l_len: len,
+        l_pid: 0,
+    }
+}
+
+/// Two actions that share a place wait for each other in vain, never wrongly.
+fn place_of(action: &Id) -> i64 {
+    let bytes = action.as_bytes().first_chunk().copied().unwrap_or_default();
+    i64::from_le_bytes(bytes) & (WAITING - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_has_it_and_knows_who_waits() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (one, two) = (Claims::open(dir.path()).expect("open"), Claims::open(dir.path()).expect("open"));
+        let (a, b) = (Id::new([7; 32]), Id::new([0xff; 32]));
+        assert!(one.take(&a) && one.take(&a), "it is ours already");
+        assert!(!two.take(&a) && two.take(&b));
+        assert!(!one.is_awaited());
+        two.wait(&a);
+        assert!(one.is_awaited() && !two.is_awaited());
+        one.give_back(&a);
+        assert!(two.take(&a));
+        two.stop_waiting(&a);
+        assert!(!one.is_awaited());
+        drop(two);
+        assert!(one.take(&a) && one.take(&b), "who is gone holds nothing");
+    }
+}
