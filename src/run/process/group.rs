@@ -1,6 +1,6 @@
 //! What is left of a process group.
 
-use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
+use rustix::process::{Pid, test_kill_process_group};
 
 /// Whether the group has a process that lives. One that has ended and waits for a parent that does not look does not
 /// count: the first process of a container often does not look.
@@ -20,11 +20,6 @@ pub(super) fn is_alive(group: Pid) -> bool {
         }
     }
     seen
-}
-
-/// Sends a signal. False if the group is empty.
-pub(super) fn send(group: Pid, signal: Signal) -> bool {
-    kill_process_group(group, signal).is_ok()
 }
 
 /// From `/proc/PID/stat`: the state and the process group. The name in parentheses may hold anything.

@@ -12,6 +12,7 @@ mod spawn;
 mod tests;
 mod wait;
 
+pub use crate::record::Exit;
 pub use retry::{DELAY_MS, Retries, persist};
 pub use signals::{Stop, StopSignal};
 pub use spawn::{find_program, let_inherit};
@@ -53,24 +54,6 @@ pub struct Job<'a> {
     pub interactive: bool,
 }
 
-/// How the first process of a command ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exit {
-    /// With this status. 127 and 126 also stand for a program that is not there or could not be started.
-    Code(i32),
-    /// By this signal.
-    Signal(i32),
-    /// It was never started.
-    None,
-}
-
-impl Exit {
-    /// Whether it ended with status 0.
-    pub fn is_success(self) -> bool {
-        self == Exit::Code(0)
-    }
-}
-
 /// What was left of the group when its first process ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Survivors {
@@ -86,7 +69,7 @@ pub enum Survivors {
 /// What became of a command.
 #[derive(Debug)]
 pub struct Ended {
-    /// How its first process ended.
+    /// How its first process ended. 127 and 126 also stand for a program that is not there or could not be started.
     pub exit: Exit,
     /// It took too long.
     pub timed_out: bool,
@@ -112,7 +95,7 @@ pub struct Ended {
 impl Ended {
     /// Whether it did what it should: status 0, in time, and nothing stopped it.
     pub fn is_success(&self) -> bool {
-        self.exit.is_success() && !self.timed_out && !self.cancelled
+        self.exit == Exit::Code(0) && !self.timed_out && !self.cancelled
     }
 }
 

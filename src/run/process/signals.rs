@@ -178,6 +178,7 @@ impl Stop {
         let mut state = self.state();
         state.running.push(target);
         match self.level.load(Ordering::Relaxed) {
+            RUNNING if state.paused_at.is_some() && matches!(target, Target::Group(_)) => target.send(Signal::TSTP),
             RUNNING => {}
             ASKED => target.end(state.signal.number()),
             _ => target.send(Signal::KILL),

@@ -243,6 +243,8 @@ impl<'a> Running<'a> {
     fn reap(&mut self, ended: &mut Ended) -> Result<()> {
         let Some(child) = self.child.take() else { return Ok(()) };
         self.stop.remove(self.target);
+        // It may have ended of the signal before this thread heard of it.
+        ended.cancelled |= self.stop.is_asked() && !ended.timed_out;
         let used = child.wait4().map_err(cannot_wait)?;
         ended.exit = exit_of(used.status);
         ended.user_ms = used.rusage.utime.as_millis() as u64;
@@ -253,11 +255,10 @@ impl<'a> Running<'a> {
 
     /// Ends what is left of the group, whose number nobody else gets while it has a process.
     fn end_group(&mut self) -> Survivors {
-        if !group::send(self.pid, Signal::TERM) || !group::is_alive(self.pid) {
+        if !group::is_alive(self.pid) {
             return Survivors::None;
         }
-        // What is stopped must go on before it can end.
-        group::send(self.pid, Signal::CONT);
+        Target::Group(self.pid).end(Signal::TERM);
         let clock = Instant::now();
         let mut pause_ms = 1;
         let mut killed_at = None;
@@ -265,7 +266,7 @@ impl<'a> Running<'a> {
             let elapsed = clock.elapsed();
             match killed_at {
                 None if elapsed >= GRACE => {
-                    group::send(self.pid, Signal::KILL);
+                    Target::Group(self.pid).send(Signal::KILL);
                     killed_at = Some(elapsed);
                 }
                 // What not even this ends waits for a medium that does not answer.
