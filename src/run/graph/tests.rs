@@ -3,10 +3,12 @@ use super::*;
 use crate::run::manifest::{Command, Place, Settings};
 use crate::run::pattern::Pattern;
 
-/// Tasks `name: deps | after` with outputs.
-fn tasks(lines: &[(&str, &[u32], &[u32], &[&str])]) -> Vec<Task> {
+/// A task: name, deps, after, outputs.
+type Line<'a> = (&'a str, &'a [u32], &'a [u32], &'a [&'a str]);
+
+fn tasks(lines: &[Line<'_>]) -> Vec<Task> {
     let numbers = |list: &[u32]| list.iter().copied().map(TaskNo).collect();
-    let task = |(name, deps, after, outputs): &(&str, &[u32], &[u32], &[&str])| Task {
+    let task = |(name, deps, after, outputs): &Line<'_>| Task {
         name: name.to_string(),
         at: Place::default(),
         description: None,

@@ -41,7 +41,8 @@ impl Keyer<'_> {
         }
         let text = std::fs::read(&path).at("read the depfile", &path)?;
         let started_ns = started.seconds.saturating_mul(1_000_000_000).saturating_add(i64::from(started.nanoseconds));
-        let mut paths: Vec<Vec<u8>> = parse_depfile(&text).iter().map(|path| self.from_root(&task.cwd, path)).collect();
+        let mut paths: Vec<Vec<u8>> =
+            parse_depfile(&text).iter().map(|path| self.named_path(&task.cwd, path)).collect();
         paths.sort_unstable();
         paths.dedup();
         for path in paths {
@@ -102,7 +103,7 @@ impl Keyer<'_> {
     }
 
     /// A path that a command names, from the root if it lies below it, else absolute.
-    fn from_root(&self, cwd: &[u8], path: &[u8]) -> Vec<u8> {
+    fn named_path(&self, cwd: &[u8], path: &[u8]) -> Vec<u8> {
         let root = self.project.root();
         let whole = root.join(OsStr::from_bytes(cwd)).join(OsStr::from_bytes(path));
         let mut parts: Vec<&[u8]> = Vec::new();

@@ -62,10 +62,10 @@ impl Project {
     }
 
     fn find_tool(&self, program: &Program) -> Result<Tool> {
-        if let Some(path) = program_in_project(&program.name, &program.cwd) {
-            if self.area()?.owner(&path).is_some() {
-                return Ok(Tool::Made(path));
-            }
+        if let Some(path) = program_in_project(&program.name, &program.cwd)
+            && self.area()?.owner(&path).is_some()
+        {
+            return Ok(Tool::Made(path));
         }
         let cwd = self.root().join(std::ffi::OsStr::from_bytes(&program.cwd));
         let path = program.path.as_ref().map_or_else(|| self.environment().path(), std::ffi::OsString::from);
