@@ -49,8 +49,9 @@ complete -c larder -n "__fish_larder_needs_command" -f -a "ls-tree" -d 'List the
 complete -c larder -n "__fish_larder_needs_command" -f -a "restore-tree" -d 'Restore a stored directory'
 complete -c larder -n "__fish_larder_needs_command" -f -a "write-snapshot" -d 'Make a snapshot of a stored tree'
 complete -c larder -n "__fish_larder_needs_command" -f -a "resolve" -d 'Print the id that a name stands for'
+complete -c larder -n "__fish_larder_needs_command" -f -a "record" -d 'Look up, add, list and remove the records of runs'
 complete -c larder -n "__fish_larder_needs_command" -f -a "verify" -d 'Check that a repository is whole and unchanged'
-complete -c larder -n "__fish_larder_needs_command" -f -a "gc" -d 'Free the space of what no snapshot needs'
+complete -c larder -n "__fish_larder_needs_command" -f -a "gc" -d 'Free the space of what no snapshot and no run needs'
 complete -c larder -n "__fish_larder_needs_command" -f -a "index" -d 'Check, rebuild or measure the index'
 complete -c larder -n "__fish_larder_needs_command" -f -a "key" -d 'Manage what opens a repository: passphrases and key files'
 complete -c larder -n "__fish_larder_needs_command" -f -a "digest" -d 'Print a checksum of files or of standard input'
@@ -60,10 +61,10 @@ complete -c larder -n "__fish_larder_needs_command" -f -a "decompress" -d 'Decom
 complete -c larder -n "__fish_larder_needs_command" -f -a "lock" -d 'Run a command while the repository is locked'
 complete -c larder -n "__fish_larder_needs_command" -f -a "serve-stdio" -d 'Serve a repository\'s files over stdin and stdout'
 complete -c larder -n "__fish_larder_needs_command" -f -a "backup" -d 'Store directories and files as a snapshot'
-complete -c larder -n "__fish_larder_needs_command" -f -a "restore" -d 'Bring files back from a snapshot'
+complete -c larder -n "__fish_larder_needs_command" -f -a "restore" -d 'Bring files back from a snapshot or a run'
 complete -c larder -n "__fish_larder_needs_command" -f -a "snapshots" -d 'List snapshots'
-complete -c larder -n "__fish_larder_needs_command" -f -a "log" -d 'Show the history of snapshots, newest first'
-complete -c larder -n "__fish_larder_needs_command" -f -a "show" -d 'Show a snapshot, a path in it, or an object'
+complete -c larder -n "__fish_larder_needs_command" -f -a "log" -d 'Show the history of snapshots or runs, newest first'
+complete -c larder -n "__fish_larder_needs_command" -f -a "show" -d 'Show a snapshot, a path in it, a run, or an object'
 complete -c larder -n "__fish_larder_needs_command" -f -a "ls" -d 'List the files of a snapshot'
 complete -c larder -n "__fish_larder_needs_command" -f -a "diff" -d 'Show what differs between snapshots, or from a directory'
 complete -c larder -n "__fish_larder_needs_command" -f -a "find" -d 'Find files in snapshots'
@@ -258,6 +259,154 @@ complete -c larder -n "__fish_larder_using_subcommand resolve" -l banner -d 'At 
 complete -c larder -n "__fish_larder_using_subcommand resolve" -l no-progress -d 'Show no progress'
 complete -c larder -n "__fish_larder_using_subcommand resolve" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand resolve" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand record; and not __fish_seen_subcommand_from get put list show rm pin unpin" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand record; and not __fish_seen_subcommand_from get put list show rm pin unpin" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand record; and not __fish_seen_subcommand_from get put list show rm pin unpin" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand record; and not __fish_seen_subcommand_from get put list show rm pin unpin" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand record; and not __fish_seen_subcommand_from get put list show rm pin unpin" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand record; and not __fish_seen_subcommand_from get put list show rm pin unpin" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand record; and not __fish_seen_subcommand_from get put list show rm pin unpin" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand record; and not __fish_seen_subcommand_from get put list show rm pin unpin" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand record; and not __fish_seen_subcommand_from get put list show rm pin unpin" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand record; and not __fish_seen_subcommand_from get put list show rm pin unpin" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand record; and not __fish_seen_subcommand_from get put list show rm pin unpin" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand record; and not __fish_seen_subcommand_from get put list show rm pin unpin" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand record; and not __fish_seen_subcommand_from get put list show rm pin unpin" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand record; and not __fish_seen_subcommand_from get put list show rm pin unpin" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand record; and not __fish_seen_subcommand_from get put list show rm pin unpin" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand record; and not __fish_seen_subcommand_from get put list show rm pin unpin" -f -a "get" -d 'Print the run that makes an action a hit: name, tab, id a line; of several the newest'
+complete -c larder -n "__fish_larder_using_subcommand record; and not __fish_seen_subcommand_from get put list show rm pin unpin" -f -a "put" -d 'Store a record, and print its id; what it names must be here'
+complete -c larder -n "__fish_larder_using_subcommand record; and not __fish_seen_subcommand_from get put list show rm pin unpin" -f -a "list" -d 'List the runs, the newest first: record, action, status, time, marks, with spaces between them'
+complete -c larder -n "__fish_larder_using_subcommand record; and not __fish_seen_subcommand_from get put list show rm pin unpin" -f -a "show" -d 'Print a record: name, tab, value a line; then `output`, tab, and a line as ls-tree prints it, for each output'
+complete -c larder -n "__fish_larder_using_subcommand record; and not __fish_seen_subcommand_from get put list show rm pin unpin" -f -a "rm" -d 'Remove runs: their actions do not find them any more, and gc frees what only they kept'
+complete -c larder -n "__fish_larder_using_subcommand record; and not __fish_seen_subcommand_from get put list show rm pin unpin" -f -a "pin" -d 'Keep runs until they are unpinned'
+complete -c larder -n "__fish_larder_using_subcommand record; and not __fish_seen_subcommand_from get put list show rm pin unpin" -f -a "unpin" -d 'Keep runs only as long as others'
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from get" -l field -d 'Print only this: record, action, result, inputs, stdout, stderr, interleave; `-` if there is none' -r
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from get" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from get" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from get" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from get" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from get" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from get" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from get" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from get" -l raw -d 'Print the bytes of the record as they are stored'
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from get" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from get" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from get" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from get" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from get" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from get" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from get" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from get" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from put" -l action -d 'The action: its object must be stored' -r
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from put" -l result -d 'The portable tree of its outputs' -r
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from put" -l inputs -d 'The portable tree of its inputs' -r
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from put" -l stdout -d 'What it wrote to standard output; `-` is nothing, here and below' -r
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from put" -l stderr -d 'What it wrote to standard error' -r
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from put" -l interleave -d 'The order in which both were written' -r
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from put" -l status -d 'How it ended: success, failed, timeout, cancelled, unstored' -r
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from put" -l reason -d 'Why it ended so' -r
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from put" -l exit -d 'The exit status of the command' -r
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from put" -l signal -d 'The signal that ended the command' -r
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from put" -l task -d 'The name of the task' -r
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from put" -l project -d 'The project' -r
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from put" -l start -d 'When it began, such as 2026-11-21T10:00:00Z; otherwise now' -r
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from put" -l wall-ms -d 'How long it took, milliseconds' -r
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from put" -l raw -d 'Store these bytes as the record, as get --raw prints them; `-` is standard input' -r -F
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from put" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from put" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from put" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from put" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from put" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from put" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from put" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from put" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from put" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from put" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from put" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from put" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from put" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from put" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from put" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from list" -l action -d 'Only runs of this action' -r
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from list" -l status -d 'Only runs that ended so: success, failed, timeout, cancelled, unstored' -r
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from list" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from list" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from list" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from list" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from list" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from list" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from list" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from list" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from list" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from list" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from list" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from list" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from show" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from show" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from show" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from show" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from show" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from show" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from show" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from show" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from show" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from show" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from show" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from show" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from rm" -l action -d 'All runs of this action; may be given several times' -r
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from rm" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from rm" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from rm" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from rm" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from rm" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from rm" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from rm" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from rm" -s f -l force -d 'Also pinned ones'
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from rm" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from rm" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from rm" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from rm" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from rm" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from rm" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from rm" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from rm" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from pin" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from pin" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from pin" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from pin" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from pin" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from pin" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from pin" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from pin" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from pin" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from pin" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from pin" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from pin" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from pin" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from pin" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from pin" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from unpin" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from unpin" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from unpin" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from unpin" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from unpin" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from unpin" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from unpin" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from unpin" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from unpin" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from unpin" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from unpin" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from unpin" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from unpin" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from unpin" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from unpin" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c larder -n "__fish_larder_using_subcommand verify" -l read-data -d 'Also read the data: all of it, or a part: 1/7, 5% or 20GiB. Percents and sizes move on from time to time' -r
 complete -c larder -n "__fish_larder_using_subcommand verify" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand verify" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
@@ -279,6 +428,7 @@ complete -c larder -n "__fish_larder_using_subcommand verify" -l no-progress -d 
 complete -c larder -n "__fish_larder_using_subcommand verify" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand verify" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c larder -n "__fish_larder_using_subcommand gc" -l max-repack -d 'Write at most so much of half-empty packs anew; what is left stays for the next time' -r
+complete -c larder -n "__fish_larder_using_subcommand gc" -l keep-runs -d 'First let go of runs: keep those used within an AGE (30d), a COUNT of them (1000), or a SIZE (20GiB); given several times, what all of them keep' -r
 complete -c larder -n "__fish_larder_using_subcommand gc" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand gc" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand gc" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
@@ -646,6 +796,7 @@ complete -c larder -n "__fish_larder_using_subcommand restore" -l sparse -d 'Wri
 complete -c larder -n "__fish_larder_using_subcommand restore" -l strict-metadata -d 'Count metadata that cannot be set as a failure of its file'
 complete -c larder -n "__fish_larder_using_subcommand restore" -l keep-going -d 'Go on after an item that cannot be restored: what it does unless --fail-fast is given'
 complete -c larder -n "__fish_larder_using_subcommand restore" -l fail-fast -d 'Stop at the first item that cannot be restored'
+complete -c larder -n "__fish_larder_using_subcommand restore" -l inputs -d 'Of a run, also the inputs, where they were kept'
 complete -c larder -n "__fish_larder_using_subcommand restore" -s q -l quiet -d 'Say nothing but the answer and failures'
 complete -c larder -n "__fish_larder_using_subcommand restore" -s v -l verbose -d 'Say more; twice, still more'
 complete -c larder -n "__fish_larder_using_subcommand restore" -l json -d 'Answer in JSON, one object a line, each with a `type`'
@@ -754,6 +905,8 @@ complete -c larder -n "__fish_larder_using_subcommand log" -l host -d 'Only snap
 complete -c larder -n "__fish_larder_using_subcommand log" -l tag -d 'Only snapshots with all of these tags; given several times, any of the lists' -r -f -a "(__fish_complete_users)"
 complete -c larder -n "__fish_larder_using_subcommand log" -l path -d 'Only snapshots of this source; given several times, of all of them' -r -F
 complete -c larder -n "__fish_larder_using_subcommand log" -s n -l last -d 'Only the newest so many' -r
+complete -c larder -n "__fish_larder_using_subcommand log" -l task -d 'Only runs of this task; may be given several times' -r
+complete -c larder -n "__fish_larder_using_subcommand log" -l status -d 'Only runs that ended so: success, failed, timeout, cancelled, unstored' -r
 complete -c larder -n "__fish_larder_using_subcommand log" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand log" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand log" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
@@ -762,6 +915,7 @@ complete -c larder -n "__fish_larder_using_subcommand log" -l passphrase-command
 complete -c larder -n "__fish_larder_using_subcommand log" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
 complete -c larder -n "__fish_larder_using_subcommand log" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
 complete -c larder -n "__fish_larder_using_subcommand log" -l oneline -d 'One line for each'
+complete -c larder -n "__fish_larder_using_subcommand log" -l runs -d 'Runs instead of snapshots'
 complete -c larder -n "__fish_larder_using_subcommand log" -s q -l quiet -d 'Say nothing but the answer and failures'
 complete -c larder -n "__fish_larder_using_subcommand log" -s v -l verbose -d 'Say more; twice, still more'
 complete -c larder -n "__fish_larder_using_subcommand log" -l json -d 'Answer in JSON, one object a line, each with a `type`'
@@ -1014,12 +1168,10 @@ end
 complete -c larder -n "__fish_larder_using_subcommand diff" -a "(__larder_names snapshots)"
 complete -c larder -n "__fish_larder_using_subcommand dump" -a "(__larder_names snapshots)"
 complete -c larder -n "__fish_larder_using_subcommand forget" -a "(__larder_names snapshots)"
-complete -c larder -n "__fish_larder_using_subcommand log" -a "(__larder_names snapshots)"
 complete -c larder -n "__fish_larder_using_subcommand ls" -a "(__larder_names snapshots)"
 complete -c larder -n "__fish_larder_using_subcommand ls-tree" -a "(__larder_names snapshots)"
 complete -c larder -n "__fish_larder_using_subcommand restore" -a "(__larder_names snapshots)"
 complete -c larder -n "__fish_larder_using_subcommand restore-tree" -a "(__larder_names snapshots)"
-complete -c larder -n "__fish_larder_using_subcommand show" -a "(__larder_names snapshots)"
 complete -c larder -n "__fish_larder_using_subcommand snapshots" -a "(__larder_names snapshots)"
 complete -c larder -n "__fish_larder_using_subcommand tag" -a "(__larder_names snapshots)"
 complete -c larder -n "__fish_larder_using_subcommand verify" -a "(__larder_names snapshots)"

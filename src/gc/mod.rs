@@ -50,6 +50,8 @@ pub struct GcStats {
     pub is_dry_run: bool,
     /// Snapshots that live.
     pub snapshots: u64,
+    /// Runs that are kept.
+    pub runs: u64,
     /// Objects, chunks and recipe nodes that are reachable.
     pub objects: u64,
     /// Reachable ones that are not here: `verify` names them.
@@ -230,7 +232,7 @@ fn doomed_now(
 
 fn note(stats: &mut GcStats, kept: &Kept, reach: &Reach, usage: &Usage, plan: &Plan) {
     let count = |fate| plan.fates.iter().filter(|one| **one == fate).count() as u64;
-    stats.snapshots = kept.snapshots.all().len() as u64;
+    (stats.snapshots, stats.runs) = (kept.snapshots.all().len() as u64, kept.runs);
     (stats.objects, stats.objects_missing) = (reach.len(), usage.missing);
     stats.packs = usage.packs.len() as u64;
     (stats.packs_dropped, stats.packs_rewritten) = (count(Fate::Drop), count(Fate::Rewrite));

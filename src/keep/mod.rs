@@ -12,6 +12,7 @@ mod tests;
 
 pub use policy::Policy;
 
+use crate::action::Action;
 use crate::cbor::Fields;
 use crate::clock::Time;
 use crate::crypto::seal::Scheme;
@@ -20,6 +21,7 @@ use crate::id::Id;
 use crate::monitor::Monitor;
 use crate::object::Kind;
 use crate::reach::{ReachOptions, Start, reachable};
+use crate::record::Record;
 use crate::repo::lease::{FlockLiveness, list_leases};
 use crate::repo::records::{FORGET, Forget, PIN, Pin, RUNS, RunEntry, Runs as Batch};
 use crate::repo::{Repo, Writer, WriterOptions};
@@ -149,6 +151,41 @@ pub fn pin(
     Ok(changes)
 }
 
+/// Stores a record and publishes it, so that its action finds it. Answers its id.
+///
+/// # Errors
+/// CHUNK_NOT_FOUND, naming it, when something that it needs is not here; STORAGE_CORRUPTED when its action is none;
+/// LEASE_LOST, and what a medium answers.
+pub fn publish(
+    repo: &Repo,
+    record: &Record,
+    now: Time,
+    reach: &ReachOptions,
+    options: &WriterOptions,
+    monitor: &dyn Monitor,
+) -> Result<Id> {
+    let writer = repo.writer(options)?;
+    let id = writer.putter().put(Kind::Run, &record.encode())?.id;
+    writer.flush()?;
+    let ended = i64::try_from(record.wall_ms / 1_000).unwrap_or(i64::MAX).saturating_add(record.start.seconds);
+    let entry = RunEntry {
+        action: record.action,
+        record: id,
+        status: record.status.code(),
+        sandbox: record.sandbox_used,
+        time_seconds: ended.min(now.seconds),
+    };
+    if let Some(lacking) = lacking(repo, &writer, &[entry], reach, monitor)? {
+        let what = format!("the object {lacking} is not here, and a record keeps only what is");
+        return Err(Error::new(Code::ChunkNotFound, what).with_hint("store it first: `larder hash-object -w` does"));
+    }
+    Action::decode(&repo.read(&record.action)?)
+        .map_err(|error| error.context(format!("object {} is no action", record.action)))?;
+    writer.publish(RUNS, &Batch { entries: vec![entry], extra: Fields::new() }.encode())?;
+    writer.finish()?;
+    Ok(id)
+}
+
 /// Which runs go.
 struct Choice {
     gone: HashSet<Id>,
@@ -241,19 +278,30 @@ fn sure(
     options: &ReachOptions,
     monitor: &dyn Monitor,
 ) -> Result<bool> {
+    lacking(repo, writer, entries, options, monitor).map(|lacking| lacking.is_none())
+}
+
+/// The first object that these runs need and that is not there to rely on.
+fn lacking(
+    repo: &Repo,
+    writer: &Writer,
+    entries: &[RunEntry],
+    options: &ReachOptions,
+    monitor: &dyn Monitor,
+) -> Result<Option<Id>> {
     let starts: Vec<Start> = entries
         .iter()
         .flat_map(|run| [Start { kind: Kind::Action, id: run.action }, Start { kind: Kind::Run, id: run.record }])
         .collect();
     let reach = reachable(repo, &starts, options, monitor)?;
-    if !reach.broken.is_empty() {
-        return Ok(false);
+    if let Some(broken) = reach.broken.first() {
+        return Ok(Some(broken.key.id));
     }
     let mut objects = reach.objects.reader();
     while let Some(id) = objects.next()? {
         if !writer.holds(&Id::new(id))? {
-            return Ok(false);
+            return Ok(Some(Id::new(id)));
         }
     }
-    Ok(true)
+    Ok(None)
 }

@@ -119,3 +119,28 @@ pub struct RestoreStats {
     /// How long it took.
     pub elapsed_ms: u64,
 }
+
+impl RestoreStats {
+    /// Adds what a restore of something else into the same place did.
+    pub fn add(&mut self, other: &RestoreStats) {
+        let sums = [
+            (&mut self.files, other.files),
+            (&mut self.directories, other.directories),
+            (&mut self.others, other.others),
+            (&mut self.hard_links, other.hard_links),
+            (&mut self.unmodified, other.unmodified),
+            (&mut self.skipped, other.skipped),
+            (&mut self.deleted, other.deleted),
+            (&mut self.bytes, other.bytes),
+            (&mut self.bytes_fetched, other.bytes_fetched),
+            (&mut self.bytes_kept, other.bytes_kept),
+            (&mut self.verified, other.verified),
+            (&mut self.metadata_missed, other.metadata_missed),
+            (&mut self.errors, other.errors),
+            (&mut self.damaged, other.damaged),
+            (&mut self.elapsed_ms, other.elapsed_ms),
+        ];
+        sums.into_iter().for_each(|(sum, more)| *sum += more);
+        self.cancelled |= other.cancelled;
+    }
+}

@@ -3,9 +3,12 @@
 use super::{Exit, Layer, Manual, Need, Subcommand};
 use crate::session::Session;
 use crate::ui::escaped;
-use larder::context::SETS_BYTES;
+use larder::clock;
+use larder::context::{SETS_BYTES, reach_options};
 use larder::error::{Code, Error};
 use larder::gc::{GcOptions, GcStats, gc};
+use larder::keep::{KeepOptions, KeepStats, Policy, keep};
+use larder::repo::Repo;
 use larder::units::parse_size;
 use serde_json::json;
 
@@ -19,6 +22,11 @@ pub struct Gc {
     /// Write at most so much of half-empty packs anew; what is left stays for the next time
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     max_repack: Option<u64>,
+
+    /// First let go of runs: keep those used within an AGE (30d), a COUNT of them (1000), or a SIZE (20GiB); given several
+    /// times, what all of them keep
+    #[arg(long, value_name = "AGE|COUNT|SIZE")]
+    keep_runs: Vec<String>,
 }
 
 impl Subcommand for Gc {
@@ -26,17 +34,21 @@ impl Subcommand for Gc {
     const LAYER: Layer = Layer::Plumbing;
     const NEED: Need = Need::Append;
     const ASKS: bool = true;
-    const ABOUT: &'static str = "Free the space of what no snapshot needs";
+    const ABOUT: &'static str = "Free the space of what no snapshot and no run needs";
     const MANUAL: Manual = Manual {
         description: "Deletes packs that nothing needs, writes what is needed of half-empty ones anew, and merges small \
             packs and segments. Backups and restores go on beside it. What a backup that began before may rely on stays \
             until it has ended: a later gc deletes it. A gc can be interrupted or killed at any moment.\n\n\
+            With --keep-runs, runs go first that were not used lately or are too many; pinned ones stay. Their actions are \
+            executed again when they are wanted.\n\n\
             Prints a name, a tab and a number a line: snapshots, objects, objects_missing, packs, packs_dropped, \
             packs_rewritten, packs_written, bytes_written, bytes_dead, bytes_dead_kept, packs_deleted, bytes_freed, \
-            packs_revived, packs_adopted, segments_merged, roots_deleted, dooms_waiting.",
+            packs_revived, packs_adopted, segments_merged, roots_deleted, dooms_waiting, runs; with --keep-runs also \
+            runs_removed, runs_held.",
         examples: &[
             ("larder gc", "Frees space."),
             ("larder gc --dry-run", "Says what would be freed."),
+            ("larder gc --keep-runs 30d --keep-runs 20GiB", "Lets go of runs, too."),
             ("larder forget -q --keep-daily 7 && larder gc -q --max-repack 10GiB", "From cron, within a time."),
         ],
         exits: &[
@@ -53,6 +65,8 @@ impl Subcommand for Gc {
     }
 
     fn run(self, session: &Session) -> anyhow::Result<Exit> {
+        let mut policy = Policy::default();
+        self.keep_runs.iter().try_for_each(|bound| policy.bound(bound))?;
         let repo = session.repo()?;
         if !self.dry_run && repo.backend().local_dir().is_none() {
             let message = format!(
@@ -62,6 +76,10 @@ impl Subcommand for Gc {
             let hint = "run `larder gc` on the machine whose directory it is; --dry-run says what would be freed";
             return Err(Error::new(Code::PermissionDenied, message).with_hint(hint).into());
         }
+        let removed = match policy.is_empty() {
+            true => None,
+            false => Some(keep_runs(session, &repo, policy, self.dry_run)?),
+        };
         let options = GcOptions {
             dry_run: self.dry_run,
             max_repack_bytes: self.max_repack,
@@ -81,14 +99,31 @@ impl Subcommand for Gc {
                 .ui
                 .status(&format!("process {pid} ({command}) began before: what it may need is freed by the next gc"));
         }
-        print(session, &stats)?;
+        print(session, &stats, removed.as_ref())?;
         let is_whole = stats.damaged.is_empty() && stats.objects_missing == 0 && !stats.is_stopped;
         Ok(if is_whole { Exit::DONE } else { Exit::PARTIAL })
     }
 }
 
-fn print(session: &Session, stats: &GcStats) -> anyhow::Result<()> {
-    let numbers = [
+/// Lets go of what the policy does not keep.
+fn keep_runs(session: &Session, repo: &Repo, policy: Policy, dry_run: bool) -> anyhow::Result<KeepStats> {
+    let options = KeepOptions {
+        policy,
+        dry_run,
+        now: clock::now(),
+        reach: reach_options(repo),
+        writer: session.writer_options()?,
+    };
+    let stats = keep(repo, &options, &session.ui.progress("choosing"))?;
+    if stats.held > 0 {
+        let what = "share a record with others that cannot be written anew while a gc has not ended, or here at all";
+        session.ui.status(&format!("{} runs stay: they {what}", stats.held));
+    }
+    Ok(stats)
+}
+
+fn print(session: &Session, stats: &GcStats, kept: Option<&KeepStats>) -> anyhow::Result<()> {
+    let mut numbers = vec![
         ("snapshots", stats.snapshots),
         ("objects", stats.objects),
         ("objects_missing", stats.objects_missing),
@@ -106,7 +141,11 @@ fn print(session: &Session, stats: &GcStats) -> anyhow::Result<()> {
         ("segments_merged", stats.segments_merged),
         ("roots_deleted", stats.roots_deleted),
         ("dooms_waiting", stats.dooms_waiting),
+        ("runs", stats.runs),
     ];
+    if let Some(kept) = kept {
+        numbers.extend([("runs_removed", kept.removed), ("runs_held", kept.held)]);
+    }
     if session.ui.is_json() {
         let mut value = json!({"type": "summary", "dry_run": stats.is_dry_run, "stopped": stats.is_stopped,
             "damaged": stats.damaged.iter().map(|(id, _)| id.to_hex()).collect::<Vec<_>>(),

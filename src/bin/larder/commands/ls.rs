@@ -4,6 +4,7 @@ use super::{Exit, Layer, Manual, Need, Subcommand, ls_tree};
 use crate::session::Session;
 use crate::ui::{escaped, json_path, local_time, utc_time};
 use larder::context::{Named, Names};
+use larder::id::Id;
 use larder::repo::Repo;
 use larder::stored::{Descend, Visitor, walk};
 use larder::tree::{Entry, EntryKind};
@@ -49,10 +50,9 @@ impl Subcommand for Ls {
             Named::Entry { path, entry, .. } if !entry.is_directory() => listing.entry(path, entry)?,
             Named::Entry { path, entry, .. } => listing.below(path, entry)?,
             _ => {
-                let mut root = Entry::new(Vec::new(), EntryKind::Directory);
-                root.content = Some(named.object()?);
-                ls_tree::check_tree(&repo, &named.object()?)?;
-                listing.below(b"", &root)?;
+                let tree = named.object()?;
+                ls_tree::check_tree(&repo, &tree)?;
+                listing.tree(&tree)?;
             }
         }
         Ok(Exit::DONE)
@@ -93,6 +93,13 @@ impl Listing<'_> {
         visitor.outcome
     }
 
+    /// Prints what is in a tree.
+    pub fn tree(&self, tree: &Id) -> anyhow::Result<()> {
+        let mut root = Entry::new(Vec::new(), EntryKind::Directory);
+        root.content = Some(*tree);
+        self.below(b"", &root)
+    }
+
     fn painted(&self, path: &[u8], entry: &Entry) -> String {
         let (name, paint) = (escaped(path), self.session.ui.paint());
         match entry.kind {
@@ -131,14 +138,15 @@ impl Visitor for Printing<'_, '_> {
 
 /// Mode, owner, size and time before a name.
 pub fn long_line(entry: &Entry, name: &str) -> String {
-    let meta = entry.meta.clone().unwrap_or_default();
-    let owner = meta.owner.as_deref().map_or(meta.uid.to_string(), str::to_string);
-    let group = meta.group.as_deref().map_or(meta.gid.to_string(), str::to_string);
     let size = match (entry.kind, entry.device) {
         (_, Some((major, minor))) => format!("{major}, {minor}"),
         (EntryKind::File, _) => format_size(entry.size),
         _ => String::new(),
     };
+    // What a run left has neither owner nor time.
+    let Some(meta) = &entry.meta else { return format!("{} {size:>11} {name}", mode_text(entry)) };
+    let owner = meta.owner.as_deref().map_or(meta.uid.to_string(), str::to_string);
+    let group = meta.group.as_deref().map_or(meta.gid.to_string(), str::to_string);
     format!("{} {owner:<8} {group:<8} {size:>11} {} {name}", mode_text(entry), local_time(meta.mtime))
 }
 

@@ -124,6 +124,11 @@ pub fn print_tree(session: &Session, repo: &Repo, tree: &Id) -> anyhow::Result<(
     closed
 }
 
+/// The line that `ls-tree` without options prints of an entry.
+pub fn plain_line(path: &[u8], entry: &Entry) -> Result<Vec<u8>> {
+    Ok(Printer { format: Format::parse(FORMAT)?, nul: false }.line(path, entry))
+}
+
 /// That an object is a tree. What it was stored as is a hint only, but one that names the mistake.
 pub fn check_tree(repo: &Repo, id: &Id) -> Result<()> {
     match repo.find(id)? {

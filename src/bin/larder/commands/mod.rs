@@ -29,9 +29,11 @@ mod lock;
 mod log;
 mod ls;
 mod ls_tree;
+mod record;
 mod resolve;
 mod restore;
 mod restore_tree;
+mod run_view;
 mod serve_stdio;
 mod show;
 mod snapshots;
@@ -62,6 +64,7 @@ pub const TABLE: &[Row] = &[
     row::<restore_tree::RestoreTree>(),
     row::<write_snapshot::WriteSnapshot>(),
     row::<resolve::Resolve>(),
+    row::<record::RecordArgs>(),
     row::<verify::Verify>(),
     row::<gc::Gc>(),
     row::<index::Index>(),

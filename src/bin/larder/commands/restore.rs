@@ -1,15 +1,20 @@
 //! `larder restore`: what a snapshot holds becomes files again.
 
-use super::{Exit, Layer, Manual, Need, Subcommand};
+use super::{Exit, Layer, Manual, Need, Subcommand, run_view};
 use crate::session::Session;
-use crate::ui::Ui;
+use crate::ui::{Ui, escaped};
 use larder::context::{Named, Names};
 use larder::error::{Class, Code, Error};
+use larder::id::Id;
+use larder::record::Record;
+use larder::repo::Repo;
 use larder::restore::{Overwrite, Owners, RestoreOptions, RestoreSource, RestoreStats, restore};
+use larder::snapshot::SnapshotBody;
+use larder::stored::lookup;
 use larder::units::{format_duration, format_size};
 use serde_json::json;
 use std::ffi::OsString;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 /// Arguments of `larder restore`.
@@ -67,7 +72,11 @@ pub struct Restore {
     #[arg(long, overrides_with = "keep_going")]
     fail_fast: bool,
 
-    /// A snapshot, or SNAPSHOT:PATH
+    /// Of a run, also the inputs, where they were kept
+    #[arg(long, conflicts_with = "delete")]
+    inputs: bool,
+
+    /// A snapshot, SNAPSHOT:PATH, run:ID, or run:ID:PATH
     #[arg(value_name = "SNAPSHOT[:PATH]")]
     source: OsString,
 
@@ -76,11 +85,18 @@ pub struct Restore {
     dir: Option<PathBuf>,
 }
 
+/// Trees that are restored one after the other, and the path in them.
+struct Trees<'a> {
+    trees: Vec<Id>,
+    path: Vec<u8>,
+    snapshot: Option<&'a SnapshotBody>,
+}
+
 impl Subcommand for Restore {
     const NAME: &'static str = "restore";
     const LAYER: Layer = Layer::Porcelain;
     const NEED: Need = Need::Shared;
-    const ABOUT: &'static str = "Bring files back from a snapshot";
+    const ABOUT: &'static str = "Bring files back from a snapshot or a run";
     const MANUAL: Manual = Manual {
         description: "Restores a snapshot, or what stands at a path in it, with all metadata: owners, modes, times, \
             extended attributes, ACLs, hard links, holes. Snapshots keep absolute paths: `latest` into /tmp/x makes \
@@ -90,11 +106,14 @@ impl Subcommand for Restore {
             What is right already is read instead of fetched. Each file is written whole or not at all. A file whose \
             stored data is damaged is named and left out; the rest is restored. Nothing outside of the target is \
             touched, whatever links the snapshot or the target holds.\n\n\
+            Of a run, what it left: `run:` and its id, or the beginning of it, or `latest`. With --inputs, what it read \
+            comes first; runs keep that only if they were told to. The target gets the paths of the project.\n\n\
             Who is not root cannot set every owner and attribute: one warning says so, unless --strict-metadata.",
         examples: &[
             ("larder restore latest:/home/me/notes --target ~/notes-as-they-were", "Restores one directory."),
             ("larder restore latest ~/as-it-was", "Restores the source of the newest snapshot."),
             ("larder restore monthly --target / --include /etc", "Restores /etc in place, from a tag."),
+            ("larder restore run:latest --target /tmp/built", "Restores what the newest run of a task left."),
             ("larder restore latest:/srv --target /srv --delete --dry-run", "Says what making /srv the same would do."),
         ],
         exits: &[
@@ -106,32 +125,25 @@ impl Subcommand for Restore {
 
     fn run(self, session: &Session) -> anyhow::Result<Exit> {
         let repo = session.repo()?;
+        let run = self.source.as_bytes().strip_prefix(run_view::PREFIX.as_bytes());
         let names = Names::new(&repo);
-        let mut named = names.find(self.source.as_bytes())?;
-        let above = match (&named, &self.dir) {
-            (Named::Snapshot(snapshot), Some(_)) => common_directory(&snapshot.body.paths),
-            _ => Vec::new(),
-        };
-        if let Some(path) = self.path.map(OsString::into_vec).or((!above.is_empty()).then_some(above)) {
-            if !matches!(named, Named::Snapshot(_)) {
-                let error = Error::new(Code::InvalidArg, "--path is a path of a snapshot, and no snapshot is named");
-                return Err(error.with_hint("name a snapshot, without a path of its own").into());
+        let named = match run {
+            Some(_) if self.path.is_some() => {
+                let error = Error::new(Code::InvalidArg, "--path is a path of a snapshot, and a run is named");
+                return Err(error.with_hint("write the path behind the run: run:ID:PATH").into());
             }
-            named = names.find(&[self.source.as_bytes(), b":", &path].concat())?;
-        }
-        let (tree, path) = match &named {
-            Named::Object(id) => (*id, &[][..]),
-            Named::Snapshot(snapshot) => (snapshot.body.tree, &[][..]),
-            Named::Entry { snapshot, path, .. } => (snapshot.body.tree, path.as_slice()),
+            Some(_) => None,
+            None => Some(self.named(&names)?),
         };
-        super::ls_tree::check_tree(&repo, &tree)?;
-        let body = named.snapshot().map(|snapshot| &snapshot.body);
-        let source = RestoreSource {
-            tree,
-            links: body.and_then(|body| body.links),
-            path,
-            sources: body.map_or(&[], |body| body.paths.as_slice()),
+        let source = match (&named, run) {
+            (Some(named), _) if !self.inputs => of_snapshot(named),
+            (_, Some(run)) => of_run(session, &repo, run, self.inputs)?,
+            _ => {
+                let error = Error::new(Code::InvalidArg, "only a run has inputs");
+                return Err(error.with_hint("name it with `run:`, as `larder log --runs` lists them").into());
+            }
         };
+        source.trees.iter().try_for_each(|tree| super::ls_tree::check_tree(&repo, tree))?;
         let target = self.target.or(self.dir).unwrap_or_default();
         let patterns = |given: Vec<OsString>| given.into_iter().map(|text| text.as_bytes().to_vec()).collect();
         let options = RestoreOptions {
@@ -147,10 +159,17 @@ impl Subcommand for Restore {
             fail_fast: self.fail_fast,
             jobs: 0,
         };
-        let stats = {
+        let mut stats = RestoreStats::default();
+        for tree in &source.trees {
             let progress = session.ui.progress_of_items("restoring", self.dry_run);
-            restore(&repo, &source, &target, &options, &progress)?
-        };
+            let source = RestoreSource {
+                tree: *tree,
+                links: source.snapshot.and_then(|body| body.links),
+                path: &source.path,
+                sources: source.snapshot.map_or(&[], |body| body.paths.as_slice()),
+            };
+            stats.add(&restore(&repo, &source, &target, &options, &progress)?);
+        }
         report(&session.ui, &stats, self.dry_run)?;
         if stats.damaged > 0 {
             let message = format!("{} items could not be restored because stored data is damaged", stats.damaged);
@@ -171,6 +190,72 @@ fn common_directory(paths: &[Vec<u8>]) -> Vec<u8> {
         common.truncate(same);
     }
     common.join(&b'/')
+}
+
+impl Restore {
+    /// What is named, with the path that another option or the place to restore to asks for.
+    fn named(&self, names: &Names<'_>) -> anyhow::Result<Named> {
+        let named = names.find(self.source.as_bytes())?;
+        let above = match (&named, &self.dir) {
+            (Named::Snapshot(snapshot), Some(_)) => common_directory(&snapshot.body.paths),
+            _ => Vec::new(),
+        };
+        let path = self.path.as_ref().map(|path| path.as_bytes().to_vec());
+        let Some(path) = path.or((!above.is_empty()).then_some(above)) else { return Ok(named) };
+        if !matches!(named, Named::Snapshot(_)) {
+            let error = Error::new(Code::InvalidArg, "--path is a path of a snapshot, and no snapshot is named");
+            return Err(error.with_hint("name a snapshot, without a path of its own").into());
+        }
+        Ok(names.find(&[self.source.as_bytes(), b":", &path].concat())?)
+    }
+}
+
+fn of_snapshot(named: &Named) -> Trees<'_> {
+    let (tree, path) = match named {
+        Named::Object(id) => (*id, Vec::new()),
+        Named::Snapshot(snapshot) => (snapshot.body.tree, Vec::new()),
+        Named::Entry { snapshot, path, .. } => (snapshot.body.tree, path.clone()),
+    };
+    Trees { trees: vec![tree], path, snapshot: named.snapshot().map(|snapshot| &snapshot.body) }
+}
+
+/// What a run left, after what it read if that is wanted. `name` is an id, perhaps with a path behind it.
+fn of_run<'a>(session: &Session, repo: &Repo, name: &[u8], with_inputs: bool) -> anyhow::Result<Trees<'a>> {
+    let mut parts = name.splitn(2, |byte| *byte == b':');
+    let id = String::from_utf8_lossy(parts.next().unwrap_or_default());
+    let path = parts.next().unwrap_or_default();
+    let runs = run_view::load(session, repo)?;
+    let run = runs.resolve(&id)?;
+    let record = Record::load(repo, &run.record)?;
+    let nothing = |what: &str, hint: &str| {
+        let message = format!("the run {} kept no {what}", run.record.short());
+        Err(Error::new(Code::FileNotFound, message).with_hint(hint))
+    };
+    let mut trees = Vec::new();
+    match record.inputs {
+        Some(inputs) if with_inputs => trees.push(inputs),
+        None if with_inputs => nothing("inputs", "a run keeps them only when it was told to")?,
+        _ => {}
+    }
+    match record.result {
+        Some(result) => trees.push(result),
+        None => nothing("outputs", &format!("it ended as {}", record.status.name()))?,
+    }
+    let start = path.iter().position(|byte| *byte != b'/').unwrap_or(path.len());
+    let end = path.iter().rposition(|byte| *byte != b'/').map_or(start, |last| last + 1);
+    let path = path[start..end].to_vec();
+    if trees.len() > 1 && !path.is_empty() {
+        // It may be an input or an output.
+        let mut with_path = Vec::new();
+        for tree in trees {
+            with_path.extend(lookup(repo, &tree, &path)?.map(|_| tree));
+        }
+        trees = with_path;
+        if trees.is_empty() {
+            nothing(&escaped(&path), "`larder show` lists what a run left")?;
+        }
+    }
+    Ok(Trees { trees, path, snapshot: None })
 }
 
 /// The exit status that these counts mean.
