@@ -80,6 +80,9 @@ complete -c larder -n "__fish_larder_using_subcommand init" -l encryption -d 'ae
 complete -c larder -n "__fish_larder_using_subcommand init" -l chunk-profile -d 'Sizes of chunks: default (16/64/256 KiB), fine (4/16/64 KiB) or coarse (256/1024/4096 KiB)' -r
 complete -c larder -n "__fish_larder_using_subcommand init" -l chunk-sizes -d 'Sizes of chunks in bytes: 4096/32768/131072' -r
 complete -c larder -n "__fish_larder_using_subcommand init" -l compression -d 'How what is stored is compressed: none, zlib, gzip, lz4 or zstd, with a level if wanted: zstd:9' -r
+complete -c larder -n "__fish_larder_using_subcommand init" -l like -d 'Cut content as this repository does, so that what is copied between the two is known by its chunks' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand init" -l like-passphrase-file -d 'Open the other repository with the passphrase in the first line of this file; otherwise as this one' -r -F
+complete -c larder -n "__fish_larder_using_subcommand init" -l like-key-file -d 'Open the other repository with this key file' -r -F
 complete -c larder -n "__fish_larder_using_subcommand init" -l label -d 'What to call the first key' -r
 complete -c larder -n "__fish_larder_using_subcommand init" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand init" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r

@@ -2,13 +2,13 @@
 //!
 //! Scheme `file:` or a plain path. Files appear by rename after an fsync; their directory is synced after.
 
-use super::{Backend, Spool, check_name};
+use super::{Backend, GET_BYTES_MAX, Spool, check_name};
 use crate::error::{Code, Error, IoContext, Result, fail};
 use crate::fs::{
     PRIVATE_DIR, PRIVATE_FILE, create_dir_durable, create_durable, remove_if_there, sync_dir, write_durable,
 };
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
@@ -68,7 +68,14 @@ impl Backend for FsBackend {
 
     fn get(&self, name: &str) -> Result<Vec<u8>> {
         let path = self.path(name)?;
-        fs::read(&path).at("read", &path)
+        let file = File::open(&path).at("open", &path)?;
+        let mut bytes = Vec::with_capacity(file.metadata().at("look at", &path)?.len().min(GET_BYTES_MAX) as usize);
+        file.take(GET_BYTES_MAX + 1).read_to_end(&mut bytes).at("read", &path)?;
+        if bytes.len() as u64 > GET_BYTES_MAX {
+            let message = format!("{} is longer than a file of its kind can be", path.display());
+            return fail(Code::StorageCorrupted, message);
+        }
+        Ok(bytes)
     }
 
     fn get_range(&self, name: &str, offset: u64, len: usize) -> Result<Vec<u8>> {
@@ -138,6 +145,17 @@ impl Backend for FsBackend {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_too_long_to_be_ours_is_not_taken_into_memory() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let backend = FsBackend::new(dir.path());
+        let file = File::create(dir.path().join("long")).expect("a file");
+        file.set_len(1 << 40).expect("a hole");
+        assert_eq!(backend.get("long").expect_err("too long").code(), Code::StorageCorrupted);
+        backend.put("short", b"abc").expect("put");
+        assert_eq!(backend.get("short").expect("there"), b"abc");
+    }
 
     #[test]
     fn a_directory_that_cannot_be_read_is_not_empty() {

@@ -28,6 +28,10 @@ use std::path::Path;
 /// A file being written that will get its name when it is whole. Dropped without [`Backend::put_spool`], it vanishes.
 pub type Spool = tempfile::NamedTempFile;
 
+/// What is got at once, and may be put at once, is no longer than this, in bytes: a file of it fits the memory budget
+/// several times over. Whoever finds a longer one has found damage.
+pub const GET_BYTES_MAX: u64 = 64 << 20;
+
 /// A place that keeps named bytes.
 pub trait Backend: Send + Sync {
     /// Where it is, for messages: never with credentials.
@@ -60,7 +64,8 @@ pub trait Backend: Send + Sync {
     /// A whole small file.
     ///
     /// # Errors
-    /// FILE_NOT_FOUND when there is none of this name, FILE_IO and network codes.
+    /// FILE_NOT_FOUND when there is none of this name; STORAGE_CORRUPTED when it is longer than [`GET_BYTES_MAX`]; FILE_IO
+    /// and network codes.
     fn get(&self, name: &str) -> Result<Vec<u8>>;
 
     /// Exactly `len` bytes from `offset`.

@@ -185,11 +185,18 @@ impl Place {
         inherited.map_or_else(|| Lock::acquire(&path, mode, wait, command), Ok)
     }
 
-    /// Makes a repository here. What opening with a passphrase costs is measured, not taken from `options`.
+    /// Makes a repository here; with `like`, one that shares the chunking of another. What opening with a passphrase costs
+    /// is measured, not taken from `options`.
     ///
     /// # Errors
-    /// CONFIG_INVALID when there is one; INVALID_KEY without a secret for an encrypted one; FILE_IO and its kin.
-    pub fn init(&self, options: &InitOptions, secrets: &SecretOptions, asker: &dyn Asker) -> Result<Repo> {
+    /// CONFIG_INVALID when there is one, and as [`Repo::init_like`]; INVALID_KEY without a secret for an encrypted one; FILE_IO and its kin.
+    pub fn init(
+        &self,
+        options: &InitOptions,
+        secrets: &SecretOptions,
+        asker: &dyn Asker,
+        like: Option<&Repo>,
+    ) -> Result<Repo> {
         if self.is_there()? {
             let message = format!("{} holds a repository already", self.location);
             return Err(Error::new(Code::ConfigInvalid, message).with_hint("`larder status` tells about it"));
@@ -203,12 +210,12 @@ impl Place {
         let secret = secret.as_ref().map(OwnedSecret::as_secret);
         let device = config::state_dir()?;
         if let Some(dir) = self.location.local_path() {
-            return Repo::init(self.backend(), Local { cache: dir.to_path_buf(), device }, &options, secret);
+            return Repo::init_like(self.backend(), Local { cache: dir.to_path_buf(), device }, &options, secret, like);
         }
         // What is local is kept by the id, and that is chosen while the repository is made.
         let temp = tempfile::Builder::new().prefix("larder-init-").tempdir().at("create", "a directory")?;
         let local = Local { cache: temp.path().to_path_buf(), device };
-        drop(Repo::init(self.backend(), local, &options, secret)?);
+        drop(Repo::init_like(self.backend(), local, &options, secret, like)?);
         Repo::open(self.backend(), self.local()?, secret, OpenOptions::default())
     }
 

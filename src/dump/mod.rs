@@ -3,8 +3,9 @@
 //! Floor 5. Everything streams: an archive is written while the trees are walked, and a file of any size passes
 //! through in pieces that were checked (promise 6). Names in an archive are relative to the directory that is dumped.
 //!
-//! A small file that cannot be read is named and left out, and the rest follows. A large one is on its way when damage
-//! shows, and no archive can take back what it began; so that ends the dump, and the archive has no proper end.
+//! A file that cannot be read is named and left out, and the rest follows (promise 10). No archive can take back what it
+//! began, so each file is read to its end before the archive hears of it: small ones are held meanwhile, large ones are
+//! read twice. Only what is damaged between the two ends the dump, and then the archive has no proper end.
 
 mod tar;
 #[cfg(test)]
@@ -24,8 +25,8 @@ use std::collections::HashMap;
 use std::io::{BufWriter, Write};
 use std::str::FromStr;
 
-/// Files up to this size are read whole before an archive hears of them.
-const WHOLE_BYTES_MAX: u64 = 1 << 20;
+/// Files up to this size are held in memory while they are checked.
+const WHOLE_BYTES_MAX: u64 = 8 << 20;
 /// What is gathered before it is written.
 const BUFFER_BYTES: usize = 256 << 10;
 
@@ -199,18 +200,19 @@ impl Dumping<'_> {
 
     /// Adds one entry; what is wrong with it alone is told and does not end the dump.
     fn one(&mut self, path: &[u8], entry: &Entry) -> Result<()> {
-        let whole = match self.read_whole(entry) {
+        let name = path.get(self.prefix_bytes..).unwrap_or_default();
+        let name = name.strip_prefix(b"/").unwrap_or(name);
+        let group = self.links.group(path, entry).filter(|_| self.archive.has_links());
+        let first = group.and_then(|group| self.first_names.get(&group));
+        let whole = match first.map_or_else(|| self.read_whole(entry), |_| Ok(None)) {
             Ok(whole) => whole,
+            Err(_) if self.monitor.is_cancelled() => return Ok(()),
             Err(error) => return self.failed(path, error),
         };
         let xattrs = match self.attributes(entry) {
             Ok(xattrs) => xattrs,
             Err(error) => return self.failed(path, error),
         };
-        let name = path.get(self.prefix_bytes..).unwrap_or_default();
-        let name = name.strip_prefix(b"/").unwrap_or(name);
-        let group = self.links.group(path, entry).filter(|_| self.archive.has_links());
-        let first = group.and_then(|group| self.first_names.get(&group));
         let item = Item { name, entry, xattrs: &xattrs, same_as: first.map(Vec::as_slice) };
         if !self.archive.begin(&item)? {
             self.stats.skipped += 1;
@@ -250,15 +252,22 @@ impl Dumping<'_> {
         self.archive.end()
     }
 
-    /// The content of a file that is small enough, so that damage shows before the archive hears of it.
+    /// Reads a file's content, so that damage shows before the archive hears of it; answers it if it is small.
     fn read_whole(&self, entry: &Entry) -> Result<Option<Vec<u8>>> {
-        match entry.content {
-            Some(id) if entry.kind == EntryKind::File && entry.size <= WHOLE_BYTES_MAX => {
-                let bytes = self.repo.read(&id)?;
-                if bytes.len() as u64 == entry.size { Ok(Some(bytes)) } else { Err(wrong_size()) }
-            }
-            _ => Ok(None),
-        }
+        let Some(id) = entry.content.filter(|_| entry.kind == EntryKind::File) else { return Ok(None) };
+        let (whole, bytes) = if entry.size <= WHOLE_BYTES_MAX {
+            let whole = self.repo.read(&id)?;
+            let bytes = whole.len() as u64;
+            (Some(whole), bytes)
+        } else {
+            let mut bytes = 0;
+            self.repo.stream(&id, &mut |piece| {
+                bytes += piece.len() as u64;
+                if self.monitor.is_cancelled() { fail(Code::SystemError, "the dump was stopped") } else { Ok(()) }
+            })?;
+            (None, bytes)
+        };
+        if bytes == entry.size { Ok(whole) } else { Err(wrong_size()) }
     }
 
     fn attributes<'e>(&self, entry: &'e Entry) -> Result<Cow<'e, [Xattr]>> {

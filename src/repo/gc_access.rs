@@ -10,7 +10,7 @@ use crate::id::Id;
 use std::collections::{BinaryHeap, HashMap};
 
 /// So many segments are merged at once: each holds one frame of records in memory.
-const MERGE_MAX: usize = 64;
+pub(super) const MERGE_MAX: usize = 64;
 
 /// The id that a file of the repository is named by, `None` for a file that does not belong there.
 pub(crate) fn id_of(path: &str) -> Option<Id> {

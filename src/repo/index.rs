@@ -13,7 +13,7 @@ use super::segment::{PackFacts, Place, Record, SegmentReader, get_frames, put_fr
 use crate::error::{Class as ErrorClass, Code, Error, IoContext, Result};
 use crate::fs::{PRIVATE_DIR, create_dir_durable};
 use crate::id::{Id, ShortId};
-use crate::object::{Class, Key, Kind};
+use crate::object::{Class, Key, Kind, hash};
 use crate::wire::Cursor;
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::{HashMap, HashSet};
@@ -23,7 +23,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 /// Changes whenever the schema does: another number means a rebuild.
-pub(super) const SCHEMA_VERSION: i64 = 1;
+pub(super) const SCHEMA_VERSION: i64 = 2;
 /// So often are the segments listed again when some vanish while they are read.
 pub(super) const SYNC_ATTEMPTS: usize = 4;
 /// Decoded facts of packs kept in memory.
@@ -451,16 +451,32 @@ impl Index {
         Ok((packs as u64, bytes as u64))
     }
 
-    /// Verified root records kept here, by name.
+    /// Every segment, the oldest first, with how many packs it lists.
     ///
     /// # Errors
     /// CACHE_ERROR.
-    pub(crate) fn cached_roots(&self) -> Result<Vec<(Id, Vec<u8>)>> {
+    pub(crate) fn segment_sizes(&self) -> Result<Vec<(Id, usize)>> {
         self.with(|db| {
+            db.prepare_cached(
+                "SELECT s.name, count(l.pack) FROM segments AS s LEFT JOIN listed AS l ON l.segment = s.no
+                 WHERE s.name <> ?1 GROUP BY s.no ORDER BY s.no",
+            )?
+            .query_map([STRAYS.as_bytes()], |row| Ok((id_at(row, 0)?, row.get::<_, u32>(1)? as usize)))?
+            .collect()
+        })
+    }
+
+    /// Verified root records kept here, by name; `None` where one is not as it was kept.
+    ///
+    /// # Errors
+    /// CACHE_ERROR.
+    pub(crate) fn cached_roots(&self) -> Result<Vec<(Id, Option<Vec<u8>>)>> {
+        let rows: Vec<(Id, Vec<u8>)> = self.with(|db| {
             db.prepare_cached("SELECT name, record FROM roots")?
                 .query_map([], |row| Ok((id_at(row, 0)?, row.get(1)?)))?
                 .collect()
-        })
+        })?;
+        Ok(rows.into_iter().map(|(name, kept)| (name, unsummed_root(&name, kept))).collect())
     }
 
     /// Makes the kept root records exactly those: `add` come in, `gone` go.
@@ -471,7 +487,10 @@ impl Index {
         self.with(|db| {
             let tx = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
             for (name, record) in add {
-                tx.execute("INSERT OR REPLACE INTO roots VALUES(?1, ?2)", params![name.as_bytes(), record])?;
+                tx.execute(
+                    "INSERT OR REPLACE INTO roots VALUES(?1, ?2)",
+                    params![name.as_bytes(), summed_root(name, record)],
+                )?;
             }
             for name in gone {
                 tx.execute("DELETE FROM roots WHERE name = ?1", [name.as_bytes()])?;
@@ -530,6 +549,21 @@ impl Index {
     pub(crate) fn integrity(&self) -> Result<String> {
         self.with(|db| db.query_row("PRAGMA integrity_check", [], |row| row.get(0)))
     }
+}
+
+/// A root record as it is kept: behind it a sum over its name and itself, since its name is that of its file, which is
+/// sealed and signed, and says nothing of these bytes.
+fn summed_root(name: &Id, record: &[u8]) -> Vec<u8> {
+    let sum = hash(&[name.as_bytes().as_slice(), record].concat());
+    [record, sum.as_bytes().as_slice()].concat()
+}
+
+/// Its inverse; `None` when anything of it has changed.
+fn unsummed_root(name: &Id, mut kept: Vec<u8>) -> Option<Vec<u8>> {
+    kept.len().checked_sub(Id::EMPTY.as_bytes().len()).map(|len| {
+        let sum = kept.split_off(len);
+        (summed_root(name, &kept)[len..] == sum).then_some(kept)
+    })?
 }
 
 const SELECT_COPIES: &str = "SELECT class, id, pack, frame, offset, length, kind, root,

@@ -7,6 +7,7 @@
 mod adopt;
 mod connections;
 mod filter;
+mod fold;
 pub(crate) mod gc_access;
 
 pub(crate) mod index;
@@ -147,6 +148,34 @@ impl Repo {
         options: &InitOptions,
         secret: Option<Secret<'_>>,
     ) -> Result<Self> {
+        Self::init_like(backend, local, options, secret, None)
+    }
+
+    /// As [`Repo::init`]; with `like`, content is cut and its chunks are named as they are there, so that what is copied from
+    /// one to the other is known by its chunks. Whoever has the keys of either then sees which chunks both hold.
+    ///
+    /// # Errors
+    /// As [`Repo::init`]; CONFIG_INVALID when one of the two is not encrypted, or cuts by other sizes.
+    pub fn init_like(
+        backend: Arc<dyn Backend>,
+        local: Local,
+        options: &InitOptions,
+        secret: Option<Secret<'_>>,
+        like: Option<&Repo>,
+    ) -> Result<Self> {
+        if like.is_some_and(|like| {
+            like.config().scheme == Scheme::None
+                || options.scheme == Scheme::None
+                || like.config().sizes != options.sizes
+        }) {
+            return Err(Error::new(
+                Code::ConfigInvalid,
+                "two repositories share chunks only if both are encrypted and cut alike",
+            )
+            .with_hint(
+                "without encryption a repository is cut by its own id, which is no secret and cannot be given",
+            ));
+        }
         if backend.stat(format::CONFIG_FILE)?.is_some() {
             return fail(Code::ConfigInvalid, format!("{} holds a repository already", backend.location()));
         }
@@ -155,7 +184,10 @@ impl Repo {
         let keyring = match (options.scheme, secret) {
             (Scheme::None, _) => Keyring::public(&id),
             (Scheme::Aes256Gcm, Some(secret)) => {
-                let keyring = Keyring::generate()?;
+                let keyring = match like {
+                    Some(like) => Keyring::generate_like(like.keyring())?,
+                    None => Keyring::generate()?,
+                };
                 keys::add_slot(backend.as_ref(), &keyring, &id, secret, &options.label, options.kdf)?;
                 keyring
             }

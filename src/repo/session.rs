@@ -191,7 +191,7 @@ pub(crate) fn load_roots(repo: &Repo, options: &OpenOptions) -> Result<Loaded> {
     let cached = repo.index().cached_roots()?;
     let mut known: HashMap<Id, Root> = HashMap::with_capacity(cached.len());
     for (name, bytes) in &cached {
-        if let Ok(root) = Root::decode(*name, bytes) {
+        if let Some(Ok(root)) = bytes.as_deref().map(|bytes| Root::decode(*name, bytes)) {
             known.insert(*name, root);
         }
     }

@@ -1,6 +1,7 @@
 //! The store as a whole: what is put comes back, after reopening, without the index, and never wrong.
 
 mod faults;
+mod fold;
 mod orphans;
 mod sharing;
 

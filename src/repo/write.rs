@@ -345,6 +345,8 @@ impl Writer {
     /// As [`Writer::flush`].
     pub fn finish(self) -> Result<()> {
         self.flush()?;
+        // Few segments are quick to open, and that is all: what was written is whole without it.
+        let _ = self.shared.repo.tidy_segments(&self.shared.options.command);
         self.shared.session.end()
     }
 }

@@ -29,7 +29,7 @@ use crate::monitor::{Event, Monitor};
 use crate::object::{Class, Key};
 use crate::reach::{Broken, Reach, ReachOptions, Start, kept, reachable, snapshot_starts};
 use crate::repo::view::View;
-use crate::repo::{Loaded, Repo, root_path};
+use crate::repo::{Loaded, Repo, root_path, segment_path};
 use crate::runs::Runs;
 use crate::snapshot::{Snapshot, Snapshots};
 use data::DataCheck;
@@ -111,6 +111,7 @@ fn look(repo: &Repo, options: &VerifyOptions, monitor: &dyn Monitor) -> Result<(
         findings.file(path, &Error::new(Code::RollbackDetected, fault.to_string()));
     }
     repo.refresh()?;
+    repo.damaged_segments().iter().for_each(|(name, error)| findings.file(segment_path(name), error));
     // A segment that is gone leaves packs that readers find all the same.
     repo.look_for_strays()?;
     let view = repo.index().view()?;

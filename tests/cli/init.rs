@@ -75,3 +75,21 @@ fn a_key_file_is_enough() {
     world.write("short", "x");
     assert_ne!(world.larder(&["init", "-q", "--key-file", "short", "new"]).exit, 0);
 }
+
+#[test]
+fn a_repository_like_another_says_what_it_costs() {
+    let world = World::new();
+    world.write("one", [1; 64]);
+    world.write("two", [2; 64]);
+    world.larder(&["init", "-q", "--key-file", "one", "--chunk-sizes", "4096/32768/131072", "a"]).clean();
+    let words = ["init", "--key-file", "two", "--like", "a", "--like-key-file", "one", "b"];
+    let said = world.larder(&words);
+    assert!(said.exit == 0 && said.err.contains("sees which chunks both hold"), "{}", said.err);
+    let status = world.larder(&["-r", "b", "--key-file", "two", "status"]);
+    assert!(status.clean().contains("4096 to 131072 bytes"), "{}", status.text());
+    world.larder(&["init", "--key-file", "two", "--like", "a", "c"]).failed(12, "INVALID_KEY");
+    world
+        .larder(&["init", "--encryption", "none", "--like", "a", "--like-key-file", "one", "c"])
+        .failed(5, "CONFIG_INVALID");
+    world.larder(&["init", "--like", "a", "--chunk-profile", "fine", "c"]).failed(2, "INVALID_ARG");
+}

@@ -8,7 +8,7 @@ use larder::error::{Code, Error, Result};
 use larder::repo::lock::{Lock, Mode};
 use larder::repo::{InitOptions, OpenOptions, Repo, Writer, WriterOptions};
 use std::cell::Cell;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 /// One run of one command.
@@ -69,10 +69,15 @@ impl Session {
     }
 
     /// Makes a repository at `path`, or where the options or the environment say.
-    pub fn init(&self, path: Option<PathBuf>, options: &InitOptions) -> Result<(Place, Repo)> {
+    pub fn init(&self, path: Option<PathBuf>, options: &InitOptions, like: Option<&Repo>) -> Result<(Place, Repo)> {
         let place = Place::to_be(path.as_deref().or(self.globals.repo.as_deref()))?;
-        let repo = place.init(options, &self.secrets(), self)?;
+        let repo = place.init(options, &self.secrets(), self, like)?;
         Ok((place, repo))
+    }
+
+    /// Opens another repository to read, with secrets of its own where there are some.
+    pub fn other(&self, path: &Path, secrets: Option<SecretOptions>) -> Result<Repo> {
+        Place::at(path)?.open(OpenOptions::default(), &secrets.unwrap_or_else(|| self.secrets()), self)
     }
 
     /// Where the options say that the secret is.

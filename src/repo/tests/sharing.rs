@@ -137,6 +137,9 @@ fn many_segments_are_merged_in_groups() {
     let dir = tempfile::tempdir().expect("a directory");
     let blobs = blobs(150);
     let repo = repo_in(dir.path());
+    // As while a gc is at work: writers fold nothing.
+    let gc = repo.local().cache.join(GC_LOCK);
+    let _gc = lock::Lock::acquire(&gc, lock::Mode::Exclusive, Wait::No, "gc").expect("free");
     store(&repo, &blobs);
     store(&repo, &[noise(9_000, 3)]);
     let before = repo.index_stats().expect("stats");

@@ -34,8 +34,9 @@ impl Subcommand for Status {
         let format = repo.config();
         let is_encrypted = format.scheme != Scheme::None;
         let last = snapshots.all().iter().rev().find(|snapshot| !snapshot.body.is_partial);
+        let damaged: Vec<String> = repo.damaged_segments().iter().map(|(name, _)| format!("index/{name}")).collect();
         if session.ui.is_json() {
-            session.ui.json(&json!({"type": "status", "location": repo.backend().location(), "id": repo.id().to_hex(),
+            session.ui.json(&json!({"type": "status", "damaged": damaged, "location": repo.backend().location(), "id": repo.id().to_hex(),
                 "encryption": format.scheme.name(), "snapshots": snapshots.all().len(), "packs": packs, "bytes_stored": bytes,
                 "latest": last.map(view::json_of), "locked_by": holders.iter().map(|holder| holder.pid).collect::<Vec<_>>()}))?;
             return Ok(Exit::DONE);
@@ -70,6 +71,10 @@ impl Subcommand for Status {
             ("lock", lock),
         ] {
             session.ui.line(&format!("{name:<12} {value}"))?;
+        }
+        for file in &damaged {
+            let what = format!("{file}: its packs are read all the same; the next writer replaces it");
+            session.ui.line(&format!("{:<12} {}", "damaged", session.ui.paint().bad(&what)))?;
         }
         Ok(Exit::DONE)
     }
