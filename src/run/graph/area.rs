@@ -28,7 +28,7 @@ impl OutputArea {
     }
 
     /// Adds an output. Of one path the last one that claims it is the owner.
-    pub(super) fn add(&mut self, task: TaskNo, output: &Pattern) {
+    pub(in crate::run) fn add(&mut self, task: TaskNo, output: &Pattern) {
         match output.as_path() {
             Some(path) => _ = self.paths.insert(path.into(), task),
             None => self.globs.entry(output.literal_prefix().into()).or_default().push((output.clone(), task)),

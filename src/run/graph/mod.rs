@@ -97,11 +97,16 @@ impl Graph {
     /// # Errors
     /// CYCLE_DETECTED with the whole circle.
     pub fn new(tasks: &[Task]) -> Result<Graph> {
+        Graph::try_new(tasks).map_err(|circle| circle_error(tasks, &circle))
+    }
+
+    /// The graph, or a circle: each of its tasks waits for the next, the last for the first.
+    pub(in crate::run) fn try_new(tasks: &[Task]) -> std::result::Result<Graph, Vec<TaskNo>> {
         let before = lists_before(tasks);
         let behind = turned(&before);
         let order = order(&before, &behind);
         if order.len() < tasks.len() {
-            return Err(circle_error(tasks, &before, &order));
+            return Err(circle(&before, &order));
         }
         let mut ranks = vec![0; tasks.len()];
         for (rank, task) in order.iter().enumerate() {
@@ -173,7 +178,7 @@ impl Graph {
     }
 
     /// Whether `task` can see all results of `wanted` (sorted by number). Cheap where they are near.
-    pub(super) fn sees_all(&self, task: TaskNo, wanted: &[TaskNo]) -> std::result::Result<(), TaskNo> {
+    pub(in crate::run) fn sees_all(&self, task: TaskNo, wanted: &[TaskNo]) -> std::result::Result<(), TaskNo> {
         let near = self.keyed_dependencies(task);
         let mut missing: Vec<TaskNo> =
             wanted.iter().copied().filter(|other| *other != task && !near.contains(other)).collect();
@@ -259,22 +264,29 @@ fn order(before: &Lists, behind: &Lists) -> Vec<TaskNo> {
     order
 }
 
-fn circle_error(tasks: &[Task], before: &Lists, order: &[TaskNo]) -> Error {
-    let mut is_done = TaskSet::new(tasks.len());
+fn circle(before: &Lists, order: &[TaskNo]) -> Vec<TaskNo> {
+    let count = before.starts.len() - 1;
+    let mut is_done = TaskSet::new(count);
     order.iter().for_each(|task| _ = is_done.insert(*task));
     // Each task that is left waits for another one that is left, so whoever follows them comes by twice.
     let mut way: Vec<TaskNo> = Vec::new();
-    let mut seen = TaskSet::new(tasks.len());
-    let mut next = (0..tasks.len() as u32).map(TaskNo).find(|task| !is_done.contains(*task));
+    let mut seen = TaskSet::new(count);
+    let mut next = (0..count as u32).map(TaskNo).find(|task| !is_done.contains(*task));
     while let Some(task) = next.filter(|task| seen.insert(*task)) {
         way.push(task);
         next = before.of(task).iter().copied().find(|other| !is_done.contains(*other));
     }
     let start = way.iter().position(|task| Some(*task) == next).unwrap_or(0);
-    let circle = &way[start..];
+    let mut circle = way.split_off(start);
     // From the one that stands first in the manifest.
     let first = circle.iter().enumerate().min_by_key(|(_, task)| **task).map_or(0, |(at, _)| at);
-    let around = circle[first..].iter().chain(&circle[..=first.min(circle.len().saturating_sub(1))]);
+    circle.rotate_left(first);
+    circle
+}
+
+/// What to say of a circle: all of it.
+pub(in crate::run) fn circle_error(tasks: &[Task], circle: &[TaskNo]) -> Error {
+    let around = circle.iter().chain(circle.first());
     let names: Vec<&str> = around.map(|task| tasks[task.index()].name.as_str()).collect();
     Error::new(Code::CycleDetected, format!("tasks depend on each other in a circle: {}", names.join(" -> ")))
         .with_hint("take one of these out of the `deps`, `after` or `inputs` of the one before it")
