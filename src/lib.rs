@@ -12,7 +12,7 @@
 //! | --- | --- | --- |
 //! | 6 context | [`context`] | opens a repository as a command needs it |
 //! | 6 context | [`config`] | the environment and the user's settings |
-//! | 5 engines | [`backup`], [`restore`], [`verify`], [`gc`], [`diff`], [`dump`], [`find`], [`usage`], [`measure`] | functions: options in, statistics out, a monitor to speak to |
+//! | 5 engines | [`backup`], [`restore`], [`verify`], [`gc`], [`sync`], [`diff`], [`dump`], [`find`], [`usage`], [`measure`] | functions: options in, statistics out, a monitor to speak to |
 //! | 5 engines | [`run`] | tasks executed once |
 //! | 5 engines | [`keep`], [`objects`] | which runs are kept, and objects one by one |
 //! | 4 model | [`reach`], [`retention`] | what roots keep, and what policies do |
@@ -88,6 +88,7 @@ pub mod measure;
 pub mod objects;
 pub mod restore;
 pub mod run;
+pub mod sync;
 pub mod usage;
 pub mod verify;
 

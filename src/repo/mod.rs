@@ -23,6 +23,7 @@ pub(crate) mod pack;
 pub(crate) mod read;
 mod rebuild;
 pub mod records;
+mod replica;
 pub(crate) mod roots;
 pub(crate) mod segment;
 pub(crate) mod session;

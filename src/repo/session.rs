@@ -89,6 +89,19 @@ impl Session {
         }
     }
 
+    /// The packs that dooms named when this writer began.
+    pub(crate) fn doomed(&self) -> &HashSet<Id> {
+        &self.doomed
+    }
+
+    /// Whether this writer was declared dead.
+    pub(crate) fn is_fenced(&self) -> Result<bool> {
+        match self.lease().as_ref() {
+            Some(lease) => lease.is_fenced(self.repo.core().backend.as_ref()),
+            None => Ok(true),
+        }
+    }
+
     /// Gives packs a segment that are in none.
     pub(super) fn adopt(&self) -> Result<Adopted> {
         // Among what it names may be any pack.
@@ -117,10 +130,7 @@ impl Session {
         let device = Device::open(&state, backend, &core.keyring, repo.id(), repo.0.options.new_device)?;
         let store = root_store(core, &state);
         let root = store.append(&device, record_type, body, clock::now())?;
-        let is_fenced = match self.lease().as_ref() {
-            Some(lease) => lease.is_fenced(core.backend.as_ref())?,
-            None => true,
-        };
+        let is_fenced = self.is_fenced()?;
         // What needs no object stands all the same; and a forget that a gc may have acted on must not be taken back, or
         // the history would lack what it named.
         let needs_objects = !matches!(record_type, FORGET | TAG | TOUCH);

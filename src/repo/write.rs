@@ -4,6 +4,8 @@
 //! of its own, so that neighbours of one directory stay neighbours in a frame. Full frames go to a pool that compresses
 //! them and checks that they decode again. [`Writer::flush`] makes everything put before it durable and findable.
 
+mod transfer;
+
 use super::pack::{Alias, FinishedPack, FrameEntry, PackKind, PackWriter};
 use super::segment::{PackFacts, Record, SegmentWriter, records_of};
 use super::session::Session;

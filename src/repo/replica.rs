@@ -1,0 +1,156 @@
+//! Several replicas of one repository: the same id, the same keys, each with files, leases and dooms of its own.
+//!
+//! What a client remembers of the histories it keeps for each replica apart: one may lag behind another without that
+//! being a step back.
+
+use super::device::ClientState;
+use super::keys;
+use super::roots::{Heads, Loaded, Root, RootStore};
+use super::{Local, OpenOptions, Repo, Use, format};
+use crate::backend::Backend;
+use crate::crypto::keyring::Keyring;
+use crate::crypto::seal::Scheme;
+use crate::error::{Code, Error, Result, fail};
+use crate::id::{Id, ShortId};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+impl Repo {
+    /// Opens another replica of this repository with the keys of this one. `local` must be that replica's own.
+    ///
+    /// # Errors
+    /// CONFIG_MISSING when there is none; CONFIG_INVALID when it is of another repository, was changed, or needs a newer
+    /// program; INVALID_KEY when it has other keys.
+    pub fn open_replica(&self, backend: Arc<dyn Backend>, local: Local) -> Result<Repo> {
+        let (format, text) = format::load(backend.as_ref())?;
+        if format.id != *self.id() {
+            let message = format!("{} holds another repository, {}", backend.location(), format.id);
+            return Err(Error::new(Code::ConfigInvalid, message)
+                .with_hint("`larder copy` carries snapshots from one repository into another"));
+        }
+        format.allow(Use::Read)?;
+        format.refuse_downgrade(self.config().scheme != Scheme::None, false)?;
+        let keyring = match format.scheme {
+            Scheme::None => Keyring::public(&format.id),
+            Scheme::Aes256Gcm => Keyring::decode(&self.keyring().encode())?,
+        };
+        format::check_mac(&text, &keyring)?;
+        self.share_trust(&ClientState::new(&local.device, self.id()))?;
+        Repo::with_keyring(backend, local, keyring, format, OpenOptions::default())
+    }
+
+    /// Makes an empty replica of this repository on a medium, with the same key slots, and opens it.
+    ///
+    /// # Errors
+    /// CONFIG_INVALID when there is a repository; FILE_IO, STORAGE_FULL and network codes.
+    pub fn make_replica(&self, backend: Arc<dyn Backend>, local: Local) -> Result<Repo> {
+        if backend.stat(format::CONFIG_FILE)?.is_some() {
+            return fail(Code::ConfigInvalid, format!("{} holds a repository already", backend.location()));
+        }
+        let mut slots = Vec::new();
+        self.backend().list("keys", &mut |path, _| {
+            slots.push(path.to_string());
+            Ok(())
+        })?;
+        for path in &slots {
+            backend.put(path, &self.backend().get(path)?)?;
+        }
+        if self.config().scheme != Scheme::None && keys::list_slots(backend.as_ref())?.slots.is_empty() {
+            return fail(Code::StorageCorrupted, "no key slot can be read here, so none could be copied");
+        }
+        // The configuration comes last: before it, there is no repository there.
+        let text = self.backend().get(format::CONFIG_FILE)?;
+        if !backend.put_new(format::CONFIG_FILE, &text)? {
+            return fail(Code::ConfigInvalid, format!("{} holds a repository already", backend.location()));
+        }
+        self.open_replica(backend, local)
+    }
+
+    /// Where nothing is encrypted each client keeps a list of whom it trusts: it is one list for all replicas.
+    fn share_trust(&self, there: &ClientState) -> Result<()> {
+        if self.config().scheme != Scheme::None {
+            return Ok(());
+        }
+        let here = self.client_state();
+        for device in here.trusted()?.difference(&there.trusted()?) {
+            there.set_trusted(device, true)?;
+        }
+        match there.heads()?.own {
+            Some(own) => here.set_trusted(&own, true),
+            None => Ok(()),
+        }
+    }
+
+    /// Every root record that is here, those in `known` unread, and what this client remembers of the history of this
+    /// replica. Nothing is judged: a replica may be in the middle of a transfer.
+    pub(crate) fn unjudged_roots(&self, known: &[Root]) -> Result<(Loaded, Heads)> {
+        let state = self.client_state();
+        let core = self.core();
+        let store = RootStore {
+            backend: core.backend.as_ref(),
+            keyring: &core.keyring,
+            repository: &core.format.id,
+            state: &state,
+        };
+        let cached = self.index().cached_roots()?;
+        let mut by_name: HashMap<Id, Root> = known.iter().map(|root| (root.name, root.clone())).collect();
+        by_name.extend(cached.iter().filter_map(|(name, bytes)| Some((*name, Root::decode(*name, bytes).ok()?))));
+        let heads = state.heads()?;
+        let loaded = store.load(&by_name)?;
+        let in_cache: HashSet<Id> = cached.iter().map(|(name, _)| *name).collect();
+        let fresh: Vec<(Id, Vec<u8>)> = loaded
+            .roots
+            .iter()
+            .filter(|root| !in_cache.contains(&root.name))
+            .map(|root| (root.name, root.encode()))
+            .collect();
+        if !fresh.is_empty() {
+            // They are kept to save time.
+            let _ = self.index().update_roots(&fresh, &[]);
+        }
+        Ok((loaded, heads))
+    }
+
+    /// Remembers the history of this replica as it is now, if it is whole.
+    pub(crate) fn remember_roots(&self) {
+        let _ = self.load_roots();
+    }
+
+    /// The file of a root record, compared with its name.
+    ///
+    /// # Errors
+    /// FILE_NOT_FOUND; STORAGE_CORRUPTED when it has other bytes.
+    pub(crate) fn root_file(&self, name: &Id) -> Result<Vec<u8>> {
+        let path = super::root_path(name);
+        let bytes = self.backend().get(&path)?;
+        if crate::object::hash(&bytes) != *name {
+            return fail(Code::StorageCorrupted, format!("{path} at {} is damaged", self.backend().location()));
+        }
+        Ok(bytes)
+    }
+
+    /// Stores a root record of another replica as it is. What it keeps must be here before. Durable on return.
+    ///
+    /// # Errors
+    /// FILE_IO, STORAGE_FULL, PERMISSION_DENIED and network codes.
+    pub(crate) fn put_root_file(&self, name: &Id, bytes: &[u8]) -> Result<()> {
+        self.backend().put(&super::root_path(name), bytes)
+    }
+
+    /// Stores the public key of a device whose records are about to come.
+    ///
+    /// # Errors
+    /// INVALID_SIGNATURE when it is not endorsed; FILE_NOT_FOUND; FILE_IO and its kin.
+    pub(crate) fn copy_device(&self, from: &Repo, device: &ShortId) -> Result<()> {
+        let path = super::device::device_path(device);
+        if self.backend().stat(&path)?.is_some() {
+            return Ok(());
+        }
+        let bytes = from.backend().get(&path)?;
+        let public = crate::crypto::sign::read_device(&bytes, self.keyring(), self.id())?;
+        if crate::crypto::sign::device_id(&public) != *device {
+            return fail(Code::InvalidSignature, format!("{path} is the key of another device"));
+        }
+        self.backend().put_new(&path, &bytes).map(|_| ())
+    }
+}

@@ -1,0 +1,365 @@
+//! Sync between replicas, copy and mirror: what arrives is whole, nothing moves twice, and what is forgotten stays so.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
+
+mod scene;
+
+use larder::backend::{Backend, Fault, FaultBackend, FsBackend, MemBackend, Operation, Plan, RecordBackend, Spool};
+use larder::clock;
+use larder::crypto::slot::Secret;
+use larder::error::{Class, Code, Result};
+use larder::id::Id;
+use larder::monitor::Silent;
+use larder::repo::records::{FORGET, Forget, TAG, Tag};
+use larder::repo::{Local, OpenOptions, Repo};
+use larder::snapshot::{Filter, Snapshot, Snapshots};
+use larder::sync::{CopyOptions, Moved, Selection, SyncOptions, SyncStats, copy, mirror, sync};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+fn options() -> SyncOptions {
+    SyncOptions {
+        push: true,
+        pull: true,
+        dry_run: false,
+        selection: Selection::default(),
+        accept_rollback: false,
+        budget_bytes: 16 << 20,
+        jobs: 2,
+        writer: scene::writing(),
+    }
+}
+
+/// What this client keeps of a further replica.
+fn replica_local(dir: &Path, name: &str) -> Local {
+    Local { cache: dir.join(name).join("cache"), device: dir.join(name).join("device") }
+}
+
+fn both_ways(here: &Repo, there: &Repo) -> SyncStats {
+    sync(here, there, &options(), &Silent).unwrap()
+}
+
+fn snapshots(repo: &Repo) -> Vec<Snapshot> {
+    Snapshots::load(&repo.roots().unwrap(), clock::now()).all().to_vec()
+}
+
+fn ids(repo: &Repo) -> Vec<Id> {
+    let mut ids: Vec<Id> = snapshots(repo).iter().map(|snapshot| snapshot.id).collect();
+    ids.sort();
+    ids
+}
+
+fn source(dir: &Path, seed: u64) -> std::path::PathBuf {
+    let source = dir.join(format!("source{seed}"));
+    for number in 0..12 {
+        let path = source.join(format!("d{}/f{number}", number % 3));
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, scene::noise(3_000 + 20_000 * number, seed * 100 + number as u64)).unwrap();
+    }
+    source
+}
+
+fn assert_whole(repo: &Repo) {
+    let report = scene::verify_all(repo);
+    assert!(report.is_clean() && report.remarks.is_empty(), "{:?} {:?}", report.damage, report.remarks);
+}
+
+fn forget(repo: &Repo, snapshot: &Snapshot) {
+    let writer = repo.writer(&scene::writing()).unwrap();
+    writer.publish(FORGET, &Forget::new(vec![snapshot.forgotten()]).encode()).unwrap();
+    writer.finish().unwrap();
+}
+
+#[test]
+fn a_replica_is_made_whole_and_a_second_sync_moves_nothing() {
+    let dir = scene::quick_dir();
+    let here = scene::init(dir.path());
+    let files = source(dir.path(), 1);
+    let first = scene::back_up(&here, &files).unwrap().snapshot.unwrap();
+    let medium = Arc::new(RecordBackend::new(Arc::new(MemBackend::new())));
+    let there = here.make_replica(medium.clone(), replica_local(dir.path(), "there")).unwrap();
+    let dry = sync(&here, &there, &SyncOptions { dry_run: true, ..options() }, &Silent).unwrap();
+    let stats = both_ways(&here, &there);
+    assert_eq!((stats.pushed.snapshots, stats.pushed.roots, stats.pulled), (1, 1, Moved::default()));
+    assert!(stats.pushed.packs > 0 && stats.pushed.packs == dry.pushed.packs && dry.is_dry_run);
+    assert_whole(&there);
+    let (restored, failed) = scene::bring_back(&there, &first, &files, &dir.path().join("out"));
+    assert!(restored.is_ok() && failed.is_empty());
+    assert_eq!(scene::compare(&files, &dir.path().join("out")).equal.len(), 12);
+
+    medium.take();
+    assert_eq!(both_ways(&here, &there), SyncStats::default());
+    let calls: Vec<_> = medium.take().into_iter().map(|call| (call.operation, call.name)).collect();
+    assert_eq!(calls, [(Operation::List, "roots".to_string())], "one listing and nothing else");
+
+    // A second client, with nothing but the key, opens it and takes all into a directory of its own.
+    let secret = Secret::KeyFile(&scene::KEY);
+    let remote = Repo::open(medium.clone(), replica_local(dir.path(), "other"), Some(secret), OpenOptions::default());
+    let remote = remote.unwrap();
+    let elsewhere = Arc::new(FsBackend::new(dir.path().join("elsewhere")));
+    let local = Local { cache: dir.path().join("elsewhere"), device: dir.path().join("other-device") };
+    let pulled = remote.make_replica(elsewhere, local).unwrap();
+    assert_eq!(both_ways(&pulled, &remote).pulled.snapshots, 1);
+    assert_whole(&pulled);
+    assert_eq!(ids(&pulled), ids(&here));
+}
+
+#[test]
+fn two_that_worked_apart_have_the_same_afterwards() {
+    let dir = scene::quick_dir();
+    let here = scene::init(dir.path());
+    let shared = source(dir.path(), 1);
+    scene::back_up(&here, &shared).unwrap();
+    let medium = Arc::new(FsBackend::new(dir.path().join("disk")));
+    let local = Local { cache: dir.path().join("disk"), device: dir.path().join("disk-device") };
+    let there = here.make_replica(medium, local).unwrap();
+    both_ways(&here, &there);
+    std::fs::write(shared.join("d0/new"), scene::noise(50_000, 7)).unwrap();
+    scene::back_up(&here, &shared).unwrap();
+    scene::back_up(&there, &source(dir.path(), 2)).unwrap();
+    let stats = both_ways(&here, &there);
+    assert_eq!((stats.pushed.snapshots, stats.pulled.snapshots), (1, 1));
+    assert!(stats.pushed.bytes < 200_000, "what is there is not carried again: {stats:?}");
+    assert_eq!((ids(&here), snapshots(&here).len()), (ids(&there), 3));
+    assert_whole(&here);
+    assert_whole(&there);
+    assert_eq!(both_ways(&here, &there), SyncStats::default());
+}
+
+#[test]
+fn what_one_side_forgets_or_tags_is_so_on_both() {
+    let dir = scene::quick_dir();
+    let here = scene::init(dir.path());
+    for seed in 1..=3 {
+        scene::back_up(&here, &source(dir.path(), seed)).unwrap();
+    }
+    let there = here.make_replica(Arc::new(MemBackend::new()), replica_local(dir.path(), "there")).unwrap();
+    both_ways(&here, &there);
+    let all = snapshots(&here);
+    forget(&here, &all[0]);
+    forget(&there, &all[1]);
+    let writer = there.writer(&scene::writing()).unwrap();
+    let tag = Tag { snapshot: all[2].id, added: vec!["kept".into()], removed: vec![], extra: Default::default() };
+    writer.publish(TAG, &tag.encode()).unwrap();
+    writer.finish().unwrap();
+    // What is deleted here does not come back from there.
+    scene::gc_all(&here).unwrap();
+    both_ways(&here, &there);
+    scene::gc_all(&here).unwrap();
+    assert_eq!(both_ways(&here, &there), SyncStats::default());
+    for side in [&here, &there] {
+        let left = snapshots(side);
+        assert_eq!(left.iter().map(|snapshot| snapshot.id).collect::<Vec<_>>(), [all[2].id]);
+        assert!(left[0].tags.contains("kept"));
+        assert_whole(side);
+    }
+    // A replica that was never there before gets the history without the forgotten.
+    let third = here.make_replica(Arc::new(MemBackend::new()), replica_local(dir.path(), "third")).unwrap();
+    assert_eq!(both_ways(&here, &third).pushed.snapshots, 1);
+    assert_eq!(ids(&third), ids(&here));
+    assert_whole(&third);
+}
+
+#[test]
+fn a_sync_that_fails_anywhere_goes_on_from_there() {
+    let dir = scene::quick_dir();
+    let here = scene::init(dir.path());
+    for seed in 1..=2 {
+        scene::back_up(&here, &source(dir.path(), seed)).unwrap();
+    }
+    let packs = here.pack_totals().unwrap().0;
+    for fault in [Fault::Once, Fault::Forever, Fault::Unanswered] {
+        let mut at = 0;
+        loop {
+            at += 1;
+            let record = Arc::new(RecordBackend::new(Arc::new(MemBackend::new())));
+            let medium = Arc::new(FaultBackend::new(record.clone(), Plan::NONE));
+            let name = format!("there-{fault:?}-{at}");
+            let there = here.make_replica(medium.clone(), replica_local(dir.path(), &name)).unwrap();
+            medium.set(Plan { fault, at, writes_only: true, code: Code::StorageFull });
+            let failed = sync(&here, &there, &SyncOptions { jobs: 1, ..options() }, &Silent);
+            let was_hit = medium.has_failed();
+            medium.set(Plan::NONE);
+            drop(there);
+            // Whatever arrived, nothing points at what is not there.
+            let there = here.open_replica(medium.clone(), replica_local(dir.path(), &name)).unwrap();
+            if let Ok(roots) = there.roots()
+                && !roots.is_empty()
+            {
+                assert_whole(&there);
+            }
+            let stats = both_ways(&here, &there);
+            assert_whole(&there);
+            assert_eq!(ids(&there), ids(&here));
+            let stored = record
+                .calls()
+                .iter()
+                .filter(|call| call.operation == Operation::PutSpool && call.name.starts_with("packs/"))
+                .count() as u64;
+            assert!(stored <= packs + 1, "{fault:?} at {at}: {stored} packs were carried, of {packs}; {stats:?}");
+            if !was_hit {
+                assert!(failed.is_ok());
+                break;
+            }
+        }
+        assert!(at > 5, "{fault:?} never hit");
+    }
+}
+
+/// A medium that answers other bytes than it was given, once it is told to.
+struct Liar {
+    inner: Arc<dyn Backend>,
+    lies: AtomicBool,
+}
+
+impl Liar {
+    fn changed(&self, name: &str, bytes: Result<Vec<u8>>) -> Result<Vec<u8>> {
+        bytes.map(|mut bytes| {
+            if self.lies.load(Ordering::SeqCst)
+                && name.starts_with("packs/")
+                && let Some(byte) = bytes.last_mut()
+            {
+                *byte ^= 1;
+            }
+            bytes
+        })
+    }
+}
+
+impl Backend for Liar {
+    fn location(&self) -> String {
+        "liar".into()
+    }
+    fn put(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        self.inner.put(name, bytes)
+    }
+    fn put_new(&self, name: &str, bytes: &[u8]) -> Result<bool> {
+        self.inner.put_new(name, bytes)
+    }
+    fn spool(&self) -> Result<Spool> {
+        self.inner.spool()
+    }
+    fn put_spool(&self, name: &str, spool: Spool) -> Result<()> {
+        self.inner.put_spool(name, spool)
+    }
+    fn get(&self, name: &str) -> Result<Vec<u8>> {
+        self.changed(name, self.inner.get(name))
+    }
+    fn get_range(&self, name: &str, offset: u64, len: usize) -> Result<Vec<u8>> {
+        self.changed(name, self.inner.get_range(name, offset, len))
+    }
+    fn stat(&self, name: &str) -> Result<Option<u64>> {
+        self.inner.stat(name)
+    }
+    fn list(&self, prefix: &str, each: &mut dyn FnMut(&str, u64) -> Result<()>) -> Result<()> {
+        self.inner.list(prefix, each)
+    }
+    fn delete(&self, name: &str) -> Result<()> {
+        self.inner.delete(name)
+    }
+}
+
+#[test]
+fn altered_bytes_are_never_stored() {
+    let dir = scene::quick_dir();
+    let here = scene::init(dir.path());
+    scene::back_up(&here, &source(dir.path(), 1)).unwrap();
+    let liar = Arc::new(Liar { inner: Arc::new(MemBackend::new()), lies: AtomicBool::new(false) });
+    let there = here.make_replica(liar.clone(), replica_local(dir.path(), "there")).unwrap();
+    both_ways(&here, &there);
+    scene::back_up(&there, &source(dir.path(), 2)).unwrap();
+    let before = scene::files(&scene::repository(dir.path()));
+    liar.lies.store(true, Ordering::SeqCst);
+    let fresh = here.open_replica(liar.clone(), replica_local(dir.path(), "again")).unwrap();
+    let error = sync(&here, &fresh, &options(), &Silent).unwrap_err();
+    assert_eq!(error.class(), Class::Damaged, "{error}");
+    let stored = |names: Vec<String>| {
+        names
+            .into_iter()
+            .filter(|name| ["packs/", "roots/", "index/"].iter().any(|dir| name.starts_with(dir)))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(stored(scene::files(&scene::repository(dir.path()))), stored(before));
+    assert_whole(&here);
+    // Between media without a key too.
+    let target = MemBackend::new();
+    let error = mirror(&*liar, &target, false, 2, &Silent).unwrap_err();
+    assert_eq!(error.code(), Code::StorageCorrupted);
+    assert!(
+        target.list("packs", &mut |_, _| panic!("stored")).is_ok() && target.stat("config.toml").unwrap().is_none()
+    );
+    liar.lies.store(false, Ordering::SeqCst);
+    assert_eq!(both_ways(&here, &fresh).pulled.snapshots, 1);
+    assert_whole(&here);
+}
+
+#[test]
+fn a_choice_travels_alone_and_once() {
+    let dir = scene::quick_dir();
+    let here = scene::init(dir.path());
+    let (one, two) = (source(dir.path(), 1), source(dir.path(), 2));
+    scene::back_up(&here, &one).unwrap();
+    scene::back_up(&here, &two).unwrap();
+    let there = here.make_replica(Arc::new(MemBackend::new()), replica_local(dir.path(), "there")).unwrap();
+    use std::os::unix::ffi::OsStrExt;
+    let filter = Filter { paths: vec![one.as_os_str().as_bytes().to_vec()], ..Filter::default() };
+    let chosen = SyncOptions { selection: Selection { filter, ..Selection::default() }, ..options() };
+    let stats = sync(&here, &there, &chosen, &Silent).unwrap();
+    assert_eq!((stats.pushed.snapshots, stats.pulled.snapshots), (1, 0));
+    assert_whole(&there);
+    let original = snapshots(&here)[0].id;
+    assert_eq!(snapshots(&there).iter().map(|snapshot| snapshot.body.original).collect::<Vec<_>>(), [Some(original)]);
+    assert_eq!(sync(&here, &there, &chosen, &Silent).unwrap(), SyncStats::default());
+    both_ways(&here, &there);
+    assert_whole(&here);
+    assert_whole(&there);
+}
+
+#[test]
+fn a_copy_has_other_keys_and_is_made_once() {
+    let dir = scene::quick_dir();
+    let (one, other) = (dir.path().join("one"), dir.path().join("other"));
+    let from = scene::init(&one);
+    let files = source(dir.path(), 1);
+    let first = scene::back_up(&from, &files).unwrap().snapshot.unwrap();
+    let to = scene::init(&other);
+    let copying = CopyOptions {
+        snapshots: Vec::new(),
+        filter: Filter::default(),
+        dry_run: false,
+        budget_bytes: 16 << 20,
+        jobs: 2,
+        writer: scene::writing(),
+    };
+    assert_eq!(copy(&from, &from, &copying, &Silent).unwrap_err().code(), Code::ConfigInvalid);
+    let (moved, is_stopped) = copy(&from, &to, &copying, &Silent).unwrap();
+    assert!(moved.snapshots == 1 && moved.entries > 0 && !is_stopped);
+    assert_whole(&to);
+    let there = snapshots(&to);
+    assert_eq!((there[0].body.original, there[0].body.tree), (Some(first), snapshots(&from)[0].body.tree));
+    let (restored, failed) = scene::bring_back(&to, &there[0].id, &files, &dir.path().join("out"));
+    assert!(restored.is_ok() && failed.is_empty());
+    assert_eq!(scene::compare(&files, &dir.path().join("out")).equal.len(), 12);
+    assert_eq!(copy(&from, &to, &copying, &Silent).unwrap().0, Moved::default());
+    // And not back to where it came from.
+    assert_eq!(copy(&to, &from, &copying, &Silent).unwrap().0, Moved::default());
+}
+
+#[test]
+fn a_mirror_needs_no_key_and_is_a_repository() {
+    let dir = scene::quick_dir();
+    let here = scene::init(dir.path());
+    scene::back_up(&here, &source(dir.path(), 1)).unwrap();
+    let target = Arc::new(MemBackend::new());
+    let from = FsBackend::new(scene::repository(dir.path()));
+    let stats = mirror(&from, &*target, false, 2, &Silent).unwrap();
+    assert!(stats.files > 4 && stats.present == 0);
+    assert_eq!(mirror(&from, &*target, false, 2, &Silent).unwrap().files, 0);
+    let there = here.open_replica(target.clone(), replica_local(dir.path(), "there")).unwrap();
+    assert_whole(&there);
+    assert_eq!(both_ways(&here, &there), SyncStats::default());
+    assert!(target.list("leases", &mut |_, _| panic!("a lease was copied")).is_ok());
+    target.put("gc/x", b"").unwrap();
+    assert_eq!(mirror(&from, &*target, false, 2, &Silent).unwrap_err().code(), Code::PermissionDenied);
+}
