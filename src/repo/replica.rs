@@ -94,10 +94,12 @@ impl Repo {
         };
         let cached = self.index().cached_roots()?;
         let mut by_name: HashMap<Id, Root> = known.iter().map(|root| (root.name, root.clone())).collect();
-        by_name.extend(cached.iter().filter_map(|(name, bytes)| Some((*name, Root::decode(*name, bytes).ok()?))));
+        by_name.extend(
+            cached.iter().filter_map(|(name, bytes)| Some((*name, Root::decode(*name, bytes.as_ref()?).ok()?))),
+        );
         let heads = state.heads()?;
         let loaded = store.load(&by_name)?;
-        let in_cache: HashSet<Id> = cached.iter().map(|(name, _)| *name).collect();
+        let in_cache: HashSet<Id> = cached.iter().filter(|(_, bytes)| bytes.is_some()).map(|(name, _)| *name).collect();
         let fresh: Vec<(Id, Vec<u8>)> = loaded
             .roots
             .iter()

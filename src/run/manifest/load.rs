@@ -13,6 +13,9 @@ use std::io::Read;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
+/// Names and values.
+type Variables = Vec<(String, String)>;
+
 /// The name that is looked for.
 pub const FILE_NAME: &str = "larder.toml";
 /// A longer file is no manifest.
@@ -214,8 +217,8 @@ impl Loader {
     }
 
     /// The variables of all files, and the files.
-    fn dotenv(&mut self) -> Result<(Vec<(String, String)>, Vec<PathBuf>)> {
-        let (mut variables, mut paths): (Vec<(String, String)>, Vec<PathBuf>) = Default::default();
+    fn dotenv(&mut self) -> Result<(Variables, Vec<PathBuf>)> {
+        let (mut variables, mut paths): (Variables, Vec<PathBuf>) = Default::default();
         for (file, top) in &self.files {
             for text in top.list("dotenv") {
                 let inner = match resolve(text.text.as_bytes(), &file.base) {

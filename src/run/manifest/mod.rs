@@ -22,5 +22,7 @@ mod substitute;
 mod tests;
 mod toml;
 
+pub use keys::{Key, Kind, LATER_KEYS, TASK_KEYS, TOP_KEYS};
 pub use load::{FILE_NAME, LoadOptions, find, load, load_text};
 pub use model::{Command, EnvVar, Manifest, Place, Pool, SandboxLevel, Secret, Settings, Task, TaskNo};
+pub use substitute::escape;

@@ -169,7 +169,7 @@ fn parts(text: &str) -> Result<Vec<Part<'_>>, String> {
 }
 
 /// A text in which `{{` is written so that it stands for itself.
-pub(super) fn escape(text: &str) -> String {
+pub fn escape(text: &str) -> String {
     text.replace("{{", "{{{{")
 }
 
