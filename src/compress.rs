@@ -77,8 +77,7 @@ impl Algorithm {
     /// The level used where none is asked for, the lowest, the highest.
     fn levels(self) -> (i32, i32, i32) {
         match self {
-            // Levels are accepted so that scripts can go through algorithms and levels alike.
-            Algorithm::None => (0, 0, 12),
+            Algorithm::None => (0, 0, 0),
             Algorithm::Zlib | Algorithm::Gzip => (6, 1, 9),
             // There is one lz4 compressor here; levels are accepted so that settings of other tools carry over.
             Algorithm::Lz4 => (1, 1, 12),
@@ -106,7 +105,7 @@ impl FromStr for Algorithm {
 pub struct Compression {
     /// Which.
     pub algorithm: Algorithm,
-    /// How hard: 1 to 19 for zstd, 1 to 9 for zlib and gzip, 1 to 12 for lz4, 0 to 12 for none (all alike).
+    /// How hard: 1 to 19 for zstd, 1 to 9 for zlib and gzip, 1 to 12 for lz4 (all alike), 0 for none.
     pub level: i32,
 }
 
@@ -124,7 +123,11 @@ impl Compression {
         if (least..=most).contains(&level) {
             return Ok(Compression { algorithm, level });
         }
-        fail(Code::ConfigInvalid, format!("{algorithm} has levels {least} to {most}, not {level}"))
+        let message = match algorithm {
+            Algorithm::None => format!("compression `none` has no level {level}"),
+            _ => format!("{algorithm} has levels {least} to {most}, not {level}"),
+        };
+        fail(Code::ConfigInvalid, message)
     }
 }
 

@@ -61,16 +61,22 @@ pub fn compress_stream(input: impl Read, output: impl Write, compression: Compre
 }
 
 /// Decompresses `input` to `output`; the format is recognised by its first bytes. Several gzip members, zstd frames or
-/// lz4 frames in a row are one stream. Input in none of the formats is what `none` writes, and is copied.
+/// lz4 frames in a row are one stream. An empty input gives an empty output.
 ///
 /// # Errors
-/// CHUNK_INVALID when the input is broken or ends too early; FILE_IO and its kin when reading or writing fails.
+/// INVALID_ARG when the input is in none of the formats; CHUNK_INVALID when it is broken or ends too early; FILE_IO and
+/// its kin when reading or writing fails.
 pub fn decompress_stream(input: impl Read, output: impl Write) -> Result<Streamed> {
     let mut source = BufReader::with_capacity(BUFFER_BYTES, Counted::new(Marked(input)));
     let mut start = [0; 4];
     let filled = peek(&mut source, &mut start)?;
     let mut sink = BufWriter::with_capacity(BUFFER_BYTES, output);
-    let algorithm = recognise(start.get(..filled).unwrap_or_default()).unwrap_or(Algorithm::None);
+    let Some(algorithm) = recognise(start.get(..filled).unwrap_or_default()) else {
+        if filled == 0 {
+            return Ok(Streamed { algorithm: Algorithm::None, input_bytes: 0, output_bytes: 0 });
+        }
+        return fail(Code::InvalidArg, "the input is neither gzip, zlib, lz4 nor zstd");
+    };
     // What was taken to look at it is put before the rest.
     let mut chained = io::Read::chain(&start[..filled], &mut source);
     let output_bytes = match algorithm {
@@ -85,8 +91,7 @@ pub fn decompress_stream(input: impl Read, output: impl Write) -> Result<Streame
             let decoder = zstd::stream::read::Decoder::with_buffer(&mut chained).map_err(no_memory)?;
             copy(decoder, &mut sink, undecodable)?
         }
-        Algorithm::None => copy(&mut chained, &mut sink, undecodable)?,
-        Algorithm::Gzip => copy(flate2::bufread::MultiGzDecoder::new(&mut chained), &mut sink, undecodable)?,
+        _ => copy(flate2::bufread::MultiGzDecoder::new(&mut chained), &mut sink, undecodable)?,
     };
     sink.flush().map_err(writing)?;
     Ok(Streamed { algorithm, input_bytes: source.get_ref().bytes, output_bytes })
