@@ -5236,7 +5236,7 @@ _larder_names() {
     if [[ -z $kind && $cur != -* && $prev != -* ]]; then
         for ((at = 1; at < COMP_CWORD; at++)); do
             case "${COMP_WORDS[at]}" in
-            diff|dump|forget|ls|ls-tree|restore|restore-tree|snapshots|tag|verify|write-snapshot) kind=snapshots ;;
+            diff|dump|forget|ls|ls-tree|restore|restore-tree|show|snapshots|tag|verify|write-snapshot) kind=snapshots ;;
             esac
         done
     fi

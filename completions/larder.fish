@@ -669,7 +669,7 @@ complete -c larder -n "__fish_larder_using_subcommand chunk" -l no-progress -d '
 complete -c larder -n "__fish_larder_using_subcommand chunk" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand chunk" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c larder -n "__fish_larder_using_subcommand compress" -s a -l algorithm -d 'The algorithm: none, zlib, gzip, lz4 or zstd' -r
-complete -c larder -n "__fish_larder_using_subcommand compress" -s l -l level -d 'How hard to try: 1 to 9 for zlib and gzip, 1 to 12 for lz4, 1 to 19 for zstd; none takes any to 12' -r
+complete -c larder -n "__fish_larder_using_subcommand compress" -s l -l level -d 'How hard to try: 1 to 9 for zlib and gzip, 1 to 12 for lz4, 1 to 19 for zstd' -r
 complete -c larder -n "__fish_larder_using_subcommand compress" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand compress" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand compress" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
@@ -693,7 +693,7 @@ complete -c larder -n "__fish_larder_using_subcommand decompress" -l passphrase-
 complete -c larder -n "__fish_larder_using_subcommand decompress" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
 complete -c larder -n "__fish_larder_using_subcommand decompress" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
 complete -c larder -n "__fish_larder_using_subcommand decompress" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
-complete -c larder -n "__fish_larder_using_subcommand decompress" -l none -d 'Copy, whatever the input looks like: it was written by `compress -a none`'
+complete -c larder -n "__fish_larder_using_subcommand decompress" -l none -d 'Copy: the input was written by `compress -a none`'
 complete -c larder -n "__fish_larder_using_subcommand decompress" -s q -l quiet -d 'Say nothing but the answer and failures'
 complete -c larder -n "__fish_larder_using_subcommand decompress" -s v -l verbose -d 'Say more; twice, still more'
 complete -c larder -n "__fish_larder_using_subcommand decompress" -l json -d 'Answer in JSON, one object a line, each with a `type`'
@@ -1175,6 +1175,7 @@ complete -c larder -n "__fish_larder_using_subcommand ls" -a "(__larder_names sn
 complete -c larder -n "__fish_larder_using_subcommand ls-tree" -a "(__larder_names snapshots)"
 complete -c larder -n "__fish_larder_using_subcommand restore" -a "(__larder_names snapshots)"
 complete -c larder -n "__fish_larder_using_subcommand restore-tree" -a "(__larder_names snapshots)"
+complete -c larder -n "__fish_larder_using_subcommand show" -a "(__larder_names snapshots)"
 complete -c larder -n "__fish_larder_using_subcommand snapshots" -a "(__larder_names snapshots)"
 complete -c larder -n "__fish_larder_using_subcommand tag" -a "(__larder_names snapshots)"
 complete -c larder -n "__fish_larder_using_subcommand verify" -a "(__larder_names snapshots)"

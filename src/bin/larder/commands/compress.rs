@@ -15,7 +15,7 @@ pub struct Compress {
     #[arg(short = 'a', long, value_name = "NAME", default_value = "zstd", value_parser = Algorithm::parse)]
     algorithm: Algorithm,
 
-    /// How hard to try: 1 to 9 for zlib and gzip, 1 to 12 for lz4, 1 to 19 for zstd; none takes any to 12
+    /// How hard to try: 1 to 9 for zlib and gzip, 1 to 12 for lz4, 1 to 19 for zstd
     #[arg(short = 'l', long, value_name = "NUMBER", allow_negative_numbers = true)]
     level: Option<i32>,
 

@@ -17,7 +17,7 @@ use std::os::unix::ffi::OsStrExt;
 #[derive(clap::Args)]
 pub struct Show {
     /// A snapshot, SNAPSHOT:PATH, a run, or the id of an object
-    #[arg(value_name = "NAME", default_value = "latest")]
+    #[arg(value_name = "SNAPSHOT|RUN", default_value = "latest")]
     names: Vec<OsString>,
 }
 
