@@ -1,6 +1,6 @@
 //! A medium behind another process: the object protocol over its stdin and stdout.
 //!
-//! `docs/EXEC-BACKEND.md` describes the lines. [`StdioBackend`] asks, [`serve`] answers for any other backend; so
+//! `docs/EXEC-BACKEND.md` describes the lines. [`StdioBackend`] asks, [`serve()`] answers for any other backend; so
 //! `exec:CMD` is any program that answers, and `ssh://host/path` is larder's own answer on another machine.
 
 mod client;

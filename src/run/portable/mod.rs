@@ -4,7 +4,7 @@
 //! types, contents, executable bits and link texts, nothing else, so the same outputs have the same id on every machine.
 //! In memory it is a flat list, because patterns, keys and state rows speak of paths.
 //!
-//! Promise 12: what [`place`] leaves behind equals what the run left, seen through the portable profile; [`capture`]
+//! Promise 12: what [`place()`] leaves behind equals what the run left, seen through the portable profile; [`capture()`]
 //! gives the outputs of a run the same modes. Promise 6: what is placed was checked, and all objects of one result are
 //! checked before any file of it is replaced. Nothing is written through a link that leads out of the project.
 
