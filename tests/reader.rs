@@ -143,6 +143,11 @@ fn the_parts_of_the_reader_are_sound() {
 }
 
 #[test]
+fn the_test_vectors_are_what_the_format_says() {
+    succeed(Command::new(python()).arg("-B").arg(Path::new(TOP).join("testdata/vectors/make.py")).arg("--check"));
+}
+
+#[test]
 fn a_snapshot_of_everything_is_read_as_larder_restores_it() {
     let place = Place::new("--key-file", &[]);
     place.everything();

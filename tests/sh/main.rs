@@ -26,6 +26,7 @@ scripts! {
     pipes
     quickstart
     quiet
+    restores
     rollback
     together
 }
