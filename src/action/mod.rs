@@ -165,6 +165,10 @@ impl Action {
             return Err(Error::new(Code::ConfigInvalid, format!("an action is of scheme {scheme}"))
                 .with_hint("use a newer larder"));
         }
+        let inputs: Vec<Input> = take_set(&mut fields, 8)?;
+        if inputs.windows(2).any(|pair| pair[0].path == pair[1].path) {
+            return fail(Code::StorageCorrupted, "an action has an input twice");
+        }
         Ok(Action {
             platform: fields.need(1, WHAT)?,
             salt: fields.take(2, WHAT)?.unwrap_or_default(),
@@ -173,7 +177,7 @@ impl Action {
             cwd: fields.take::<ByteVec>(5, WHAT)?.map(Vec::from).unwrap_or_default(),
             env: take_set(&mut fields, 6)?,
             secrets: take_set(&mut fields, 7)?,
-            inputs: take_set(&mut fields, 8)?,
+            inputs,
             deps: take_set(&mut fields, 9)?,
             tools: take_set(&mut fields, 10)?,
             key_from: take_set(&mut fields, 11)?,

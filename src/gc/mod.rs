@@ -15,7 +15,7 @@ mod tests;
 mod usage;
 
 use crate::clock;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, fail};
 use crate::id::Id;
 use crate::monitor::{Event, Monitor};
 use crate::reach::{Kept, Reach, ReachOptions, kept, reachable};
@@ -29,6 +29,9 @@ use rewrite::Rewritten;
 use std::collections::{HashMap, HashSet};
 use sweep::{Marked, sweep};
 use usage::{Standing, Usage};
+
+/// So often are the roots listed until a listing is whole.
+const LISTINGS: usize = 5;
 
 /// How [`gc`] works.
 #[derive(Clone, Debug)]
@@ -264,7 +267,18 @@ fn standing(
 /// the index remembers of them has no checksum, and a snapshot that it forgot would be deleted.
 fn sound_roots(repo: &Repo) -> Result<Vec<Root>> {
     repo.load_roots()?;
-    let (loaded, _) = repo.verify_roots()?;
+    let mut attempt = 0;
+    let loaded = loop {
+        attempt += 1;
+        let (loaded, faults) = repo.verify_roots()?;
+        match faults.first() {
+            None => break loaded,
+            // A listing beside a writer may have missed a batch of runs and found what forgets those that it replaces:
+            // taken so, its runs would be kept by nothing.
+            Some(_) if attempt < LISTINGS => {}
+            Some(fault) => return fail(Code::RollbackDetected, format!("the history has been changed: {fault}")),
+        }
+    };
     match loaded.damaged.into_iter().next() {
         None => Ok(loaded.roots),
         Some((name, error)) => {

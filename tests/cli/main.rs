@@ -19,6 +19,7 @@ mod key;
 mod lock;
 mod look;
 mod plumbing;
+mod record;
 mod restore;
 mod terminal;
 mod verify;

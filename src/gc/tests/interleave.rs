@@ -7,20 +7,25 @@
 
 use super::super::gc_with;
 use super::{forget, options};
+use crate::action::Action;
 use crate::backend::{Backend, MemBackend, Spool};
 use crate::clock;
 use crate::crypto::seal::seeded;
 use crate::crypto::slot::Secret;
 use crate::error::{Code, Error, Result, fail};
 use crate::id::{Id, ShortId};
+use crate::keep::{KeepOptions, Policy, keep};
 use crate::monitor::Silent;
+use crate::object::Kind;
 use crate::reach::tests::{directory, file, noise};
-use crate::reach::{ReachOptions, reachable, snapshot_starts};
+use crate::reach::{ReachOptions, Start, reachable, snapshot_starts};
+use crate::record::Record;
 use crate::repo::lease::{LeaseView, Liveness};
 use crate::repo::lock::Wait;
-use crate::repo::records::{FORGET, Forget, SNAPSHOT};
+use crate::repo::records::{FORGET, Forget, RUNS, RunEntry, Runs as Batch, SNAPSHOT};
 use crate::repo::tests::{KEY, init_options, repo_over, writer_options};
-use crate::repo::{Local, Repo, Writer, WriterOptions};
+use crate::repo::{Local, Repo, Root, Writer, WriterOptions};
+use crate::runs::{Run, Runs};
 use crate::snapshot::{SnapshotBody, Snapshots};
 use crate::verify::{Level, Subset, VerifyOptions, verify};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -88,6 +93,8 @@ struct Play {
     changed: Condvar,
     medium: Arc<MemBackend>,
     dir: PathBuf,
+    /// Whether the writers run tasks, too, and let go of runs.
+    has_runs: bool,
 }
 
 impl Play {
@@ -171,6 +178,7 @@ impl Play {
             Err(error) => return self.stage().failures.push(format!("roots: {error:?}")),
         };
         assert!(roots.damaged.is_empty());
+        self.check_runs(&repo, &roots.roots);
         let live = Snapshots::load(&roots.roots, clock::now());
         let mut stage = self.stage();
         let counts = |id: &Id| stage.roots.get(id).is_none_or(|actor| !stage.suspected.contains(actor));
@@ -182,6 +190,23 @@ impl Play {
         let report = verify(&repo, &options, &Silent).expect("verify");
         if report.objects_lost > 0 || !report.snapshots_invalid.is_empty() {
             stage.failures.push(format!("promise 5: {report:?}"));
+        }
+    }
+
+    /// Every run that counts has its record, its action, its tree and its log.
+    fn check_runs(&self, repo: &Repo, roots: &[Root]) {
+        let mut stage = self.stage();
+        let counts = |root: &&Root| {
+            let writer = stage.roots.get(&root.name);
+            root.record_type != RUNS || writer.is_none_or(|actor| !stage.suspected.contains(actor))
+        };
+        let roots: Vec<Root> = roots.iter().filter(counts).cloned().collect();
+        let starts = starts_of(Runs::load(&roots, clock::now()).all());
+        let reach = reachable(repo, &starts, &ReachOptions::new(repo, 1 << 20, 1), &Silent).expect("reach");
+        let mut lost: Vec<Id> = reach.broken.iter().map(|broken| broken.key.id).collect();
+        reach.join(repo, &mut |_, _| Ok(()), &mut |key| Ok(lost.push(key.id))).expect("join");
+        if !lost.is_empty() {
+            stage.failures.push(format!("promise 5, runs: {lost:?}"));
         }
     }
 
@@ -333,11 +358,55 @@ fn store(writer: &Writer, bits: u64) -> Id {
     directory(&mut putter, "", files).content.expect("a tree")
 }
 
+/// What runs keep.
+fn starts_of(runs: &[Run]) -> Vec<Start> {
+    let start = |run: &Run| [Start { kind: Kind::Action, id: run.action }, Start { kind: Kind::Run, id: run.record }];
+    runs.iter().flat_map(start).collect()
+}
+
+/// A run of an action with this result, in a batch of its own.
+fn publish_run(writer: &Writer, dice: &mut Dice) -> Result<()> {
+    let bits = [0b000_111, 0b011_100, 0b110_001][dice.below(3) as usize];
+    let result = Some(store(writer, bits));
+    let mut putter = writer.putter();
+    let action = Action { args: vec![vec![dice.below(3) as u8]], ..Action::default() };
+    let action = putter.put(Kind::Action, &action.encode())?.id;
+    let stdout = Some(putter.put(Kind::Blob, &[b'x'; 20])?.id);
+    let record = Record { result, stdout, wall_ms: dice.below(4), ..Record::new(action) };
+    let record = putter.put(Kind::Run, &record.encode())?.id;
+    drop(putter);
+    let entry = RunEntry { action, record, status: 1, sandbox: 0, time_seconds: dice.below(9) as i64 };
+    writer.publish(RUNS, &Batch { entries: vec![entry], ..Batch::default() }.encode()).map(|_| ())
+}
+
+/// Runs tasks, and lets go of runs.
+fn write_runs(repo: &Repo, dice: &mut Dice) -> Result<()> {
+    if dice.one_in(2) {
+        let writer = repo.writer(&one_job())?;
+        for _ in 0..1 + dice.below(2) {
+            publish_run(&writer, dice)?;
+        }
+        return writer.finish();
+    }
+    let policy = Policy { count: Some(1 + dice.below(3)), ..Policy::default() };
+    let reach = ReachOptions::new(repo, 1 << 20, 1);
+    let options = KeepOptions { policy, dry_run: false, now: clock::now(), reach, writer: one_job() };
+    match keep(repo, &options, &Silent) {
+        // Others changed what there is all the time.
+        Err(error) if error.code() == Code::LockHeld => Ok(()),
+        done => done.map(|_| ()),
+    }
+}
+
 /// Backups like ours: what a row of the stat cache says was present in this generation is not looked at again.
 fn write(play: &Arc<Play>, actor: usize, dice: &mut Dice) -> Result<()> {
     let repo = open(play, actor, &format!("writer-{actor}"))?;
     let mut rows: HashMap<u64, (u64, Id)> = HashMap::new();
     for _ in 0..2 + dice.below(2) {
+        if play.has_runs && !dice.one_in(4) {
+            write_runs(&repo, dice)?;
+            continue;
+        }
         let writer = repo.writer(&one_job())?;
         let generation = writer.generation();
         let bits = [0b000_111, 0b011_100, 0b110_001][dice.below(3) as usize];
@@ -434,7 +503,7 @@ fn beginning() -> &'static BTreeMap<String, Vec<u8>> {
 }
 
 /// Plays one schedule to its end and answers what went wrong, with the story.
-fn play(seed: u64) -> Option<String> {
+fn play(seed: u64, has_runs: bool) -> Option<String> {
     let dir = tempfile::tempdir_in(if Path::new("/dev/shm").is_dir() { "/dev/shm" } else { "/tmp" }).expect("temp");
     let medium = Arc::new(MemBackend::new());
     beginning().iter().for_each(|(name, bytes)| medium.put(name, bytes).expect("put"));
@@ -451,8 +520,13 @@ fn play(seed: u64) -> Option<String> {
         failures: Vec::new(),
         dice: Dice(seed ^ 0x5eed),
     };
-    let play =
-        Arc::new(Play { stage: Mutex::new(stage), changed: Condvar::new(), medium, dir: dir.path().to_path_buf() });
+    let play = Arc::new(Play {
+        stage: Mutex::new(stage),
+        changed: Condvar::new(),
+        medium,
+        dir: dir.path().to_path_buf(),
+        has_runs,
+    });
     std::thread::scope(|scope| {
         for actor in 0..=READER {
             let play = play.clone();
@@ -498,7 +572,7 @@ fn play(seed: u64) -> Option<String> {
 }
 
 /// Plays these seeds on two threads; the first that fails tells its story.
-fn play_all(seeds: std::ops::Range<u64>) {
+fn play_all(seeds: std::ops::Range<u64>, has_runs: bool) {
     let next = std::sync::atomic::AtomicU64::new(seeds.start);
     let failed = Mutex::new(None);
     let work = || {
@@ -507,7 +581,7 @@ fn play_all(seeds: std::ops::Range<u64>) {
             if seed >= seeds.end {
                 return;
             }
-            if let Some(story) = play(seed) {
+            if let Some(story) = play(seed, has_runs) {
                 failed.lock().expect("no panic").get_or_insert(story);
             }
         }
@@ -530,7 +604,7 @@ const FOUND: [(u64, &str); 5] = [
 #[test]
 fn what_was_found_once_is_mended() {
     for (seed, what) in FOUND {
-        if let Some(story) = play(seed) {
+        if let Some(story) = play(seed, false) {
             panic!("{what}\n{story}");
         }
     }
@@ -538,12 +612,18 @@ fn what_was_found_once_is_mended() {
 
 #[test]
 fn promise_5_holds_in_every_schedule() {
-    play_all(0..100);
+    play_all(0..100, false);
+}
+
+#[test]
+fn promise_5_holds_for_runs_in_every_schedule() {
+    play_all(0..100, true);
 }
 
 /// `cargo test --release --lib gc::tests::interleave -- --ignored`: thousands in a minute.
 #[test]
 #[ignore = "a minute long; the plays of the other test begin it"]
 fn promise_5_holds_in_thousands_of_schedules() {
-    play_all(20_000..25_000);
+    play_all(20_000..25_000, false);
+    play_all(30_000..35_000, true);
 }
