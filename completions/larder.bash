@@ -5098,7 +5098,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__write__subcmd__tree)
-            opts="-e -i -x -f -r -q -v -h --exclude --exclude-file --include --git-ignore --no-larderignore --exclude-caches --exclude-if-present --exclude-larger-than --one-file-system --links --allow-empty --force --repo --quiet --verbose --json --no-color --banner --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
+            opts="-e -i -x -f -r -q -v -h --exclude --exclude-file --include --git-ignore --no-larderignore --exclude-caches --exclude-if-present --exclude-larger-than --one-file-system --links --allow-empty --force --portable --root --external-links --repo --quiet --verbose --json --no-color --banner --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -5141,6 +5141,13 @@ _larder() {
                     ;;
                 --exclude-larger-than)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --root)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
                     return 0
                     ;;
                 --repo)

@@ -164,6 +164,7 @@ complete -c larder -n "__fish_larder_using_subcommand write-tree" -l exclude-fil
 complete -c larder -n "__fish_larder_using_subcommand write-tree" -s i -l include -d 'Store what matches this pattern whatever the other patterns say' -r
 complete -c larder -n "__fish_larder_using_subcommand write-tree" -l exclude-if-present -d 'Leave out what is in directories that hold a file of this name, beginning with HEADER if one is given' -r
 complete -c larder -n "__fish_larder_using_subcommand write-tree" -l exclude-larger-than -d 'Leave out files larger than this, such as 100MiB' -r
+complete -c larder -n "__fish_larder_using_subcommand write-tree" -l root -d 'With --portable: the directory that the tree stands for [default: the current one]' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand write-tree" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand write-tree" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand write-tree" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
@@ -178,6 +179,8 @@ complete -c larder -n "__fish_larder_using_subcommand write-tree" -s x -l one-fi
 complete -c larder -n "__fish_larder_using_subcommand write-tree" -l links -d 'Print the id of the object that lists hard links on a second line, or `-` if there are none'
 complete -c larder -n "__fish_larder_using_subcommand write-tree" -l allow-empty -d 'Store sources even if one is missing or empty'
 complete -c larder -n "__fish_larder_using_subcommand write-tree" -s f -l force -d 'Read every file, even those that look unchanged'
+complete -c larder -n "__fish_larder_using_subcommand write-tree" -l portable -d 'Store what a result of a task has: names, types, contents and executable bits, at paths relative to --root'
+complete -c larder -n "__fish_larder_using_subcommand write-tree" -l external-links -d 'With --portable: store links that lead out of the root'
 complete -c larder -n "__fish_larder_using_subcommand write-tree" -s q -l quiet -d 'Say nothing but the answer and failures'
 complete -c larder -n "__fish_larder_using_subcommand write-tree" -s v -l verbose -d 'Say more; twice, still more'
 complete -c larder -n "__fish_larder_using_subcommand write-tree" -l json -d 'Answer in JSON, one object a line, each with a `type`'

@@ -70,6 +70,8 @@ pub(crate) struct Index {
     pub(super) packs: Mutex<HashMap<u32, Arc<PackFacts>>>,
     /// Segments that are there and cannot be read, with why.
     pub(super) damaged: Mutex<Vec<(Id, Error)>>,
+    /// What was found damaged since it was opened, for writers that took it for present before.
+    pub(super) found_bad: Mutex<Vec<Key>>,
     /// Packs that no segment lists were looked for.
     pub(super) looked_for_strays: AtomicBool,
     /// Where it is while its own place cannot be written to.
@@ -116,6 +118,7 @@ impl Index {
             filter: RwLock::default(),
             packs: Mutex::default(),
             damaged: Mutex::default(),
+            found_bad: Mutex::default(),
             looked_for_strays: AtomicBool::new(false),
             _temporary: temporary,
         };
@@ -417,7 +420,13 @@ impl Index {
             ])?;
             db.execute("INSERT INTO meta VALUES('losses', 1) ON CONFLICT(name) DO UPDATE SET value = value + 1", [])
         })?;
+        locked(&self.found_bad).push(*key);
         Ok(())
+    }
+
+    /// Keys of copies that were found damaged since the index was opened, without the first `known` of them.
+    pub(super) fn found_bad_since(&self, known: usize) -> Vec<Key> {
+        locked(&self.found_bad).get(known..).map_or_else(Vec::new, <[Key]>::to_vec)
     }
 
     /// Forgets that copies in a pack were found damaged: they were read again and are sound.

@@ -1,6 +1,6 @@
 //! The store as a whole: what is put comes back, after reopening, without the index, and never wrong.
 
-mod faults;
+pub(crate) mod faults;
 mod fold;
 mod orphans;
 mod sharing;

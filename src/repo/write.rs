@@ -18,7 +18,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
@@ -145,6 +145,8 @@ struct Shared {
     /// Held for reading by whoever puts, for writing by a flush.
     gate: RwLock<()>,
     seen: Vec<Mutex<KeySet>>,
+    /// How many of the keys that the index found damaged were taken out of `seen`.
+    unseen: AtomicUsize,
     slots: Mutex<Vec<Arc<Mutex<Slot>>>>,
     packs: Packs,
     in_flight: InFlight,
@@ -188,6 +190,7 @@ impl Writer {
             pack_target_bytes: pack_target_bytes(stored),
             gate: RwLock::default(),
             seen: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            unseen: AtomicUsize::new(repo.index().found_bad_since(0).len()),
             slots: Mutex::default(),
             packs: Packs::default(),
             in_flight: InFlight::default(),
@@ -424,11 +427,20 @@ impl Shared {
 
     /// Notes a key as present; whether it has to be stored for that, by the caller.
     fn claim(&self, key: Key) -> Result<bool> {
+        self.forget_damaged();
         if !locked(self.shard(&key)).insert(key) {
             return Ok(false);
         }
         // Others may have taken the key for present since, so a failure here cannot be taken back.
         Ok(!self.lasting(self.is_stored(&key))?)
+    }
+
+    /// What was taken for present and was found damaged since has to be stored anew.
+    fn forget_damaged(&self) {
+        for key in self.repo.index().found_bad_since(self.unseen.load(Ordering::Acquire)) {
+            locked(self.shard(&key)).remove(&key);
+            self.unseen.fetch_add(1, Ordering::AcqRel);
+        }
     }
 
     fn wait_for_pool(&self) {
@@ -603,7 +615,7 @@ impl<'w> Putter<'w> {
         self.repo().core().format.sizes.avg as usize
     }
 
-    pub(super) fn repo(&self) -> &'w Repo {
+    pub(crate) fn repo(&self) -> &'w Repo {
         &self.writer.shared.repo
     }
 

@@ -5,6 +5,8 @@
 //! `.larder/failed/TASK/`. Only files and links count as made by somebody; directories go when nothing is left in them.
 
 mod started;
+#[cfg(test)]
+mod tests;
 
 pub use started::Started;
 

@@ -4,7 +4,7 @@ use super::*;
 use crate::backend::Spool;
 
 /// A repository over a medium, and the index's file.
-pub(super) fn repo_over_new(backend: Arc<dyn Backend>, dir: &Path) -> Repo {
+pub(crate) fn repo_over_new(backend: Arc<dyn Backend>, dir: &Path) -> Repo {
     let local = Local { cache: dir.join("cache"), device: dir.join("device") };
     Repo::init(backend, local, &init_options(), Some(Secret::KeyFile(&KEY))).expect("init")
 }

@@ -2,11 +2,11 @@
 
 use super::worktree::{Spot, join, name, parent};
 use super::{DEPTH_MAX, ENTRIES_MAX, ResultEntry, ResultKind, ResultTree, WorkTree, encode};
-use crate::error::{Code, IoContext, Result, fail};
+use crate::error::{Class, Code, IoContext, Result, fail};
 use crate::id::Id;
 use crate::object::{Hasher, Kind, hash};
 use crate::record::Loss;
-use crate::repo::{ObjectWriter, Putter};
+use crate::repo::{ObjectWriter, Putter, Repo};
 use crate::run::pattern::{Pattern, is_hidden};
 use crate::tree::EntryKind;
 use crate::walk::{Listing, Scratch, Stat, data_extents, link_target, open_dir, open_file, stat_at, stat_fd};
@@ -23,6 +23,11 @@ const READ_BYTES: usize = 1 << 20;
 pub struct CaptureOptions {
     /// Links may lead out of the project.
     pub external_links: bool,
+    /// Files keep their modes; the result is the same.
+    pub keep_modes: bool,
+    /// What is stored already is read before it is relied on, and stored anew where it is damaged: for a task that is
+    /// run again because its result could not be read.
+    pub distrust: bool,
 }
 
 /// The declared outputs of a run.
@@ -103,6 +108,9 @@ enum Sink<'p, 'w> {
 impl Capturer<'_, '_> {
     /// A declared path with all that is beneath it. False if there is nothing.
     fn literal(&mut self, path: &[u8]) -> Result<bool> {
+        if path.is_empty() {
+            return self.everything().map(|()| true);
+        }
         let spot = Spot { path, anchor: parent(path).len() };
         let above = match self.tree.open_parent(spot) {
             Ok(above) => above,
@@ -118,6 +126,18 @@ impl Capturer<'_, '_> {
             Err(Errno::NOENT) => Ok(false),
             Err(error) => Err(self.tree.failed("look at", path, error)),
         }
+    }
+
+    /// The whole project, but larder's own and git's.
+    fn everything(&mut self) -> Result<()> {
+        let failed = |error| self.tree.failed("list", b"", error);
+        let dir = self.tree.open_dir(b"", 0, OFlags::RDONLY).map_err(failed)?;
+        let listing = Listing::read(&dir, &mut self.scratch).map_err(failed)?;
+        for name in (0..listing.len()).map(|index| listing.name(index)).filter(|name| !is_hidden(name)) {
+            let stat = stat_at(&dir, name).map_err(|error| self.tree.failed("look at", name, error))?;
+            self.take(dir.as_fd(), name, stat, 0)?;
+        }
+        Ok(())
     }
 
     /// Everything that a pattern matches. False if that is nothing.
@@ -190,7 +210,7 @@ impl Capturer<'_, '_> {
             opened => opened.map_err(failed)?,
         };
         let plain = self.tree.mode(true);
-        if stat.mode & 0o777 != plain {
+        if stat.mode & 0o777 != plain && !self.options.keep_modes {
             if stat.mode & 0o777 != 0o755 {
                 self.lose(path, format!("mode {:04o}", stat.mode & 0o777));
             }
@@ -254,7 +274,7 @@ impl Capturer<'_, '_> {
         let mut stat = stat;
         if stat.mode != wanted {
             // Its other names may be the user's; a file of somebody else's stays as it is.
-            if stat.nlink == 1 {
+            if stat.nlink == 1 && !self.options.keep_modes {
                 let _ = fchmod(&file, Mode::from_raw_mode(wanted));
             }
             stat = stat_fd(&file).map_err(failed)?;
@@ -270,11 +290,10 @@ impl Capturer<'_, '_> {
     /// The id of a file's content, and how the file looked when it was read. One that changes is read once more.
     fn read(&mut self, path: &[u8], file: &OwnedFd, mut stat: Stat) -> Result<(Id, Stat)> {
         for _ in 0..2 {
-            let (content, len) = if stat.size <= READ_BYTES as u64 && !stat.may_be_sparse() {
-                self.read_whole(path, file, stat.size)?
-            } else {
-                self.read_in_pieces(path, file, &stat)?
-            };
+            let (mut content, mut len) = self.read_once(path, file, &stat)?;
+            if self.is_damaged(&content) {
+                (content, len) = self.read_once(path, file, &stat)?;
+            }
             let after = stat_fd(file).map_err(|error| self.tree.failed("look at", path, error))?;
             if after.is_same_as(&stat) && len == stat.size {
                 return Ok((content, after));
@@ -282,6 +301,21 @@ impl Capturer<'_, '_> {
             stat = after;
         }
         fail(Code::FileIo, format!("{} changes while it is read: who writes to it?", self.tree.on_disk(path).display()))
+    }
+
+    fn read_once(&mut self, path: &[u8], file: &OwnedFd, stat: &Stat) -> Result<(Id, u64)> {
+        if stat.size <= READ_BYTES as u64 && !stat.may_be_sparse() {
+            return self.read_whole(path, file, stat.size);
+        }
+        self.read_in_pieces(path, file, stat)
+    }
+
+    /// Whether an object that was put cannot be read, where that is to be known; then putting it again stores it.
+    fn is_damaged(&self, id: &Id) -> bool {
+        match &self.putter {
+            Some(putter) if self.options.distrust => is_damaged(putter.repo(), id),
+            _ => false,
+        }
     }
 
     fn read_whole(&mut self, path: &[u8], file: &OwnedFd, size: u64) -> Result<(Id, u64)> {
@@ -356,7 +390,13 @@ impl Capturer<'_, '_> {
         self.found.sort_unstable_by(|a, b| a.0.path.cmp(&b.0.path));
         let (entries, stats): (Vec<ResultEntry>, Vec<Stat>) = self.found.into_iter().unzip();
         let id = match &mut self.putter {
-            Some(putter) => encode(&entries, &mut |bytes| Ok(putter.put(Kind::Tree, bytes)?.id))?,
+            Some(putter) => encode(&entries, &mut |bytes| {
+                let put = putter.put(Kind::Tree, bytes)?;
+                if self.options.distrust && !put.is_new && is_damaged(putter.repo(), &put.id) {
+                    putter.put(Kind::Tree, bytes)?;
+                }
+                Ok(put.id)
+            })?,
             None => encode(&entries, &mut |bytes| Ok(hash(bytes)))?,
         };
         Ok(Captured {
@@ -405,6 +445,11 @@ impl Sink<'_, '_> {
             Sink::Hash(hasher) => Ok(hasher.finish()),
         }
     }
+}
+
+/// Whether an object cannot be read to its end. What cannot be is marked, so that a writer stores it again.
+fn is_damaged(repo: &Repo, id: &Id) -> bool {
+    repo.stream(id, &mut |_| Ok(())).is_err_and(|error| error.class() == Class::Damaged)
 }
 
 /// Whether a link at a path of the project leads out of it, by its text.

@@ -11,6 +11,8 @@
 mod capture;
 mod place;
 mod staging;
+#[cfg(test)]
+mod tests;
 mod worktree;
 
 pub use capture::{CaptureOptions, Captured, capture};

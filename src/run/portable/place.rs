@@ -219,11 +219,7 @@ impl<'p> Placer<'p> {
         let mut ready = Vec::new();
         for (number, job) in jobs.iter().enumerate() {
             let start = wants.len();
-            if let Err(error) = self.plan(number as u32, job, &mut wants, &mut uses) {
-                wants.truncate(start);
-                uses.truncate(start);
-                job.fail(error);
-            }
+            self.plan(number as u32, job, &mut wants, &mut uses);
             job.left.store(wants.len() - start, Ordering::Release);
             if wants.len() == start {
                 ready.push(job);
@@ -241,35 +237,42 @@ impl<'p> Placer<'p> {
         })
     }
 
-    /// Adds what a result needs to the wants.
-    fn plan(&self, number: u32, job: &Job<'_>, wants: &mut Vec<Want>, uses: &mut Vec<Use>) -> Result<()> {
+    /// Adds what a result needs to the wants. What is damaged is noted and the rest asked for all the same, so that all
+    /// that is damaged is known.
+    fn plan(&self, number: u32, job: &Job<'_>, wants: &mut Vec<Want>, uses: &mut Vec<Use>) {
         let whole_bytes_max = u64::from(self.repo.config().sizes.avg);
         for (at, (entry, there)) in job.wanted.tree.entries.iter().zip(&job.there).enumerate() {
             let ResultKind::File { content, size, executable } = &entry.kind else { continue };
             if *size == 0 || matches!(there, There::Right(_)) {
                 continue;
             }
-            let mut to = Use { job: number, entry: at as u32, offset: None };
+            let to = Use { job: number, entry: at as u32, offset: None };
             if *size <= whole_bytes_max {
                 wants.push(Want { key: Key { class: Class::Whole, id: *content }, len: *size });
                 uses.push(to);
                 continue;
             }
-            let mut end = 0;
-            self.repo.pieces(content, &mut |piece| {
-                end = piece.offset + piece.len;
-                if let Some(key) = piece.key {
-                    to.offset = Some(piece.offset);
-                    wants.push(Want { key, len: piece.len });
-                    uses.push(to);
-                }
-                Ok(())
-            })?;
-            check_size(content, end, *size)?;
-            let staged = self.stage.create(self.clearing.tree(), *executable, *size)?;
-            job.progress().contents.insert(at as u32, Content::Staged(staged));
+            let planned = self
+                .plan_pieces(content, *size, to, wants, uses)
+                .and_then(|()| self.stage.create(self.clearing.tree(), *executable, *size));
+            match planned {
+                Ok(staged) => _ = job.progress().contents.insert(at as u32, Content::Staged(staged)),
+                Err(error) => job.fail(error),
+            }
         }
-        Ok(())
+    }
+
+    fn plan_pieces(&self, content: &Id, size: u64, to: Use, wants: &mut Vec<Want>, uses: &mut Vec<Use>) -> Result<()> {
+        let mut end = 0;
+        self.repo.pieces(content, &mut |piece| {
+            end = piece.offset + piece.len;
+            if let Some(key) = piece.key {
+                wants.push(Want { key, len: piece.len });
+                uses.push(Use { offset: Some(piece.offset), ..to });
+            }
+            Ok(())
+        })?;
+        check_size(content, end, size)
     }
 
     /// A piece is here, or cannot be had.

@@ -29,7 +29,7 @@ pub struct WorkTree {
     nonce: String,
     serial: AtomicU64,
     /// Whether the kernel has `openat2`.
-    resolves: AtomicBool,
+    pub(super) resolves: AtomicBool,
     /// The root's absolute path, as it was named and as it is: what makes a result good only here.
     held: Vec<Finder<'static>>,
 }

@@ -49,6 +49,14 @@ pub struct ExcludeArgs {
 }
 
 impl ExcludeArgs {
+    /// Whether the user asked for any rule.
+    pub fn is_given(&self) -> bool {
+        let has_patterns = !self.exclude.is_empty() || !self.exclude_file.is_empty() || !self.include.is_empty();
+        let has_files = !self.exclude_if_present.is_empty() || self.exclude_larger_than.is_some();
+        let has_flags = self.git_ignore || self.no_larderignore || self.exclude_caches || self.one_file_system;
+        has_patterns || has_files || has_flags
+    }
+
     /// The same in the library's words.
     pub fn options(&self) -> ExcludeOptions {
         ExcludeOptions {
