@@ -8,6 +8,7 @@ mod remotes;
 pub use remotes::{REMOTES_FILE, Remotes, check_remote_name};
 
 use crate::error::{Code, Error, IoContext, Result};
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -34,6 +35,13 @@ pub fn variable(name: &str) -> Option<OsString> {
     #[allow(clippy::disallowed_methods)]
     let value = std::env::var_os(name);
     value.filter(|value| !value.is_empty())
+}
+
+/// The environment of this process, without the passphrase: what tasks may be given of it.
+pub fn environment() -> BTreeMap<OsString, OsString> {
+    #[allow(clippy::disallowed_methods)]
+    let variables = std::env::vars_os();
+    variables.filter(|(name, _)| name != PASSPHRASE).collect()
 }
 
 /// The name of the user this process runs for, or the number where there is no name.

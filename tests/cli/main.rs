@@ -12,6 +12,7 @@ mod completions;
 mod compress;
 mod digest;
 mod dispatch;
+mod exec_task;
 mod hash_object;
 mod help;
 mod init;

@@ -120,7 +120,7 @@ impl Stage {
 }
 
 impl Staged {
-    /// Its name, for [`Staged::write_at`] from several threads.
+    /// Its name, for [`StagedWriter::write_at`] from several threads.
     pub(super) fn writer(&self) -> StagedWriter {
         StagedWriter { dir: self.dir.clone(), name: self.name.clone() }
     }

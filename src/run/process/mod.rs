@@ -15,7 +15,7 @@ mod wait;
 pub use crate::record::Exit;
 pub use retry::{DELAY_MS, Retries, persist};
 pub use signals::{Stop, StopSignal};
-pub use spawn::{find_program, let_inherit};
+pub use spawn::let_inherit;
 
 use crate::clock::Time;
 use crate::error::Result;
@@ -30,7 +30,7 @@ pub enum Call<'a> {
     Shell(&'a OsStr),
     /// A program without a shell.
     Words {
-        /// The file, as [`find_program`] found it; absolute.
+        /// The file, as [`find_program`](super::environment::find_program) finds it.
         program: &'a Path,
         /// The arguments; the first is the name that the program sees of itself.
         words: &'a [&'a OsStr],

@@ -2,17 +2,14 @@
 
 use super::{Call, Job};
 use crate::error::{Code, Error, Result};
-use rustix::fs::{Access, AtFlags, CWD, accessat};
 use rustix::io::{Errno, FdFlags, fcntl_getfd, fcntl_setfd};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, Resource, prlimit};
-use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -142,23 +139,6 @@ fn nothing() -> Result<Stdio> {
         Ok(Err(error)) => Err(Error::new(Code::ResourceExhausted, "no more files can be opened").with_source(error)),
         Err(error) => Err(Error::new(Code::SystemError, format!("/dev/null cannot be opened: {error}"))),
     }
-}
-
-/// The file that a command's first word names: as it is if it has a slash (below `cwd` unless absolute), else the first
-/// that may be executed in the directories of `path`, where an empty one is `cwd`.
-pub fn find_program(name: &OsStr, path: &OsStr, cwd: &Path) -> Option<PathBuf> {
-    if name.is_empty() {
-        return None;
-    }
-    if name.as_bytes().contains(&b'/') {
-        return Some(cwd.join(name));
-    }
-    let dirs = path.as_bytes().split(|byte| *byte == b':');
-    dirs.map(|dir| cwd.join(OsStr::from_bytes(dir)).join(name)).find(|file| is_program(file))
-}
-
-fn is_program(file: &Path) -> bool {
-    file.is_file() && accessat(CWD, file, Access::EXEC_OK, AtFlags::EACCESS).is_ok()
 }
 
 /// Lets every command that is started from now on inherit this file, and with it a lock by `flock`: should larder be

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::run::logs::{LOG_BYTES_MAX, Mask};
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -80,7 +81,7 @@ fn the_environment_is_what_is_given() {
 #[test]
 fn a_program_sees_its_own_name_and_words_as_they_are() {
     let scene = Scene::new();
-    let program = find_program(OsStr::new("sh"), OsStr::new("/nowhere:/bin"), scene.dir.path()).unwrap();
+    let program = PathBuf::from("/bin/sh");
     let words = ["myname", "-c", "echo \"$0|$1|$2\"", "a b", "$HOME", "*"].map(OsStr::new);
     let job = Job { call: Call::Words { program: &program, words: &words }, ..scene.job("") };
     let ended = run(&job, &scene.stop, &|_, _| {}).unwrap();
@@ -110,21 +111,6 @@ fn what_cannot_be_started_is_a_failure_that_says_why() {
     }
     let ended = run(&Job { cwd: &gone, ..scene.job("true") }, &scene.stop, &|_, _| {}).unwrap();
     assert!(text(&ended, Stream::Stderr).starts_with("larder: its directory"));
-}
-
-#[test]
-fn programs_are_found_as_shells_find_them() {
-    let scene = Scene::new();
-    let dir = scene.dir.path();
-    std::fs::create_dir_all(dir.join("bin/tool")).unwrap();
-    std::fs::create_dir(dir.join("more")).unwrap();
-    crate::fs::write_durable(&dir.join("more/tool"), b"#!/bin/sh\n", 0o755).unwrap();
-    crate::fs::write_durable(&dir.join("data"), b"", 0o644).unwrap();
-    let find = |name: &str, path: &str| find_program(OsStr::new(name), OsStr::new(path), dir);
-    assert_eq!(find("tool", "bin:more"), Some(dir.join("more/tool")), "a directory is no program");
-    assert_eq!(find("more/tool", ""), Some(dir.join("more/tool")));
-    assert_eq!(find("/bin/sh", ""), Some("/bin/sh".into()));
-    assert_eq!((find("data", ":bin"), find("", "bin")), (None, None));
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod diff;
 mod digest;
 mod dump;
 mod excludes;
+mod exec_task;
 mod find;
 mod forget;
 mod gc;
@@ -65,6 +66,7 @@ pub const TABLE: &[Row] = &[
     row::<write_snapshot::WriteSnapshot>(),
     row::<resolve::Resolve>(),
     row::<record::RecordArgs>(),
+    row::<exec_task::ExecTask>(),
     row::<verify::Verify>(),
     row::<gc::Gc>(),
     row::<index::Index>(),

@@ -1,8 +1,9 @@
 //! How a process ends when it is told to, or when something that cannot happen did.
 
 use larder::error::{Code, Error, Result};
+use larder::run::process::{Stop, StopSignal};
 use rustix::process::{Pid, Signal};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM, SIGTSTP};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
 use std::process::ExitCode;
@@ -64,6 +65,60 @@ pub fn pass_on_to(child: u32) -> Result<()> {
         }
     });
     Ok(())
+}
+
+/// The signal that told larder to end while it ran tasks.
+#[derive(Clone, Debug, Default)]
+pub struct Told(Arc<AtomicUsize>);
+
+impl Told {
+    /// Its number, if one came.
+    pub fn signal(&self) -> Option<u8> {
+        u8::try_from(self.0.load(Ordering::Relaxed)).ok().filter(|signal| *signal > 0)
+    }
+}
+
+/// Hands what larder is told on to the tasks that run: INT, TERM and HUP pass on once, the second kills the tasks, the
+/// third ends larder as it would have at first; TSTP and CONT stop the tasks with larder, and let them go on.
+///
+/// # Errors
+/// SYSTEM_ERROR when signals cannot be caught.
+pub fn hand_to(stop: &Arc<Stop>) -> Result<Told> {
+    let told = Told::default();
+    let mut caught = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGTSTP, SIGCONT])
+        .map_err(|error| Error::new(Code::SystemError, "signals cannot be caught").with_source(error))?;
+    let (stop, heard) = (Arc::clone(stop), told.clone());
+    std::thread::spawn(move || {
+        let mut count = 0;
+        for signal in caught.forever() {
+            let passed = match signal {
+                SIGTSTP => {
+                    stop.pause();
+                    let _ = rustix::process::kill_process(rustix::process::getpid(), Signal::STOP);
+                    continue;
+                }
+                SIGCONT => {
+                    stop.resume();
+                    continue;
+                }
+                SIGINT => StopSignal::Interrupt,
+                SIGHUP => StopSignal::HangUp,
+                _ => StopSignal::Terminate,
+            };
+            count += 1;
+            match count {
+                1 => {
+                    heard.0.store(signal as usize, Ordering::Relaxed);
+                    stop.ask(passed);
+                }
+                2 => stop.kill(),
+                _ => {
+                    let _ = signal_hook::low_level::emulate_default_handler(signal);
+                }
+            }
+        }
+    });
+    Ok(told)
 }
 
 /// Ends the process as one whose reader went away: quietly, by SIGPIPE.
