@@ -69,10 +69,11 @@ impl Project {
         let Some(view) = survey.row(task) else { return };
         let Some(lists) = view.lists() else { return };
         let (action, record, tree) = view.ids();
+        let keyed = self.sources.files().epoch;
         let row = TaskRow {
             definition: view.definition,
             surroundings: view.surroundings,
-            keyed: self.sources.files().epoch,
+            keyed,
             result_changed: view.result_changed,
             action,
             record,

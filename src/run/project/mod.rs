@@ -299,3 +299,6 @@ fn plan_row(project: &Project) -> Result<super::state::PlanRow> {
         whole: encode_manifest(project.manifest()?),
     })
 }
+
+#[cfg(test)]
+mod tests;
