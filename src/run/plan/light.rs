@@ -45,6 +45,8 @@ pub struct Program {
 pub struct Light {
     /// Every file that was read for the manifest, and how it looked.
     pub files: Vec<(PathBuf, Stamp)>,
+    /// The project's root.
+    pub root: PathBuf,
     /// Of all outputs.
     pub area: Digest,
     /// What runs when no target is named; empty: everything.
@@ -152,6 +154,7 @@ impl Light {
     ) -> Light {
         let mut light = Light { files, starts: vec![0], ..Light::default() };
         (light.default, light.warnings) = (manifest.default.clone(), manifest.warnings.clone());
+        light.root.clone_from(&manifest.root);
         light.dotenv.clone_from(&manifest.dotenv);
         let mut tables = Tables::default();
         let mut area = blake3::Hasher::new();
@@ -336,6 +339,7 @@ impl Light {
             encode_stamp(&mut out, stamp, &last);
             last = *stamp;
         }
+        put_bytes(&mut out, self.root.as_os_str().as_bytes());
         out.extend_from_slice(&self.area);
         put_all(&mut out, self.default.iter().map(|task| task.0));
         put_texts(&mut out, &self.warnings);
@@ -370,7 +374,10 @@ impl Light {
     pub fn decode(bytes: &[u8]) -> Option<Light> {
         let mut cursor = Cursor::new(checked(bytes)?, "plan");
         let cursor = &mut cursor;
-        let mut light = Light { files: take_files(cursor)?, area: cursor.array().ok()?, ..Light::default() };
+        let files = take_files(cursor)?;
+        let root_len = cursor.count(TEXT_BYTES_MAX).ok()?;
+        let root = PathBuf::from(std::ffi::OsStr::from_bytes(cursor.bytes(root_len).ok()?));
+        let mut light = Light { files, root, area: cursor.array().ok()?, ..Light::default() };
         light.default = take_all(cursor)?.into_iter().map(TaskNo).collect();
         light.warnings = take_texts(cursor)?;
         light.dotenv = take_pairs(cursor)?;

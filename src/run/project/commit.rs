@@ -1,7 +1,7 @@
 //! What is remembered for the next invocation.
 
 use super::keyer::Seen;
-use super::{Known, Project, plan_row};
+use super::{CLOCK_STEP_NS, Known, Project, plan_row};
 use crate::error::{IoContext, Result};
 use crate::object::hash;
 use crate::record::Observed;
@@ -263,7 +263,7 @@ impl Project {
         if racy.is_empty() {
             return;
         }
-        let wait_ns = settles_at_ns.saturating_sub(stamp_now_ns()).clamp(0, SETTLE_NS_MAX);
+        let wait_ns = settles_at_ns.saturating_sub(stamp_now_ns()).clamp(0, SETTLE_NS_MAX) + CLOCK_STEP_NS;
         std::thread::sleep(std::time::Duration::from_nanos(wait_ns as u64));
         racy.sort_unstable();
         racy.dedup();

@@ -22,7 +22,7 @@ pub use survey::{Known, Standing, Survey, Why};
 use super::environment::Environment;
 use super::graph::{Graph, OutputArea};
 use super::inputs::Sources;
-use super::manifest::{Manifest, TaskNo};
+use super::manifest::{self, LoadOptions, Manifest, TaskNo};
 use super::pattern::Pattern;
 use super::plan::{Light, decode_manifest, digest_of, encode_manifest};
 use super::state::rows::{Digest, RowNo};
@@ -37,6 +37,9 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// Waits for no file longer than this before reading it, because it was just written.
 const SETTLE_NS_MAX: i64 = 50_000_000;
+
+/// The clock of file systems moves in steps of at most this length.
+const CLOCK_STEP_NS: i64 = 10_000_000;
 
 /// What a project is opened with.
 #[derive(Clone, Debug, Default)]
@@ -71,7 +74,7 @@ pub struct Project {
     whole: OnceLock<Manifest>,
     graph: OnceLock<Graph>,
     area: OnceLock<OutputArea>,
-    /// Whether the plan is new and may be kept.
+    /// Whether the plan is new.
     keeps_plan: bool,
     sources: Sources,
     counters: Counters,
@@ -84,10 +87,22 @@ impl Project {
     /// Reads the manifest, or takes the plan of it that is known.
     ///
     /// # Errors
+    /// What [`manifest::load`] answers; CACHE_ERROR.
+    pub fn open(options: &ProjectOptions) -> Result<Project> {
+        let load = |path: &Path, root: Option<&Path>, args: &[String]| {
+            manifest::load(path, root, &LoadOptions { args: args.to_vec(), tracked: true })
+        };
+        Self::open_with(options, &load)
+    }
+
+    /// The same with another reader of manifests.
+    ///
+    /// # Errors
     /// What `load` answers; CACHE_ERROR.
     pub fn open_with(options: &ProjectOptions, load: Load<'_>) -> Result<Project> {
         let manifest_path = std::path::absolute(&options.manifest).at("find", &options.manifest)?;
-        let digest = plan_digest(&manifest_path, options);
+        let here = std::path::absolute(".").at("find", ".")?;
+        let digest = plan_digest(&manifest_path, &here, options);
         let state = State::open(&options.state_dir);
         let mut counters = state.counters()?;
         let known = state.plan(&digest)?.and_then(|bytes| Light::decode(&bytes));
@@ -96,14 +111,10 @@ impl Project {
             Some(light) => (light, OnceLock::new(), OnceLock::new(), OnceLock::new(), false),
             None => {
                 let read = Read::new(&manifest_path, options, &state, &mut counters, load)?;
-                (read.light, read.manifest.into(), read.graph.into(), read.area.into(), read.is_settled)
+                (read.light, read.manifest.into(), read.graph.into(), read.area.into(), true)
             }
         };
-        let root = match (&options.root, whole.get()) {
-            (_, Some(manifest)) => manifest.root.clone(),
-            (Some(root), None) => std::path::absolute(root).at("find", root)?,
-            (None, None) => manifest_path.parent().map(Path::to_path_buf).unwrap_or_default(),
-        };
+        let root = light.root.clone();
         let sources = Sources::new(&root, options.jobs, state.files(&counters)?, state.patterns()?)?;
         let contexts = tools::Contexts::of(&light);
         Ok(Project {
@@ -229,8 +240,6 @@ struct Read {
     graph: Graph,
     area: OutputArea,
     light: Light,
-    /// Whether a later change of a file will show in its times.
-    is_settled: bool,
 }
 
 impl Read {
@@ -243,12 +252,13 @@ impl Read {
     ) -> Result<Read> {
         let wait_ns = look_at(path).settles_at_ns().saturating_sub(stamp_now_ns());
         if (1..SETTLE_NS_MAX).contains(&wait_ns) {
-            std::thread::sleep(std::time::Duration::from_nanos(wait_ns as u64));
+            std::thread::sleep(std::time::Duration::from_nanos((wait_ns + CLOCK_STEP_NS) as u64));
         }
         let start_ns = stamp_now_ns();
         let manifest = load(path, options.root.as_deref(), &options.args)?;
-        let files: Vec<(PathBuf, Stamp)> = manifest.files.iter().map(|file| (file.clone(), look_at(file))).collect();
-        let is_settled = files.iter().all(|(_, stamp)| !stamp.is_racy(start_ns));
+        // A file that may yet change without showing it is read again next time; the numbers of its tasks stay.
+        let settled = |stamp: Stamp| if stamp.is_racy(start_ns) { Stamp::ABSENT } else { stamp };
+        let files = manifest.files.iter().map(|file| (file.clone(), settled(look_at(file)))).collect();
         let graph = Graph::new(&manifest.tasks)?;
         let area = OutputArea::new(&manifest.tasks);
         let mut numbers = known_numbers(path, state)?;
@@ -260,7 +270,7 @@ impl Read {
             }
         };
         let light = Light::of(&manifest, &graph, &area, &options.args, files, &mut row);
-        Ok(Read { manifest, graph, area, light, is_settled })
+        Ok(Read { manifest, graph, area, light })
     }
 }
 
@@ -274,9 +284,12 @@ fn known_numbers(path: &Path, state: &State) -> Result<HashMap<String, RowNo>> {
 }
 
 /// Of all that decides what is read.
-fn plan_digest(manifest: &Path, options: &ProjectOptions) -> Digest {
+fn plan_digest(manifest: &Path, here: &Path, options: &ProjectOptions) -> Digest {
     let root = options.root.as_ref().map_or(b"".as_slice(), |root| root.as_os_str().as_bytes());
-    let head = [b"1", manifest.as_os_str().as_bytes(), root];
+    // The root of a manifest in the line form is where it is called.
+    let is_toml = manifest.extension().is_some_and(|extension| extension == "toml");
+    let here = if is_toml { b"".as_slice() } else { here.as_os_str().as_bytes() };
+    let head = [b"1", manifest.as_os_str().as_bytes(), root, here];
     digest_of(head.into_iter().chain(options.args.iter().map(String::as_bytes)))
 }
 
