@@ -10,6 +10,8 @@
 //! - [`graph`]: the order of tasks, and who makes which path.
 //! - [`project`]: what has changed since last time, and the actions of what must be looked up; it stands on [`state`]
 //!   (what is remembered), [`plan`] (a manifest as it was read), [`inputs`] (what tasks read) and [`environment`].
+//! - [`schedule`]: what comes next.
+//! - [`schedule`]: what comes next; [`durations`]: what goes first.
 //! - [`portable`], [`outputs`]: what a task left, kept and put back; and room made for it.
 //! - [`process`], [`logs`]: one command, and what it said.
 //! - [`publish`], [`claim`], [`lockfile`]: results become durable, and one process makes each.
@@ -31,6 +33,7 @@ pub mod portable;
 pub mod process;
 pub mod project;
 pub mod publish;
+pub mod schedule;
 pub mod state;
 
 pub use metrics::RunStats;

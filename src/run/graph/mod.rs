@@ -178,7 +178,7 @@ impl Graph {
     }
 
     /// Whether `task` can see all results of `wanted` (sorted by number). Cheap where they are near.
-    pub fn sees_all(&self, task: TaskNo, wanted: &[TaskNo]) -> std::result::Result<(), TaskNo> {
+    pub(in crate::run) fn sees_all(&self, task: TaskNo, wanted: &[TaskNo]) -> std::result::Result<(), TaskNo> {
         let near = self.keyed_dependencies(task);
         let mut missing: Vec<TaskNo> =
             wanted.iter().copied().filter(|other| *other != task && !near.contains(other)).collect();
