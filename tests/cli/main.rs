@@ -19,6 +19,7 @@ mod init;
 mod key;
 mod lock;
 mod look;
+mod manifest;
 mod plumbing;
 mod record;
 mod restore;

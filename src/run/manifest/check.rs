@@ -283,10 +283,15 @@ impl Tracked {
 impl Names {
     /// The tasks of this name, as a file of this scope says it: one of its own, or `dir:task` from the root, or `:task`.
     fn find(&self, name: &str, scope: &FileScope) -> Option<&[TaskNo]> {
-        let own = format!("{}{name}", scope.prefix);
         let is_far = name.split('@').next().is_some_and(|base| base.contains(':'));
-        let far = self.by_name.get(name.strip_prefix(':').unwrap_or(name)).filter(|_| is_far);
-        self.by_name.get(&own).filter(|_| !name.starts_with(':')).or(far).map(Vec::as_slice)
+        if let Some(name) = name.strip_prefix(':') {
+            return self.by_name.get(name).map(Vec::as_slice);
+        }
+        let own = match scope.prefix.strip_suffix(':') {
+            Some(dir) if is_far => format!("{dir}/{name}"),
+            _ => format!("{}{name}", scope.prefix),
+        };
+        self.by_name.get(&own).or_else(|| self.by_name.get(name).filter(|_| is_far)).map(Vec::as_slice)
     }
 
     fn unknown(&self, text: &Text, complaints: &mut Complaints) {

@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn a_text_without_shell_syntax_is_a_list() {
-        for line in ["cc -c a.c -o a.o", "  cc   -c\ta.c -o a.o ", "make CC=gcc", "./x@1,2:3%+=y"] {
+        for line in ["cc -c a.c -o a.o", "  cc   -c\ta.c -o a.o ", "make CC=gcc", "./x@1,2:3%+y"] {
             assert!(matches!(from_line(line), Command::Words(_)), "{line}");
         }
         assert_eq!(from_line("cc -c  a.c"), words(&["cc", "-c", "a.c"]));

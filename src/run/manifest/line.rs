@@ -51,8 +51,10 @@ pub(super) fn read(source: &Source<'_>, complaints: &mut Complaints, each: &mut 
 
 /// Whether a text looks like the line form.
 pub(super) fn is_line_form(text: &str) -> bool {
-    let first = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'));
-    first.is_some_and(|line| !line.starts_with('[') && (header(line).is_some() || !line.contains('=')))
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let Some(first) = lines.next() else { return false };
+    let is_toml = first.starts_with('[') || first.contains('=');
+    header(first).is_some() || !is_toml || (!first.starts_with('[') && lines.any(|line| header(line).is_some()))
 }
 
 fn header(line: &str) -> Option<&str> {

@@ -15,6 +15,8 @@ mod line;
 mod load;
 mod model;
 mod raw;
+pub mod render;
+mod schema;
 mod source;
 mod split;
 mod substitute;
@@ -22,7 +24,6 @@ mod substitute;
 mod tests;
 mod toml;
 
-pub use keys::{Key, Kind, LATER_KEYS, TASK_KEYS, TOP_KEYS};
 pub use load::{FILE_NAME, LoadOptions, find, load, load_text};
 pub use model::{Command, EnvVar, Manifest, Place, Pool, SandboxLevel, Secret, Settings, Task, TaskNo};
-pub use substitute::escape;
+pub use schema::schema;

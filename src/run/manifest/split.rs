@@ -42,7 +42,7 @@ pub(super) fn split(text: &str) -> Option<Vec<Piece>> {
     let opening = &text[..first];
     let is_named =
         |name: &str| opening.lines().any(|line| line.trim_start().trim_start_matches(['"', '\'']).starts_with(name));
-    if seen.iter().any(|(name, _)| is_named(name)) {
+    if is_named("task") || seen.iter().any(|(name, _)| is_named(name)) {
         return None;
     }
     Some(pieces)
@@ -165,6 +165,7 @@ mod tests {
             "[task.a\n",
             "x = \"\"\"\n",
             "task.a.cmd = \"x\"\n[task.b]\n",
+            "task.a.cmd = \"x\"\n",
             "[task.\"a.b\"]\n",
             "[ task.a ]\n",
             "x = [\n",

@@ -59,10 +59,7 @@ fn both_forms_say_the_same() {
 fn old_files_mean_what_they_meant() {
     let text = "\u{feff}task a {\r\n cmd = docker ps --format '{{.Names}}' # kept = all\r\n inputs = x, , y ,\r\n deps =\r\n}\r\n\
                 task b{\n cmd=a=b; echo $a\n inputs = two words\n}\n";
-    let manifest = load_lines(text);
-    let error = manifest.expect_err("`task b{` has no space");
-    assert!(error.to_string().contains("m.txt:6:"), "{error}");
-    let manifest = load_lines(&text.replace("b{", "b {")).expect("sound");
+    let manifest = load_lines(text).expect("sound");
     assert_eq!(manifest.tasks[0].command, Command::Shell("docker ps --format '{{.Names}}' # kept = all".into()));
     assert_eq!(texts(&manifest.tasks[0].inputs), ["x", "y"]);
     assert_eq!(manifest.tasks[1].command, Command::Shell("a=b; echo $a".into()));

@@ -19,6 +19,7 @@ mod exec_task;
 mod find;
 mod forget;
 mod gc;
+mod graph;
 mod hash_object;
 mod help;
 mod index;
@@ -30,6 +31,8 @@ mod lock;
 mod log;
 mod ls;
 mod ls_tree;
+mod manifest_args;
+mod parse_manifest;
 mod record;
 mod resolve;
 mod restore;
@@ -41,6 +44,7 @@ mod snapshots;
 mod stats;
 mod status;
 mod tag;
+mod tasks;
 mod time;
 mod verify;
 mod view;
@@ -66,7 +70,11 @@ pub const TABLE: &[Row] = &[
     row::<write_snapshot::WriteSnapshot>(),
     row::<resolve::Resolve>(),
     row::<record::RecordArgs>(),
+<<<<<<< HEAD
     row::<exec_task::ExecTask>(),
+=======
+    row::<parse_manifest::ParseManifest>(),
+>>>>>>> b105081 (faces: parse-manifest, tasks, graph, and the schema of a manifest)
     row::<verify::Verify>(),
     row::<gc::Gc>(),
     row::<index::Index>(),
@@ -79,6 +87,8 @@ pub const TABLE: &[Row] = &[
     row::<serve_stdio::ServeStdio>(),
     row::<complete::Complete>(),
     // Porcelain: for people.
+    row::<tasks::Tasks>(),
+    row::<graph::GraphArgs>(),
     row::<backup::Backup>(),
     row::<restore::Restore>(),
     row::<snapshots::Snapshots>(),

@@ -19,7 +19,7 @@ pub struct Help {
     #[arg(short = 'a', long)]
     all: bool,
 
-    /// Write what is made from the table into a directory: `man`, `completions`, `cli` or `errors`
+    /// Write what is made from the table into a directory: `man`, `completions`, `cli`, `errors` or `schema`
     #[arg(long, num_args = 2, value_names = ["KIND", "DIR"], conflicts_with = "topic")]
     generate: Vec<PathBuf>,
 
@@ -116,10 +116,16 @@ fn generate(kind: &str, dir: &Path) -> anyhow::Result<Exit> {
         "man" => man::pages(),
         "completions" => completions::scripts()?,
         "cli" => vec![("CLI.md".to_string(), reference::commands())],
+        "schema" => {
+            let text = serde_json::to_string_pretty(&larder::run::manifest::schema())?;
+            vec![("larder.schema.json".to_string(), text + "\n")]
+        }
         "errors" => vec![("ERRORS.md".to_string(), reference::errors())],
         _ => {
             let message = format!("`{}` is nothing that can be generated", kind.escape_debug());
-            return Err(Error::new(Code::InvalidArg, message).with_hint("man, completions, cli, errors").into());
+            return Err(Error::new(Code::InvalidArg, message)
+                .with_hint("man, completions, cli, errors, schema")
+                .into());
         }
     };
     for (name, text) in files {
