@@ -50,6 +50,7 @@ complete -c larder -n "__fish_larder_needs_command" -f -a "restore-tree" -d 'Res
 complete -c larder -n "__fish_larder_needs_command" -f -a "write-snapshot" -d 'Make a snapshot of a stored tree'
 complete -c larder -n "__fish_larder_needs_command" -f -a "resolve" -d 'Print the id that a name stands for'
 complete -c larder -n "__fish_larder_needs_command" -f -a "record" -d 'Look up, add, list and remove the records of runs'
+complete -c larder -n "__fish_larder_needs_command" -f -a "parse-manifest" -d 'Check a manifest and print what it says'
 complete -c larder -n "__fish_larder_needs_command" -f -a "verify" -d 'Check that a repository is whole and unchanged'
 complete -c larder -n "__fish_larder_needs_command" -f -a "gc" -d 'Free the space of what no snapshot and no run needs'
 complete -c larder -n "__fish_larder_needs_command" -f -a "index" -d 'Check, rebuild or measure the index'
@@ -60,6 +61,8 @@ complete -c larder -n "__fish_larder_needs_command" -f -a "compress" -d 'Compres
 complete -c larder -n "__fish_larder_needs_command" -f -a "decompress" -d 'Decompress a file to standard output'
 complete -c larder -n "__fish_larder_needs_command" -f -a "lock" -d 'Run a command while the repository is locked'
 complete -c larder -n "__fish_larder_needs_command" -f -a "serve-stdio" -d 'Serve a repository\'s files over stdin and stdout'
+complete -c larder -n "__fish_larder_needs_command" -f -a "tasks" -d 'List the tasks of a manifest'
+complete -c larder -n "__fish_larder_needs_command" -f -a "graph" -d 'Show tasks and what they wait for'
 complete -c larder -n "__fish_larder_needs_command" -f -a "backup" -d 'Store directories and files as a snapshot'
 complete -c larder -n "__fish_larder_needs_command" -f -a "restore" -d 'Bring files back from a snapshot or a run'
 complete -c larder -n "__fish_larder_needs_command" -f -a "snapshots" -d 'List snapshots'
@@ -413,6 +416,23 @@ complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_su
 complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from unpin" -l no-progress -d 'Show no progress'
 complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from unpin" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from unpin" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand parse-manifest" -l to -d 'What to write' -r -f -a "json\t'One JSON object'
+toml\t'TOML'"
+complete -c larder -n "__fish_larder_using_subcommand parse-manifest" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand parse-manifest" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand parse-manifest" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand parse-manifest" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand parse-manifest" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand parse-manifest" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand parse-manifest" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand parse-manifest" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand parse-manifest" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand parse-manifest" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand parse-manifest" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand parse-manifest" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand parse-manifest" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand parse-manifest" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand parse-manifest" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c larder -n "__fish_larder_using_subcommand verify" -l read-data -d 'Also read the data: all of it, or a part: 1/7, 5% or 20GiB. Percents and sizes move on from time to time' -r
 complete -c larder -n "__fish_larder_using_subcommand verify" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand verify" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
@@ -741,6 +761,42 @@ complete -c larder -n "__fish_larder_using_subcommand serve-stdio" -l banner -d 
 complete -c larder -n "__fish_larder_using_subcommand serve-stdio" -l no-progress -d 'Show no progress'
 complete -c larder -n "__fish_larder_using_subcommand serve-stdio" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand serve-stdio" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand tasks" -s f -l file -d 'The manifest; else the larder.toml here or above' -r -F
+complete -c larder -n "__fish_larder_using_subcommand tasks" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand tasks" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand tasks" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand tasks" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand tasks" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand tasks" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand tasks" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand tasks" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand tasks" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand tasks" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand tasks" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand tasks" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand tasks" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand tasks" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand tasks" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand graph" -s f -l file -d 'The manifest; else the larder.toml here or above' -r -F
+complete -c larder -n "__fish_larder_using_subcommand graph" -l format -d 'How to write it' -r -f -a "text\t'One line a task, indented by how deep it stands'
+dot\t'For Graphviz'
+json\t'One JSON object a line'
+mermaid\t'For Mermaid'"
+complete -c larder -n "__fish_larder_using_subcommand graph" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand graph" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand graph" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand graph" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand graph" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand graph" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand graph" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand graph" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand graph" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand graph" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand graph" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand graph" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand graph" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand graph" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand graph" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c larder -n "__fish_larder_using_subcommand backup" -s e -l exclude -d 'Leave out what matches this pattern (gitignore syntax); may be given several times' -r
 complete -c larder -n "__fish_larder_using_subcommand backup" -l exclude-file -d 'Leave out what matches the patterns in this file' -r -F
 complete -c larder -n "__fish_larder_using_subcommand backup" -s i -l include -d 'Store what matches this pattern whatever the other patterns say' -r
@@ -1149,7 +1205,7 @@ complete -c larder -n "__fish_larder_using_subcommand completions" -l banner -d 
 complete -c larder -n "__fish_larder_using_subcommand completions" -l no-progress -d 'Show no progress'
 complete -c larder -n "__fish_larder_using_subcommand completions" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand help" -l generate -d 'Write what is made from the table into a directory: `man`, `completions`, `cli` or `errors`' -r -F
+complete -c larder -n "__fish_larder_using_subcommand help" -l generate -d 'Write what is made from the table into a directory: `man`, `completions`, `cli`, `errors` or `schema`' -r -F
 complete -c larder -n "__fish_larder_using_subcommand help" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand help" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand help" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
