@@ -70,11 +70,8 @@ pub const TABLE: &[Row] = &[
     row::<write_snapshot::WriteSnapshot>(),
     row::<resolve::Resolve>(),
     row::<record::RecordArgs>(),
-<<<<<<< HEAD
-    row::<exec_task::ExecTask>(),
-=======
     row::<parse_manifest::ParseManifest>(),
->>>>>>> b105081 (faces: parse-manifest, tasks, graph, and the schema of a manifest)
+    row::<exec_task::ExecTask>(),
     row::<verify::Verify>(),
     row::<gc::Gc>(),
     row::<index::Index>(),
