@@ -75,6 +75,8 @@ pub enum TaskEvent<'a> {
     Started {
         /// Which attempt this is.
         attempt: u32,
+        /// It has the terminal.
+        is_interactive: bool,
     },
     /// An attempt failed, and there will be another.
     Again {

@@ -2,7 +2,7 @@
 //!
 //! One byte of the file `state/claims` stands for an action; who holds the lock on it (of the open file, so that a killed
 //! process lets go) executes the action, and keeps it until the result is published. Who waits holds another byte for
-//! sharing, so that the holder knows to publish at once. Claims are advice: where the file system has no such locks,
+//! sharing, so that the holder knows to publish at once. The first bytes of the file change with each publication. Claims are advice: where the file system has no such locks,
 //! everyone executes for himself.
 
 use crate::error::Result;
@@ -11,7 +11,9 @@ use crate::id::Id;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Bytes from here on say who waits.
 const WAITING: i64 = 1 << 61;
@@ -21,6 +23,8 @@ const FILE: &str = "claims";
 #[derive(Debug)]
 pub struct Claims {
     file: File,
+    /// What the file said of publications when this process last looked.
+    news: AtomicU64,
 }
 
 impl Claims {
@@ -31,7 +35,24 @@ impl Claims {
     pub fn open(cache: &Path) -> Result<Claims> {
         let dir = cache.join("state");
         create_dir_durable(&dir, PRIVATE_DIR)?;
-        Ok(Claims { file: open_private(&dir.join(FILE))? })
+        let claims = Claims { file: open_private(&dir.join(FILE))?, news: AtomicU64::new(0) };
+        claims.has_news();
+        Ok(claims)
+    }
+
+    /// Says that something was published.
+    pub fn tell_news(&self) {
+        let news = getrandom::u64().unwrap_or_default();
+        if self.file.write_all_at(&news.to_le_bytes(), 0).is_ok() {
+            self.news.store(news, Ordering::Release);
+        }
+    }
+
+    /// Whether another process has published something since this one last asked.
+    pub fn has_news(&self) -> bool {
+        let mut bytes = [0; 8];
+        let read = self.file.read_exact_at(&mut bytes, 0);
+        read.is_ok() && self.news.swap(u64::from_le_bytes(bytes), Ordering::AcqRel) != u64::from_le_bytes(bytes)
     }
 
     /// Takes the claim on an action; false when another process has it.
@@ -102,6 +123,9 @@ mod tests {
         assert!(two.take(&a));
         two.stop_waiting(&a);
         assert!(!one.is_awaited());
+        assert!(!one.has_news());
+        two.tell_news();
+        assert!(one.has_news() && !one.has_news() && !two.has_news());
         drop(two);
         assert!(one.take(&a) && one.take(&b), "who is gone holds nothing");
     }

@@ -10,8 +10,7 @@
 //! - [`graph`]: the order of tasks, and who makes which path.
 //! - [`project`]: what has changed since last time, and the actions of what must be looked up; it stands on [`state`]
 //!   (what is remembered), [`plan`] (a manifest as it was read), [`inputs`] (what tasks read) and [`environment`].
-//! - [`schedule`]: what comes next.
-//! - [`schedule`]: what comes next; [`durations`]: what goes first.
+//! - [`engine`]: the threads that do it. [`schedule`]: what comes next; [`durations`]: what goes first.
 //! - [`portable`], [`outputs`]: what a task left, kept and put back; and room made for it.
 //! - [`process`], [`logs`]: one command, and what it said.
 //! - [`publish`], [`claim`], [`lockfile`]: results become durable, and one process makes each.
@@ -19,6 +18,7 @@
 
 pub mod claim;
 pub mod durations;
+pub mod engine;
 pub mod environment;
 pub mod graph;
 pub mod inputs;
@@ -26,6 +26,7 @@ pub mod lockfile;
 pub mod logs;
 pub mod manifest;
 pub mod metrics;
+pub mod options;
 pub mod outputs;
 pub mod pattern;
 pub mod plan;
@@ -36,4 +37,116 @@ pub mod publish;
 pub mod schedule;
 pub mod state;
 
+pub use engine::{Forecast, forecast};
 pub use metrics::RunStats;
+pub use options::{RunOptions, Show};
+
+use crate::clock::Stopwatch;
+use crate::error::Result;
+use crate::fs::raise_file_limit;
+use crate::monitor::{Event, Monitor, TaskEnd};
+use crate::repo::Repo;
+use engine::{Desk, Engine};
+use lockfile::{RunLock, lock_dir};
+use outputs::{Clearing, Started};
+use portable::WorkTree;
+use process::Stop;
+use project::{Project, Survey};
+use std::collections::HashSet;
+use std::sync::OnceLock;
+
+/// The file that names outputs which are being made, beside the state.
+const STARTED: &str = "started";
+
+/// Executes what is wanted and has changed, and puts back the stored results of what has not.
+///
+/// `plan` opens the project anew: it is called again after waiting for another run. `open` opens the repository, which
+/// happens only if something is to be done.
+///
+/// # Errors
+/// What reading the manifest and storing answer. That tasks fail is no error: [`RunStats::failure`] says so.
+pub fn run(
+    plan: &dyn Fn() -> Result<Project>,
+    open: &dyn Fn() -> Result<Repo>,
+    options: &RunOptions,
+    stop: &Stop,
+    monitor: &dyn Monitor,
+) -> Result<RunStats> {
+    let watch = Stopwatch::start();
+    let (mut project, mut survey) = look(plan, options)?;
+    project.warnings().iter().for_each(|text| monitor.event(&Event::Warning(text)));
+    let is_done = |survey: &Survey| survey.is_current() && !options.force && !options.verify_stored;
+    if is_done(&survey) && options.show != Show::Full && !options.report_current {
+        return Ok(nothing_done(&project, &survey, &watch));
+    }
+    let is_cancelled = || stop.is_asked() || monitor.is_cancelled();
+    let mut on_wait = |holder: &str| {
+        let holder = if holder.is_empty() { "another run" } else { holder };
+        monitor.event(&Event::Warning(&format!("waiting for {holder}, which works in this project")));
+    };
+    let token = options.run_token.as_deref();
+    let Some(lock) = RunLock::take(&lock_dir(project.root()), token, &mut on_wait, &is_cancelled)? else {
+        return Ok(RunStats { is_cancelled: true, ..RunStats::default() });
+    };
+    if lock.has_waited() {
+        (project, survey) = look(plan, options)?;
+        if is_done(&survey) && options.show != Show::Full && !options.report_current {
+            return Ok(nothing_done(&project, &survey, &watch));
+        }
+    }
+    raise_file_limit();
+    let repo = open()?;
+    let writer = repo.writer(&options.writer)?;
+    let tree = WorkTree::open(project.root())?;
+    crate::fs::create_dir_durable(&options.state_dir, crate::fs::PRIVATE_DIR)?;
+    let started = Started::open(&options.state_dir.join(STARTED))?;
+    let made: OnceLock<HashSet<Vec<u8>>> = OnceLock::new();
+    let is_made = |path: &[u8]| made.get_or_init(|| project.made_paths().unwrap_or_default()).contains(path);
+    let clearing = Clearing::new(&tree, &is_made, Some(&started));
+    let desk = Desk {
+        project: &project,
+        survey: &survey,
+        manifest: project.manifest()?,
+        keyer: project.keyer()?,
+        repo: &repo,
+        writer: &writer,
+        tree: &tree,
+        clearing: &clearing,
+        options,
+        stop,
+        monitor,
+        token: lock.token(),
+    };
+    let outcome = Engine::new(&desk).work();
+    let ended = writer.finish();
+    let mut stats = outcome?;
+    if let Err(error) = ended {
+        monitor.event(&Event::Warning(&format!("results were not stored: {error} [{}]", error.code().name())));
+    }
+    if !stats.is_cancelled {
+        started.end()?;
+    }
+    count_tasks(&mut stats, &survey);
+    stats.finish(&watch);
+    Ok(stats)
+}
+
+/// Reads the manifest and looks what has changed.
+fn look(plan: &dyn Fn() -> Result<Project>, options: &RunOptions) -> Result<(Project, Survey)> {
+    let project = plan()?;
+    let targets = project.select(&options.targets)?;
+    let survey = project.survey(&targets)?;
+    Ok((project, survey))
+}
+
+fn nothing_done(_project: &Project, survey: &Survey, watch: &Stopwatch) -> RunStats {
+    let mut stats = RunStats::default();
+    count_tasks(&mut stats, survey);
+    (0..stats.tasks).for_each(|_| stats.count(TaskEnd::Current));
+    stats.finish(watch);
+    stats
+}
+
+fn count_tasks(stats: &mut RunStats, survey: &Survey) {
+    stats.tasks = survey.counts().0 as u64;
+}

@@ -72,6 +72,16 @@ struct Draft<'k> {
 }
 
 impl<'p> Keyer<'p> {
+    /// The project's root.
+    pub fn root(&self) -> &'p std::path::Path {
+        self.project.root()
+    }
+
+    /// The tasks whose results a task may see by itself: its dependencies.
+    pub fn needs(&self, task: TaskNo) -> &'p [TaskNo] {
+        self.graph.keyed_dependencies(task)
+    }
+
     /// The action of a task. The results of all that it depends on must be known.
     ///
     /// # Errors

@@ -277,6 +277,21 @@ impl Project {
         Ok(changed.unwrap_or(u32::MAX))
     }
 
+    /// Every path at which larder has put an output that the state knows.
+    ///
+    /// # Errors
+    /// CACHE_ERROR.
+    pub fn made_paths(&self) -> Result<std::collections::HashSet<Vec<u8>>> {
+        let rows = self.state().task_rows(None)?;
+        let files = self.sources.files();
+        let mut paths = std::collections::HashSet::new();
+        for row in (0..self.counters.tasks).filter_map(|number| rows.get(RowNo(number))) {
+            let Some(lists) = row.lists() else { continue };
+            paths.extend(lists.outputs.map(|file| files.path(FileNo(file)).to_vec()));
+        }
+        Ok(paths)
+    }
+
     /// What a current task left behind, from what the state knows of its outputs.
     pub fn known_tree(&self, survey: &Survey, task: TaskNo) -> Option<ResultTree> {
         if survey.marks.get(task.index()) != Some(&Mark::Current) {

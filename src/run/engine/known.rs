@@ -1,0 +1,160 @@
+//! What the repository knows of actions: candidates, and whether they hold.
+
+use super::super::manifest::TaskNo;
+use super::super::portable::{self, ResultTree};
+use super::super::project::{Keyed, Keyer, Results};
+use crate::clock;
+use crate::error::{Class, Error, Result};
+use crate::id::Id;
+use crate::record::{Record, Status};
+use crate::repo::Repo;
+use crate::run::logs::LogIds;
+use crate::runs::{Run, Runs};
+use std::collections::HashMap;
+use std::os::unix::ffi::OsStrExt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+/// So many candidates of one action are looked at.
+const CANDIDATES_MAX: usize = 64;
+
+/// A result that stands for a run.
+#[derive(Clone, Debug)]
+pub(super) struct Hit {
+    /// The action it was recorded under.
+    pub(super) action: Id,
+    pub(super) record: Id,
+    pub(super) tree: Arc<ResultTree>,
+    pub(super) logs: LogIds,
+    pub(super) observed: Vec<crate::record::Observed>,
+    pub(super) duration_ms: u64,
+    /// When it was last used, Unix seconds.
+    pub(super) used_seconds: i64,
+}
+
+/// Finds results.
+pub(super) struct Lookup<'a> {
+    repo: &'a Repo,
+    keyer: Keyer<'a>,
+    project: String,
+    runs: RwLock<Option<Arc<Runs>>>,
+    /// What this run made and is not yet found in the repository.
+    made: Mutex<HashMap<Id, Hit>>,
+}
+
+impl<'a> Lookup<'a> {
+    pub(super) fn new(repo: &'a Repo, keyer: Keyer<'a>, project: &str) -> Self {
+        Lookup { repo, keyer, project: project.to_string(), runs: RwLock::default(), made: Mutex::default() }
+    }
+
+    /// The runs that are kept, as they were when they were first asked for.
+    pub(super) fn runs(&self) -> Result<Arc<Runs>> {
+        if let Some(runs) = &*self.runs.read().unwrap_or_else(PoisonError::into_inner) {
+            return Ok(runs.clone());
+        }
+        let mut slot = self.runs.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(runs) = &*slot {
+            return Ok(runs.clone());
+        }
+        let runs = Arc::new(Runs::load(&self.repo.roots()?, clock::now()));
+        *slot = Some(runs.clone());
+        Ok(runs)
+    }
+
+    /// What other processes published is looked at again.
+    pub(super) fn refresh(&self) -> Result<()> {
+        self.repo.refresh()?;
+        let runs = Arc::new(Runs::load(&self.repo.roots()?, clock::now()));
+        *self.runs.write().unwrap_or_else(PoisonError::into_inner) = Some(runs);
+        Ok(())
+    }
+
+    /// Remembers a result of this run.
+    pub(super) fn made(&self, hit: Hit) {
+        self.lock_made().insert(hit.action, hit);
+    }
+
+    fn lock_made(&self) -> MutexGuard<'_, HashMap<Id, Hit>> {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The result that stands for running an action. What is damaged goes to `damaged` and does not count.
+    pub(super) fn find(
+        &self,
+        task: TaskNo,
+        keyed: &Keyed,
+        results: Results<'_>,
+        damaged: &dyn Fn(&Error),
+    ) -> Result<Option<Hit>> {
+        let made = self.lock_made().get(&keyed.id).cloned();
+        if let Some(hit) = made
+            && self.keyer.holds(task, &hit.observed, results)?
+        {
+            return Ok(Some(hit));
+        }
+        let runs = self.runs()?;
+        let mut candidates: Vec<&Run> = runs.candidates(&keyed.id).iter().collect();
+        if keyed.action.root.is_none() && !runs.all().is_empty() {
+            candidates.extend(runs.candidates(&self.rooted(keyed)));
+        }
+        candidates.retain(|run| run.status == Status::Success);
+        let mut read = Vec::new();
+        for run in candidates.into_iter().take(CANDIDATES_MAX) {
+            match Record::load(self.repo, &run.record) {
+                Ok(record) => read.push((run, record)),
+                Err(error) => tell(error, damaged)?,
+            }
+        }
+        // The newest of this project goes first; the sort keeps the order of the rest.
+        read.sort_by_key(|(_, record)| record.project != self.project);
+        for (run, record) in read {
+            if record.status != Status::Success || !self.keyer.holds(task, &record.observed, results)? {
+                continue;
+            }
+            match self.hit(run, &record) {
+                Ok(hit) => return Ok(Some(hit)),
+                Err(error) => tell(error, damaged)?,
+            }
+        }
+        Ok(None)
+    }
+
+    /// The id of the same action where its root counts: what holds the root's path was recorded so.
+    pub(super) fn rooted(&self, keyed: &Keyed) -> Id {
+        let mut action = keyed.action.clone();
+        action.root = Some(self.keyer.root().as_os_str().as_bytes().to_vec());
+        action.id()
+    }
+
+    fn hit(&self, run: &Run, record: &Record) -> Result<Hit> {
+        let tree = match &record.result {
+            Some(tree) => portable::read(self.repo, tree)?,
+            None => ResultTree::empty(),
+        };
+        Ok(Hit {
+            action: run.action,
+            record: run.record,
+            tree: Arc::new(tree),
+            logs: LogIds { stdout: record.stdout, stderr: record.stderr, interleave: record.interleave },
+            observed: record.observed.clone(),
+            duration_ms: record.wall_ms,
+            used_seconds: run.used_seconds,
+        })
+    }
+
+    /// The logs of a record.
+    pub(super) fn logs(&self, record: &Id) -> Result<LogIds> {
+        let record = Record::load(self.repo, record)?;
+        Ok(LogIds { stdout: record.stdout, stderr: record.stderr, interleave: record.interleave })
+    }
+}
+
+/// What is damaged is told and passed over; anything else is a failure.
+fn tell(error: Error, damaged: &dyn Fn(&Error)) -> Result<()> {
+    match error.class() {
+        Class::Damaged => {
+            damaged(&error);
+            Ok(())
+        }
+        _ => Err(error),
+    }
+}

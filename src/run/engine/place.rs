@@ -1,0 +1,92 @@
+//! Stored results into the work tree.
+
+use super::shelf::Row;
+use super::{Engine, locked};
+use crate::error::{Class, Error};
+use crate::monitor::TaskEnd;
+use crate::run::portable::{PlaceOptions, Placed, ResultTree, Wanted, place};
+use crate::run::schedule::Placing;
+use std::collections::HashSet;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+
+impl Engine<'_> {
+    pub(super) fn place(&self, tasks: &[u32]) {
+        let results: Vec<(u32, Arc<ResultTree>)> =
+            tasks.iter().filter_map(|task| Some((*task, self.slot(*task).result.clone()?))).collect();
+        let wants: Vec<Wanted<'_>> = (results.iter())
+            .map(|(task, tree)| Wanted { task: *task, tree, outputs: &self.task(*task).outputs })
+            .collect();
+        let told: Mutex<HashSet<u32>> = Mutex::default();
+        let is_stopped = || self.desk.stop.is_asked() || self.desk.monitor.is_cancelled();
+        let options = PlaceOptions { jobs: self.desk.options.jobs, is_stopped: &is_stopped };
+        let outcome = place(self.desk.repo, self.desk.clearing, &wants, &options, &|task, placed| {
+            locked(&told).insert(task);
+            let what = self.placed(task, placed);
+            locked(&self.schedule).placed(task, what);
+            self.changed.notify_all();
+        });
+        if let Err(error) = outcome {
+            self.fail(error);
+        }
+        // What was not begun because of a stop stays as it was; anything else that was not told of is a failure.
+        let told = locked(&told);
+        for task in tasks.iter().filter(|task| !told.contains(task)) {
+            if !is_stopped() {
+                let error = Error::new(crate::error::Code::SystemError, "its result was not put into the work tree");
+                self.refuse(*task, &error);
+            }
+            locked(&self.schedule).placed(*task, Placing::Failed);
+        }
+    }
+
+    fn placed(&self, number: u32, placed: crate::error::Result<Placed>) -> Placing {
+        match placed {
+            Ok(placed) => {
+                self.note(number, placed);
+                Placing::Done
+            }
+            Err(error) if error.class() == Class::Damaged => {
+                self.is_shaken.store(true, Ordering::Release);
+                self.tell_damage(number, &error);
+                let mut slot = self.slot(number);
+                (slot.hit, slot.result, slot.is_displaced) = (None, None, false);
+                drop(slot);
+                Placing::Damaged
+            }
+            Err(error) => {
+                self.refuse(number, &error);
+                Placing::Failed
+            }
+        }
+    }
+
+    fn note(&self, number: u32, placed: Placed) {
+        {
+            let mut stats = locked(&self.stats);
+            stats.placed_files += placed.made;
+            stats.placed_bytes += placed.bytes;
+        }
+        let (hit, keyed, result, is_displaced) = {
+            let mut slot = self.slot(number);
+            (slot.hit.clone(), slot.keyed.take(), slot.result.clone(), slot.is_displaced)
+        };
+        let (Some(hit), Some(result)) = (hit, result) else { return };
+        let end = if placed.made == 0 && !is_displaced { TaskEnd::Current } else { TaskEnd::Restored };
+        self.tell_hit(number, &hit, end);
+        let row = match keyed {
+            Some(keyed) => {
+                let known = Self::row_known(&keyed, hit.record, result.id);
+                Some(Row::Done { keyed, known, result, observed: hit.observed, stats: placed.stats })
+            }
+            None if is_displaced => {
+                Some(Row::Placed { task: self.tasks[number as usize], result, stats: placed.stats })
+            }
+            None => None,
+        };
+        self.publisher.add(None, row);
+        if let Some(claims) = &self.claims {
+            claims.give_back(&hit.action);
+        }
+    }
+}

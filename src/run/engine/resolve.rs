@@ -1,0 +1,188 @@
+//! What a task comes to without running it: its key, and a result that stands for it.
+
+use super::known::Hit;
+use super::{Engine, locked};
+use crate::error::{Code, Error, Result};
+use crate::id::Id;
+use crate::monitor::TaskEnd;
+use crate::run::logs::LogIds;
+use crate::run::options::Show;
+use crate::run::portable::{ResultTree, read_many};
+use crate::run::project::{Keyed, Known, Standing};
+use crate::run::schedule::Answer;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+impl Engine<'_> {
+    pub(super) fn resolve(&self, number: u32) -> Answer {
+        match self.look_up(number) {
+            Ok(answer) => answer,
+            Err(error) => {
+                self.fail(error);
+                Answer::Failed
+            }
+        }
+    }
+
+    fn look_up(&self, number: u32) -> Result<Answer> {
+        let task = self.tasks[number as usize];
+        if self.task(number).is_group() {
+            return Ok(Answer::There);
+        }
+        let is_shaken = self.is_shaken.load(Ordering::Acquire);
+        if !is_shaken && self.slot(number).is_displaced {
+            return Ok(Answer::Hit);
+        }
+        let keyed = match self.with_results(|results| self.desk.keyer.key(task, results)) {
+            Ok(keyed) => keyed,
+            Err(error) => {
+                self.refuse(number, &error);
+                return Ok(Answer::Failed);
+            }
+        };
+        if let Some(other) = self.twin(number, &keyed.id) {
+            return Ok(Answer::Twin(other));
+        }
+        let mut found = None;
+        let is_damaged = self.slot(number).is_damaged;
+        if !self.desk.options.force && self.task(number).cache && !self.task(number).interactive && !is_damaged {
+            found = self.with_results(|results| {
+                self.lookup.find(task, &keyed, results, &|error| self.tell_damage(number, error))
+            })?;
+        }
+        let mut slot = self.slot(number);
+        slot.is_displaced = false;
+        slot.keyed = Some(Arc::new(keyed));
+        match found {
+            Some(hit) => {
+                slot.result = Some(hit.tree.clone());
+                slot.hit = Some(hit);
+                Ok(Answer::Hit)
+            }
+            None => {
+                let id = slot.keyed.as_ref().map(|keyed| keyed.id);
+                drop(slot);
+                if let Some(id) = id {
+                    locked(&self.actions).insert(id, number);
+                }
+                Ok(Answer::Miss)
+            }
+        }
+    }
+
+    /// Another task of this run that is about to run the same action.
+    fn twin(&self, number: u32, action: &Id) -> Option<u32> {
+        let other = locked(&self.actions).get(action).copied().filter(|other| *other != number)?;
+        self.slot(other).end.is_none().then_some(other)
+    }
+
+    /// A task that cannot start.
+    pub(super) fn refuse(&self, number: u32, error: &Error) {
+        if error.code() == Code::PermissionDenied {
+            self.refused.store(true, Ordering::Relaxed);
+        }
+        if self.slot(number).is_damaged {
+            self.has_damage_failed.store(true, Ordering::Relaxed);
+        }
+        let mut why = error.to_string();
+        let mut beneath = std::error::Error::source(error);
+        while let Some(cause) = beneath {
+            why.push_str(&format!(": {cause}"));
+            beneath = cause.source();
+        }
+        if let Some(hint) = error.hint() {
+            why.push_str(&format!(" ({hint})"));
+        }
+        self.tell_end(number, TaskEnd::Failed, &why, 0, None, None);
+    }
+
+    /// Reads the results of all that is only displaced, together and in the order of the packs.
+    pub(super) fn read_displaced(&self) -> Result<()> {
+        let mut displaced: Vec<(u32, Known)> = Vec::new();
+        for (number, task) in self.tasks.iter().enumerate() {
+            if let Some(Standing::Displaced(known, _)) = self.desk.survey.standing(*task) {
+                displaced.push((number as u32, known));
+            }
+        }
+        if displaced.is_empty() {
+            return Ok(());
+        }
+        let runs = self.lookup.runs()?;
+        displaced.retain(|(_, known)| runs.candidates(&known.action).iter().any(|run| run.record == known.record));
+        let trees: Vec<Id> = displaced.iter().map(|(_, known)| known.result).collect();
+        let read = read_many(self.desk.repo, &trees, self.desk.options.jobs)?;
+        for ((number, known), tree) in displaced.into_iter().zip(read) {
+            match tree {
+                Ok(tree) => self.take_displaced(number, &known, tree)?,
+                // It is looked up by its key like any other.
+                Err(error) => {
+                    self.is_shaken.store(true, Ordering::Release);
+                    self.tell_damage(number, &error);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn take_displaced(&self, number: u32, known: &Known, tree: ResultTree) -> Result<()> {
+        let logs = match self.desk.options.show {
+            Show::Full => self.lookup.logs(&known.record)?,
+            _ => LogIds::default(),
+        };
+        let tree = Arc::new(tree);
+        let mut slot = self.slot(number);
+        slot.is_displaced = true;
+        slot.result = Some(tree.clone());
+        slot.hit = Some(Hit {
+            action: known.action,
+            record: known.record,
+            tree,
+            logs,
+            observed: Vec::new(),
+            duration_ms: 0,
+            used_seconds: 0,
+        });
+        Ok(())
+    }
+
+    /// Takes what is current for what it must be looked up, where its stored result cannot be read.
+    pub(super) fn verify_current(&self, is_current: &mut [bool]) -> Result<()> {
+        for (number, task) in self.tasks.iter().enumerate() {
+            let Some(Standing::Current(known)) = self.desk.survey.standing(*task).filter(|_| is_current[number]) else {
+                continue;
+            };
+            if let Err(error) = self.read_whole(&known) {
+                is_current[number] = false;
+                self.is_shaken.store(true, Ordering::Release);
+                self.tell_damage(number as u32, &error);
+            }
+        }
+        // What rests on something that is not current is looked up, too.
+        for number in 0..self.tasks.len() {
+            let needs = self.desk.keyer.needs(self.tasks[number]);
+            let is_open = |task: &crate::run::manifest::TaskNo| {
+                self.number_of.get(task.index()).is_some_and(|number| {
+                    !is_current.get(*number as usize).copied().unwrap_or(true) && !self.task(*number).is_group()
+                })
+            };
+            if needs.iter().any(is_open) {
+                is_current[number] = false;
+            }
+        }
+        Ok(())
+    }
+
+    fn read_whole(&self, known: &Known) -> Result<()> {
+        let tree = crate::run::portable::read(self.desk.repo, &known.result)?;
+        for entry in &tree.entries {
+            if let crate::run::portable::ResultKind::File { content, .. } = &entry.kind {
+                self.desk.repo.stream(content, &mut |_| Ok(()))?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn row_known(keyed: &Keyed, record: Id, result: Id) -> Known {
+        Known { action: keyed.id, record, result }
+    }
+}

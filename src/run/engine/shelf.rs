@@ -1,0 +1,101 @@
+//! Batches of a run: root records, then rows of the project's state.
+
+use super::known::Hit;
+use super::{Engine, locked};
+use crate::clock;
+use crate::error::Result;
+use crate::object::Kind;
+use crate::record::Observed;
+use crate::repo::records::{RUNS, RunEntry, Runs, TOUCH, Touch};
+use crate::run::manifest::TaskNo;
+use crate::run::portable::ResultTree;
+use crate::run::project::{Done, Keyed, Known};
+use crate::run::publish::Shelf;
+use crate::walk::Stat;
+use std::sync::Arc;
+
+const SECONDS_A_DAY: i64 = 86_400;
+
+/// What is told to the project's state once it is durable.
+pub(super) enum Row {
+    /// A task came to a result, by running or by a hit.
+    Done { keyed: Arc<Keyed>, known: Known, result: Arc<ResultTree>, observed: Vec<Observed>, stats: Vec<Stat> },
+    /// A task that was only displaced is in place.
+    Placed { task: TaskNo, result: Arc<ResultTree>, stats: Vec<Stat> },
+}
+
+impl Shelf<Row> for Engine<'_> {
+    fn publish(&self, entries: &[RunEntry]) -> Result<()> {
+        let body = Runs { entries: entries.to_vec(), ..Runs::default() }.encode();
+        self.desk.writer.publish(RUNS, &body)?;
+        if let Some(claims) = &self.claims {
+            claims.tell_news();
+        }
+        Ok(())
+    }
+
+    fn after(&self, entries: &[RunEntry], rows: Vec<Row>) {
+        if let Some(claims) = &self.claims {
+            entries.iter().for_each(|entry| claims.give_back(&entry.action));
+        }
+        let (project, survey) = (self.desk.project, self.desk.survey);
+        for row in &rows {
+            match row {
+                Row::Done { keyed, known, result, observed, stats } => {
+                    project.done(survey, &Done { seen: &keyed.seen, known: *known, result, observed, stats });
+                }
+                Row::Placed { task, result, stats } => project.placed(survey, *task, result, stats),
+            }
+        }
+        if let Err(error) = project.commit() {
+            self.warn(&format!("the project's state could not be written: {error}"));
+        }
+    }
+
+    fn waiting_bytes(&self) -> u64 {
+        self.desk.writer.bytes_since_flush()
+    }
+
+    fn is_awaited(&self) -> bool {
+        self.claims.as_ref().is_some_and(super::Claims::is_awaited)
+    }
+}
+
+impl Engine<'_> {
+    /// Notes that results were used today, where that is not known: what is used is kept longer.
+    pub(super) fn touch(&self) -> Result<()> {
+        let day = clock::now().seconds.div_euclid(SECONDS_A_DAY);
+        let is_due = |hit: &Hit| hit.used_seconds > 0 && hit.used_seconds.div_euclid(SECONDS_A_DAY) < day;
+        let hits = self
+            .slots
+            .iter()
+            .filter_map(|slot| locked(slot).hit.as_ref().filter(|hit| is_due(hit)).map(|hit| hit.record));
+        let mut ids: Vec<_> = hits.collect();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        ids.sort_unstable();
+        ids.dedup();
+        let touch = Touch { ids, day: u64::try_from(day).unwrap_or_default(), ..Touch::default() };
+        self.desk.writer.publish(TOUCH, &touch.encode()).map(|_| ())
+    }
+
+    /// The manifest as it is run, stored once.
+    pub(super) fn manifest_object(&self, putter: &mut crate::repo::Putter<'_>) -> Result<crate::id::Id> {
+        if let Some(id) = self.manifest_object.get() {
+            return Ok(*id);
+        }
+        let manifest = self.desk.manifest;
+        let files = manifest.files.get(..manifest.manifests).unwrap_or_default();
+        let mut bytes = Vec::new();
+        for (at, file) in files.iter().enumerate() {
+            // One file is stored as it is; of several each begins with a line that names it.
+            if at > 0 {
+                bytes.extend(format!("\n# larder: {}\n", file.display()).into_bytes());
+            }
+            bytes.extend(std::fs::read(file).unwrap_or_default());
+        }
+        let id = putter.put(Kind::Manifest, &bytes)?.id;
+        Ok(*self.manifest_object.get_or_init(|| id))
+    }
+}
