@@ -12,11 +12,12 @@ use crate::object::Kind;
 use crate::record::{self, Attempt, Record, Status};
 use crate::repo::Putter;
 use crate::repo::records::RunEntry;
+use crate::run::environment::find_program;
 use crate::run::lockfile::TOKEN_VARIABLE;
 use crate::run::logs::{LogIds, LogOptions, Mask};
 use crate::run::manifest::{Command, Task};
 use crate::run::portable::{CaptureOptions, Captured, capture};
-use crate::run::process::{self, Call, Ended, Exit, Job, Retries, Survivors, find_program};
+use crate::run::process::{self, Call, Ended, Exit, Job, Retries, Survivors};
 use crate::run::project::{Keyed, Known};
 use crate::run::schedule;
 use crate::walk::stamp_now;
@@ -171,7 +172,7 @@ impl Engine<'_> {
             Command::Shell(text) => Call::Shell(OsStr::new(text)),
             Command::Words(list) => {
                 words = list.iter().map(OsStr::new).collect::<Vec<&OsStr>>();
-                let name = words.first().copied().unwrap_or_default();
+                let name = list.first().map(String::as_str).unwrap_or_default();
                 let path = variables.iter().find(|(name, _)| name == "PATH").map(|(_, path)| path.clone());
                 let found = find_program(name, path.as_deref().unwrap_or_default(), &cwd);
                 program = found.unwrap_or_else(|| cwd.join(name));
@@ -213,7 +214,11 @@ impl Engine<'_> {
             Exit::None => return Ok(Verdict::bad(Status::Failed, TaskEnd::Failed, "it was not started".into())),
         }
         let stores = task.cache && !task.interactive && !task.keep_outputs;
-        let options = CaptureOptions { external_links: task.external_links };
+        let options = CaptureOptions {
+            external_links: task.external_links,
+            keep_modes: task.keep_outputs,
+            distrust: self.slot(number).is_damaged,
+        };
         let captured = capture(stores.then_some(putter), self.desk.tree, &task.outputs, &options)?;
         if let Some(missing) = captured.missing.first() {
             let why = format!("missing output {}", missing.escape_ascii());

@@ -37,6 +37,7 @@ mod record;
 mod resolve;
 mod restore;
 mod restore_tree;
+mod run;
 mod run_view;
 mod serve_stdio;
 mod show;
@@ -86,6 +87,7 @@ pub const TABLE: &[Row] = &[
     // Porcelain: for people.
     row::<tasks::Tasks>(),
     row::<graph::GraphArgs>(),
+    row::<run::Run>(),
     row::<backup::Backup>(),
     row::<restore::Restore>(),
     row::<snapshots::Snapshots>(),

@@ -237,6 +237,17 @@ impl Ui {
         }
     }
 
+    /// Writes bytes that are not ours to stderr above a progress bar.
+    fn say_bytes(&self, bytes: &[u8]) {
+        let write = || {
+            let _ = io::stderr().lock().write_all(bytes);
+        };
+        match self.current_bar() {
+            Some(bar) => bar.suspend(write),
+            None => write(),
+        }
+    }
+
     fn current_bar(&self) -> Option<ProgressBar> {
         self.bar.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -5,7 +5,7 @@ use super::{Ui, text};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressState, ProgressStyle};
 use larder::clock::Stopwatch;
 use larder::config;
-use larder::monitor::{Change, Event, Monitor};
+use larder::monitor::{Change, Event, Monitor, TaskEnd, TaskEvent};
 use larder::units::{format_duration, format_size};
 use serde_json::json;
 use std::io::IsTerminal;
@@ -21,6 +21,8 @@ const JSON_INTERVAL_MS: u64 = 1_000;
 const REDRAWS_HZ: u8 = 10;
 /// Cells of the bar, where the terminal has room for them.
 const BAR_CELLS: usize = 40;
+/// So many executed tasks have a line of their own in a log.
+const LINES_MAX: u64 = 500;
 
 /// Listens to one engine.
 pub struct Progress<'a> {
@@ -162,6 +164,49 @@ impl<'a> Progress<'a> {
     }
 }
 
+impl Progress<'_> {
+    /// A task: failures at once with their output, the others in a few lines of a log.
+    fn task(&self, name: &str, what: &TaskEvent<'_>) {
+        match what {
+            TaskEvent::Started { .. } => {
+                if let Some(bar) = &self.bar {
+                    bar.set_message(super::escaped(name.as_bytes()));
+                }
+            }
+            TaskEvent::Again { why, delay_ms } => {
+                let seconds = *delay_ms as f64 / 1_000.0;
+                self.ui.status(&format!("{}: {why}, again in {seconds:.1}s", super::escaped(name.as_bytes())));
+            }
+            TaskEvent::Ended { end, why, duration_ms, record, .. } => {
+                self.advance(1, 0);
+                self.task_ended(name, *end, why, *duration_ms, record.map(|id| id.to_hex()));
+            }
+            // That nobody reads it any more is seen by the engine as a wish to stop.
+            TaskEvent::Output { is_error: false, bytes } if !self.ui.json => _ = self.ui.bytes(bytes),
+            TaskEvent::Output { bytes, .. } if !self.ui.json => self.ui.say_bytes(bytes),
+            _ => {}
+        }
+    }
+
+    fn task_ended(&self, name: &str, end: TaskEnd, why: &str, duration_ms: u64, record: Option<String>) {
+        if self.ui.json {
+            let value = json!({"type": "task", "task": name, "end": end.name(), "why": why, "duration_ms": duration_ms,
+                "record": record});
+            return self.ui.json_event(&value);
+        }
+        let is_bad = matches!(end, TaskEnd::Failed | TaskEnd::TimedOut | TaskEnd::Cancelled);
+        let shown = super::escaped(name.as_bytes());
+        if is_bad {
+            let word = self.ui.paint_err.bad(end.name());
+            self.ui.say(&format!("{shown}: {word}: {}\n", super::escaped(why.as_bytes())));
+        } else if end == TaskEnd::Executed && self.bar.is_none() && self.items.load(Relaxed) <= LINES_MAX
+            || self.ui.verbose > 0
+        {
+            self.ui.status(&format!("{shown}: {} ({})", end.name(), format_duration(duration_ms as f64 / 1_000.0)));
+        }
+    }
+}
+
 impl Monitor for Progress<'_> {
     fn event(&self, event: &Event<'_>) {
         match event {
@@ -171,6 +216,7 @@ impl Monitor for Progress<'_> {
             Event::Item { path, change, bytes } => self.item(path, *change, *bytes),
             Event::Failed { path, error } => self.ui.item_failed(path, error),
             Event::Warning(text) => self.ui.warn(text),
+            Event::Task { name, what } => self.task(name, what),
             _ => {}
         }
     }
