@@ -51,6 +51,7 @@ complete -c larder -n "__fish_larder_needs_command" -f -a "write-snapshot" -d 'M
 complete -c larder -n "__fish_larder_needs_command" -f -a "resolve" -d 'Print the id that a name stands for'
 complete -c larder -n "__fish_larder_needs_command" -f -a "record" -d 'Look up, add, list and remove the records of runs'
 complete -c larder -n "__fish_larder_needs_command" -f -a "parse-manifest" -d 'Check a manifest and print what it says'
+complete -c larder -n "__fish_larder_needs_command" -f -a "exec-task" -d 'Execute one command as run executes tasks'
 complete -c larder -n "__fish_larder_needs_command" -f -a "verify" -d 'Check that a repository is whole and unchanged'
 complete -c larder -n "__fish_larder_needs_command" -f -a "gc" -d 'Free the space of what no snapshot and no run needs'
 complete -c larder -n "__fish_larder_needs_command" -f -a "index" -d 'Check, rebuild or measure the index'
@@ -63,6 +64,7 @@ complete -c larder -n "__fish_larder_needs_command" -f -a "lock" -d 'Run a comma
 complete -c larder -n "__fish_larder_needs_command" -f -a "serve-stdio" -d 'Serve a repository\'s files over stdin and stdout'
 complete -c larder -n "__fish_larder_needs_command" -f -a "tasks" -d 'List the tasks of a manifest'
 complete -c larder -n "__fish_larder_needs_command" -f -a "graph" -d 'Show tasks and what they wait for'
+complete -c larder -n "__fish_larder_needs_command" -f -a "run" -d 'Run tasks once, and give back what is known'
 complete -c larder -n "__fish_larder_needs_command" -f -a "backup" -d 'Store directories and files as a snapshot'
 complete -c larder -n "__fish_larder_needs_command" -f -a "restore" -d 'Bring files back from a snapshot or a run'
 complete -c larder -n "__fish_larder_needs_command" -f -a "snapshots" -d 'List snapshots'
@@ -433,6 +435,33 @@ complete -c larder -n "__fish_larder_using_subcommand parse-manifest" -l banner 
 complete -c larder -n "__fish_larder_using_subcommand parse-manifest" -l no-progress -d 'Show no progress'
 complete -c larder -n "__fish_larder_using_subcommand parse-manifest" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand parse-manifest" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand exec-task" -l action -d 'Execute the command of this action, whose object is stored' -r
+complete -c larder -n "__fish_larder_using_subcommand exec-task" -l shell -d 'Execute this text by sh -c' -r
+complete -c larder -n "__fish_larder_using_subcommand exec-task" -l root -d 'The project\'s root; otherwise the current directory' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand exec-task" -l cwd -d 'Where the command runs, relative to the root' -r -F
+complete -c larder -n "__fish_larder_using_subcommand exec-task" -l env -d 'A variable that the command sees: its value, or as it is' -r
+complete -c larder -n "__fish_larder_using_subcommand exec-task" -l pass-env -d 'A variable that the command sees as it is, whatever the action says' -r
+complete -c larder -n "__fish_larder_using_subcommand exec-task" -l secret -d 'A variable that the command sees and no log shows' -r
+complete -c larder -n "__fish_larder_using_subcommand exec-task" -l timeout -d 'End it after this long' -r
+complete -c larder -n "__fish_larder_using_subcommand exec-task" -l retries -d 'Try so often again when it fails' -r
+complete -c larder -n "__fish_larder_using_subcommand exec-task" -l retry-delay -d 'The longest wait before the first retry, milliseconds; it doubles with each' -r
+complete -c larder -n "__fish_larder_using_subcommand exec-task" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand exec-task" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand exec-task" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand exec-task" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand exec-task" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand exec-task" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand exec-task" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand exec-task" -l color -d 'Ask its programs for colour'
+complete -c larder -n "__fish_larder_using_subcommand exec-task" -s w -d 'Store what the last attempt printed, and print the ids'
+complete -c larder -n "__fish_larder_using_subcommand exec-task" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand exec-task" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand exec-task" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand exec-task" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand exec-task" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand exec-task" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand exec-task" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand exec-task" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c larder -n "__fish_larder_using_subcommand verify" -l read-data -d 'Also read the data: all of it, or a part: 1/7, 5% or 20GiB. Percents and sizes move on from time to time' -r
 complete -c larder -n "__fish_larder_using_subcommand verify" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand verify" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
@@ -797,6 +826,36 @@ complete -c larder -n "__fish_larder_using_subcommand graph" -l banner -d 'At a 
 complete -c larder -n "__fish_larder_using_subcommand graph" -l no-progress -d 'Show no progress'
 complete -c larder -n "__fish_larder_using_subcommand graph" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand graph" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand run" -s f -l file -d 'The manifest; otherwise the first word if it names one, otherwise `larder.toml` here or above' -r -F
+complete -c larder -n "__fish_larder_using_subcommand run" -s j -l jobs -d 'How many tasks run at once; otherwise as many as there are cores' -r
+complete -c larder -n "__fish_larder_using_subcommand run" -l max-concurrent -d 'Never run more tasks at once than this' -r
+complete -c larder -n "__fish_larder_using_subcommand run" -s t -l timeout -d 'End a task that takes longer than this and does not say itself how long it may take' -r
+complete -c larder -n "__fish_larder_using_subcommand run" -s o -l output -d 'Which output of tasks is shown; `json` speaks JSON as --json does' -r -f -a "errors\t''
+full\t''
+none\t''
+text\t''
+json\t''"
+complete -c larder -n "__fish_larder_using_subcommand run" -s m -l metrics -d 'Write what was done, in numbers, to this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand run" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand run" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand run" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand run" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand run" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand run" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand run" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand run" -s k -l keep-going -d 'After a failure, go on with all that does not need what failed'
+complete -c larder -n "__fish_larder_using_subcommand run" -l force -d 'Execute everything that is wanted, whatever is known'
+complete -c larder -n "__fish_larder_using_subcommand run" -s n -l dry-run -d 'Say what would be done, and do nothing'
+complete -c larder -n "__fish_larder_using_subcommand run" -l verify-cache -d 'Read the stored results of what is current, and run again what is damaged'
+complete -c larder -n "__fish_larder_using_subcommand run" -l stats -d 'At the end, say more about what was done'
+complete -c larder -n "__fish_larder_using_subcommand run" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand run" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand run" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand run" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand run" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand run" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand run" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c larder -n "__fish_larder_using_subcommand backup" -s e -l exclude -d 'Leave out what matches this pattern (gitignore syntax); may be given several times' -r
 complete -c larder -n "__fish_larder_using_subcommand backup" -l exclude-file -d 'Leave out what matches the patterns in this file' -r -F
 complete -c larder -n "__fish_larder_using_subcommand backup" -s i -l include -d 'Store what matches this pattern whatever the other patterns say' -r

@@ -13,7 +13,7 @@ fn both_forms_are_read_and_written() {
         json["tasks"].as_array().unwrap().iter().map(|task| task["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["build", "test", "checksum"]);
     assert_eq!(json["tasks"][0]["cmd"], serde_json::json!(["cc", "hello.c", "-o", "hello"]));
-    assert_eq!(json["tasks"][0].as_object().unwrap().len(), 30);
+    assert_eq!(json["tasks"][0].as_object().unwrap().len(), 31);
     let toml = world.larder(&["parse-manifest", "--to", "toml", "m3.txt"]);
     world.write("larder.toml", toml.text());
     let again: serde_json::Value = serde_json::from_slice(&world.larder(&["parse-manifest"]).out).unwrap();

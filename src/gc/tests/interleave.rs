@@ -204,7 +204,12 @@ impl Play {
         let starts = starts_of(Runs::load(&roots, clock::now()).all());
         let reach = reachable(repo, &starts, &ReachOptions::new(repo, 1 << 20, 1), &Silent).expect("reach");
         let mut lost: Vec<Id> = reach.broken.iter().map(|broken| broken.key.id).collect();
-        reach.join(repo, &mut |_, _| Ok(()), &mut |key| Ok(lost.push(key.id))).expect("join");
+        reach
+            .join(repo, &mut |_, _| Ok(()), &mut |key| {
+                lost.push(key.id);
+                Ok(())
+            })
+            .expect("join");
         if !lost.is_empty() {
             stage.failures.push(format!("promise 5, runs: {lost:?}"));
         }
