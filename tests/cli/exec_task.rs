@@ -4,7 +4,7 @@ use super::World;
 fn value<'a>(answer: &'a [u8], name: &str) -> &'a str {
     let answer = std::str::from_utf8(answer).unwrap();
     let line = answer.lines().find_map(|line| line.strip_prefix(name).and_then(|rest| rest.strip_prefix('\t')));
-    line.unwrap_or_else(|| panic!("no {name} in {answer}"))
+    line.expect(name)
 }
 
 #[test]
