@@ -28,6 +28,7 @@ scripts! {
     quiet
     restores
     rollback
+    schema
     together
     zlib
 }
@@ -64,7 +65,11 @@ fn run(name: &str) {
         .env("TOP", top)
         .env("LARDER", binary)
         .env("LC_ALL", "C")
-        .envs(["CI", "http_proxy", "https_proxy"].iter().filter_map(|name| Some((name, std::env::var_os(name)?))))
+        .envs(
+            ["CI", "LARDER_TEST_PYTHON", "http_proxy", "https_proxy"]
+                .iter()
+                .filter_map(|name| Some((name, std::env::var_os(name)?))),
+        )
         .envs([("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup")].map(|(name, dir)| (name, tools_home(name, dir))))
         .stdin(Stdio::null())
         .output()
