@@ -31,6 +31,7 @@ test-integration: ## run only the tests that start the binary
 
 bench: build ## measure larder and the peers that are installed (BENCH_SCALE=0.1 for a quick look)
 	scripts/bench
+	scripts/bench-run
 
 lint: check-fmt ## check formatting, clippy and the documentation, warnings are errors
 	$(CARGO) clippy --locked --all-targets -- -D warnings
