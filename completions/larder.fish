@@ -51,6 +51,7 @@ complete -c larder -n "__fish_larder_needs_command" -f -a "write-snapshot" -d 'M
 complete -c larder -n "__fish_larder_needs_command" -f -a "resolve" -d 'Print the id that a name stands for'
 complete -c larder -n "__fish_larder_needs_command" -f -a "record" -d 'Look up, add, list and remove the records of runs'
 complete -c larder -n "__fish_larder_needs_command" -f -a "parse-manifest" -d 'Check a manifest and print what it says'
+complete -c larder -n "__fish_larder_needs_command" -f -a "action-id" -d 'Print the id of what a task would run'
 complete -c larder -n "__fish_larder_needs_command" -f -a "exec-task" -d 'Execute one command as run executes tasks'
 complete -c larder -n "__fish_larder_needs_command" -f -a "verify" -d 'Check that a repository is whole and unchanged'
 complete -c larder -n "__fish_larder_needs_command" -f -a "gc" -d 'Free the space of what no snapshot and no run needs'
@@ -435,6 +436,24 @@ complete -c larder -n "__fish_larder_using_subcommand parse-manifest" -l banner 
 complete -c larder -n "__fish_larder_using_subcommand parse-manifest" -l no-progress -d 'Show no progress'
 complete -c larder -n "__fish_larder_using_subcommand parse-manifest" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand parse-manifest" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand action-id" -s f -l file -d 'The manifest; else the first word if it names one, else the larder.toml here or above' -r -F
+complete -c larder -n "__fish_larder_using_subcommand action-id" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand action-id" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand action-id" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand action-id" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand action-id" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand action-id" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand action-id" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand action-id" -l explain -d 'Print what the id is made of, a component a line; of values only what they are equal to'
+complete -c larder -n "__fish_larder_using_subcommand action-id" -l raw -d 'Write the bytes of the action, whose SHA-256 is the id'
+complete -c larder -n "__fish_larder_using_subcommand action-id" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand action-id" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand action-id" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand action-id" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand action-id" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand action-id" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand action-id" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand action-id" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c larder -n "__fish_larder_using_subcommand exec-task" -l action -d 'Execute the command of this action, whose object is stored' -r
 complete -c larder -n "__fish_larder_using_subcommand exec-task" -l shell -d 'Execute this text by sh -c' -r
 complete -c larder -n "__fish_larder_using_subcommand exec-task" -l root -d 'The project\'s root; otherwise the current directory' -r -f -a "(__fish_complete_directories)"

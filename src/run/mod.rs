@@ -37,7 +37,7 @@ pub mod publish;
 pub mod schedule;
 pub mod state;
 
-pub use engine::{Forecast, forecast};
+pub use engine::{Forecast, Outlook, Seer};
 pub use metrics::RunStats;
 pub use options::{RunOptions, Show};
 

@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
+mod action_id;
 mod backup;
 mod cat_object;
 mod chunk;

@@ -44,6 +44,11 @@ impl Session {
         Place::find(self.globals.repo.as_deref())
     }
 
+    /// Whether there is none where one would be looked for. That one is missing which -r names is an error instead.
+    pub fn has_no_repo(&self) -> bool {
+        self.globals.repo.is_none() && self.place().is_err_and(|error| error.code() == Code::ConfigMissing)
+    }
+
     /// Opens the repository, as far as the command's row says that it needs one.
     pub fn repo(&self) -> Result<Repo> {
         if matches!(self.need.get(), Need::Nothing | Need::Config) {

@@ -8,7 +8,7 @@ mod resolve;
 mod shelf;
 mod tell;
 
-pub use forecast::{Forecast, forecast};
+pub use forecast::{Forecast, Outlook, Seer};
 
 use super::claim::Claims;
 use super::durations::Remembered;

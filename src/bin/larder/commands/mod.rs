@@ -3,6 +3,7 @@
 //! A command is one file here, one `mod` line and one row of [`TABLE`]. Dispatch, help, man pages, completions and the
 //! command reference are all made from the row: there is no second list of names.
 
+mod action_id;
 mod backup;
 mod bench;
 mod cat_object;
@@ -33,6 +34,7 @@ mod ls;
 mod ls_tree;
 mod manifest_args;
 mod parse_manifest;
+mod project_args;
 mod record;
 mod resolve;
 mod restore;
@@ -72,6 +74,7 @@ pub const TABLE: &[Row] = &[
     row::<resolve::Resolve>(),
     row::<record::RecordArgs>(),
     row::<parse_manifest::ParseManifest>(),
+    row::<action_id::ActionId>(),
     row::<exec_task::ExecTask>(),
     row::<verify::Verify>(),
     row::<gc::Gc>(),

@@ -1,17 +1,18 @@
 //! `larder run`: executes tasks once, and gives back what is known.
 
 use super::manifest_args::manifest_and_targets;
+use super::project_args::project_options;
 use super::{Exit, Layer, Manual, Need, Subcommand};
 use crate::session::Session;
 use crate::ui::signals::hand_to;
 use larder::config;
-use larder::context::{REPOSITORY_DIR, jobs};
-use larder::error::{Code, Error, Result};
+use larder::context::jobs;
+use larder::error::{Code, Error};
 use larder::run::lockfile::TOKEN_VARIABLE;
 use larder::run::manifest::{self, LoadOptions};
 use larder::run::process::Stop;
-use larder::run::project::{Project, ProjectOptions};
-use larder::run::{Forecast, RunOptions, RunStats, Show, forecast, run};
+use larder::run::project::Project;
+use larder::run::{Forecast, Outlook, RunOptions, RunStats, Seer, Show, run};
 use larder::units::parse_duration_seconds;
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -158,7 +159,15 @@ impl Run {
     fn rehearse(&self, session: &Session, targets: &[String], project: &Project) -> anyhow::Result<Exit> {
         let survey = project.survey(&project.select(targets)?)?;
         let manifest = project.manifest()?;
-        for (task, what) in forecast(project, &survey, self.force, &|| session.repo())? {
+        let is_json = session.ui.is_json() || self.output == Wanted::Json;
+        let open = || session.repo();
+        let seer = Seer::new(project, &survey, self.force, &open)?;
+        let mut told = Vec::new();
+        seer.look(&mut |outlook| {
+            told.push(outlook);
+            Ok(())
+        })?;
+        for Outlook { task, what, .. } in told {
             let name = &manifest.task(task).name;
             let says = match what {
                 Forecast::Group => continue,
@@ -166,7 +175,7 @@ impl Run {
                 Forecast::Run | Forecast::Failed => "run".to_string(),
                 Forecast::After(other) => format!("after {}", manifest.task(other).name),
             };
-            match session.ui.is_json() || self.output == Wanted::Json {
+            match is_json {
                 true => session.ui.json(&json!({"type": "task", "task": name, "plan": says}))?,
                 false => session.ui.line(&format!("{name}: {says}"))?,
             }
@@ -199,34 +208,6 @@ impl Run {
             }
         }
     }
-}
-
-/// What a project is opened with, for the manifest that was named.
-fn project_options(manifest: &std::path::Path, args: &[String]) -> Result<ProjectOptions> {
-    let is_line_form = manifest.extension().is_none_or(|extension| extension != "toml");
-    let root = match is_line_form {
-        true => PathBuf::from("."),
-        false => {
-            manifest.parent().map(PathBuf::from).filter(|dir| !dir.as_os_str().is_empty()).unwrap_or_else(|| ".".into())
-        }
-    };
-    let root = std::path::absolute(&root).map_err(|error| Error::io("find", &root, error))?;
-    let own = root.join(REPOSITORY_DIR);
-    let state_dir = match own.join("config.toml").is_file() {
-        true => own.join("state"),
-        false => {
-            let name = larder::object::hash(root.as_os_str().as_encoded_bytes()).to_hex();
-            config::cache_dir()?.join("projects").join(name)
-        }
-    };
-    Ok(ProjectOptions {
-        manifest: manifest.to_path_buf(),
-        root: is_line_form.then_some(root),
-        state_dir,
-        environment: config::environment(),
-        args: args.to_vec(),
-        jobs: jobs(),
-    })
 }
 
 fn summary(stats: &RunStats) -> String {
