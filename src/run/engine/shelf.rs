@@ -91,7 +91,9 @@ impl Engine<'_> {
         for (at, file) in files.iter().enumerate() {
             // One file is stored as it is; of several each begins with a line that names it.
             if at > 0 {
-                bytes.extend(format!("\n# larder: {}\n", file.display()).into_bytes());
+                // From the root, so that it is the same in every clone.
+                let inner = file.strip_prefix(&manifest.root).unwrap_or(file);
+                bytes.extend(format!("\n# larder: {}\n", inner.display()).into_bytes());
             }
             bytes.extend(std::fs::read(file).unwrap_or_default());
         }
