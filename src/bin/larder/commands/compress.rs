@@ -16,7 +16,7 @@ pub struct Compress {
     algorithm: Algorithm,
 
     /// How hard to try: 1 to 9 for zlib and gzip, 1 to 12 for lz4, 1 to 19 for zstd
-    #[arg(short = 'l', long, value_name = "NUMBER", allow_negative_numbers = true)]
+    #[arg(short = 'l', short_alias = 'L', long, value_name = "NUMBER", allow_negative_numbers = true)]
     level: Option<i32>,
 
     /// Compress nothing: print what it would save, in percent
@@ -34,8 +34,8 @@ impl Subcommand for Compress {
     const NEED: Need = Need::Nothing;
     const ABOUT: &'static str = "Compress a file to standard output";
     const MANUAL: Manual = Manual {
-        description: "The output is in the algorithm's own format, which gzip, lz4 and zstd read too. Memory does not \
-            grow with the input.\n\n\
+        description: "The output is in the algorithm's own format, which gzip, lz4 and zstd read too; none is gzip \
+            with stored blocks, so that any bytes come back and a missing end is noticed. Memory does not grow with the input.\n\n\
             With --estimate, one line: the share that would be saved in percent with one decimal, a tab, and the name \
             of the file. It is taken from samples.",
         examples: &[
