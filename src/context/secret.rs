@@ -84,6 +84,14 @@ impl OwnedSecret {
 }
 
 impl SecretOptions {
+    /// Whether the options name a secret, whatever the environment does.
+    pub fn says_something(&self) -> bool {
+        self.passphrase_file.is_some()
+            || self.passphrase_command.is_some()
+            || self.passphrase_fd.is_some()
+            || self.key_file.is_some()
+    }
+
     /// Reads the secret from where the options say, if they say anything.
     ///
     /// # Errors

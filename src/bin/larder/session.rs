@@ -27,7 +27,7 @@ pub struct Session {
 impl Session {
     /// For this command and these options.
     pub fn new(name: &'static str, may_ask: bool, globals: Globals) -> Session {
-        let ui = Ui::new(&globals);
+        let ui = Ui::new(&globals, Some(name));
         if globals.banner {
             ui.banner();
         }

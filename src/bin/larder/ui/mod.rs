@@ -35,6 +35,7 @@ const ANSWER_BUFFER_BYTES: usize = 64 << 10;
 
 /// The way to the user.
 pub struct Ui {
+    command: Option<&'static str>,
     quiet: bool,
     verbose: u8,
     json: bool,
@@ -56,12 +57,13 @@ pub struct Ui {
 pub struct ClosedPipe;
 
 impl Ui {
-    /// For these options and this terminal.
-    pub fn new(globals: &Globals) -> Ui {
+    /// For these options, this terminal, and the command that is run, if one is.
+    pub fn new(globals: &Globals, command: Option<&'static str>) -> Ui {
         let dumb = canvas::is_dumb();
         let colour = !globals.no_color && !globals.json && !dumb && config::variable("NO_COLOR").is_none();
         let out_is_terminal = io::stdout().is_terminal();
         Ui {
+            command,
             quiet: globals.quiet,
             verbose: globals.verbose,
             json: globals.json,
@@ -172,7 +174,7 @@ impl Ui {
         if self.json {
             self.json_event(&serde_json::json!({"type": "warning", "message": text}));
         } else {
-            self.say(&format!("{} {text}\n", self.paint_err.doubtful("warning:")));
+            self.say(&format!("{} {}\n", self.paint_err.doubtful("warning:"), text::lines_escaped(text)));
         }
     }
 
@@ -210,7 +212,7 @@ impl Ui {
             _ if self.closed.load(Ordering::Relaxed) => signals::end_by_closed_pipe(),
             Ok(exit) => ExitCode::from(signal.map_or(exit.0, |signal| 128 + signal)),
             Err(error) => {
-                let failure = Failure::of(&error);
+                let failure = Failure::of(&error, self.command);
                 self.say(&if self.json { format!("{}\n", failure.json()) } else { failure.text(self.paint_err) });
                 let trace = error.backtrace();
                 if trace.status() == BacktraceStatus::Captured && !failure.is_usage() && !self.json {
