@@ -282,7 +282,11 @@ impl Error {
 fn shown(path: &Path) -> String {
     let text = path.to_string_lossy();
     text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
-        if c.is_control() { out.extend(c.escape_default()) } else { out.push(c) }
+        if c.is_control() {
+            out.extend(c.escape_default())
+        } else {
+            out.push(c)
+        }
         out
     })
 }

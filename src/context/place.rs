@@ -204,7 +204,9 @@ impl Place {
         let secret = match options.scheme {
             Scheme::None if secrets.says_something() => {
                 let message = "a key was given for a repository that is not to be encrypted";
-                return Err(Error::new(Code::ConfigInvalid, message).with_hint("leave out the key, or `--encryption none`"));
+                return Err(
+                    Error::new(Code::ConfigInvalid, message).with_hint("leave out the key, or `--encryption none`")
+                );
             }
             Scheme::None => None,
             Scheme::Aes256Gcm => Some(secrets.find_or_ask(asker, true)?),
