@@ -1116,7 +1116,7 @@ complete -c larder -n "__fish_larder_using_subcommand find" -l host -d 'Only sna
 complete -c larder -n "__fish_larder_using_subcommand find" -l tag -d 'Only snapshots with all of these tags; given several times, any of the lists' -r -f -a "(__fish_complete_users)"
 complete -c larder -n "__fish_larder_using_subcommand find" -l path -d 'Only snapshots of this source; given several times, of all of them' -r -F
 complete -c larder -n "__fish_larder_using_subcommand find" -s s -l snapshot -d 'Look only in this snapshot; may be given several times' -r -f
-complete -c larder -n "__fish_larder_using_subcommand find" -l kind -d 'Only entries of this type: file, directory, symlink, fifo, socket, chardev, blockdev' -r
+complete -c larder -n "__fish_larder_using_subcommand find" -l kind -d 'Only entries of this type: file, dir, symlink, fifo, socket, chardev, blockdev' -r
 complete -c larder -n "__fish_larder_using_subcommand find" -l newer -d 'Modified after this time' -r
 complete -c larder -n "__fish_larder_using_subcommand find" -l older -d 'Modified before this time' -r
 complete -c larder -n "__fish_larder_using_subcommand find" -l larger -d 'Larger than this' -r

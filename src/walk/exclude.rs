@@ -272,7 +272,10 @@ fn check_given(pattern: &[u8]) -> Result<()> {
 }
 
 /// Refuses a `[` that nothing closes: git lets such a pattern match nothing.
-fn check_brackets(pattern: &[u8]) -> Result<()> {
+///
+/// # Errors
+/// INVALID_ARG for such a pattern.
+pub fn check_brackets(pattern: &[u8]) -> Result<()> {
     let mut at = 0;
     while let Some(byte) = pattern.get(at) {
         at += 1;

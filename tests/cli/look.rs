@@ -102,6 +102,8 @@ fn differences_are_answered_by_the_exit_too() {
     let said = world.larder(&["diff", "latest", "./tree"]);
     assert_eq!((said.exit, said.text()), (1, format!("- {tree}/new\n").as_str()), "{}", said.err);
     world.larder(&["diff", "latest", "nothing"]).failed(10, "SNAPSHOT_NOT_FOUND");
+    let beside = world.larder(&["diff", "latest", "tree"]);
+    assert!(beside.exit == 10 && beside.err.contains("`./tree` is the one on disk"), "{}", beside.err);
 }
 
 #[test]
