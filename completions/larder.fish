@@ -63,6 +63,7 @@ complete -c larder -n "__fish_larder_needs_command" -f -a "compress" -d 'Compres
 complete -c larder -n "__fish_larder_needs_command" -f -a "decompress" -d 'Decompress a file to standard output'
 complete -c larder -n "__fish_larder_needs_command" -f -a "lock" -d 'Run a command while the repository is locked'
 complete -c larder -n "__fish_larder_needs_command" -f -a "serve-stdio" -d 'Serve a repository\'s files over stdin and stdout'
+complete -c larder -n "__fish_larder_needs_command" -f -a "ls-remote" -d 'List what is at a remote, and carry nothing over'
 complete -c larder -n "__fish_larder_needs_command" -f -a "tasks" -d 'List the tasks of a manifest'
 complete -c larder -n "__fish_larder_needs_command" -f -a "graph" -d 'Show tasks and what they wait for'
 complete -c larder -n "__fish_larder_needs_command" -f -a "run" -d 'Run tasks once, and give back what is known'
@@ -77,6 +78,9 @@ complete -c larder -n "__fish_larder_needs_command" -f -a "find" -d 'Find files 
 complete -c larder -n "__fish_larder_needs_command" -f -a "dump" -d 'Write a file or directory of a snapshot to the standard output'
 complete -c larder -n "__fish_larder_needs_command" -f -a "forget" -d 'Let go of snapshots that are no longer needed'
 complete -c larder -n "__fish_larder_needs_command" -f -a "tag" -d 'Add or remove tags of snapshots'
+complete -c larder -n "__fish_larder_needs_command" -f -a "remote" -d 'Manage the places that a repository is synced with'
+complete -c larder -n "__fish_larder_needs_command" -f -a "sync" -d 'Carry what one replica has and another lacks, both ways'
+complete -c larder -n "__fish_larder_needs_command" -f -a "copy" -d 'Copy snapshots into a repository with other keys'
 complete -c larder -n "__fish_larder_needs_command" -f -a "status" -d 'Show the state of the repository at a glance'
 complete -c larder -n "__fish_larder_needs_command" -f -a "stats" -d 'Show how much space snapshots take'
 complete -c larder -n "__fish_larder_needs_command" -f -a "bench" -d 'Measure how fast the pieces of larder are here'
@@ -808,6 +812,26 @@ complete -c larder -n "__fish_larder_using_subcommand serve-stdio" -l banner -d 
 complete -c larder -n "__fish_larder_using_subcommand serve-stdio" -l no-progress -d 'Show no progress'
 complete -c larder -n "__fish_larder_using_subcommand serve-stdio" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand serve-stdio" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand ls-remote" -l host -d 'Only snapshots of this machine; may be given several times' -r -f -a "(__fish_print_hostnames)"
+complete -c larder -n "__fish_larder_using_subcommand ls-remote" -l tag -d 'Only snapshots with all of these tags; given several times, any of the lists' -r -f -a "(__fish_complete_users)"
+complete -c larder -n "__fish_larder_using_subcommand ls-remote" -l path -d 'Only snapshots of this source; given several times, of all of them' -r -F
+complete -c larder -n "__fish_larder_using_subcommand ls-remote" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand ls-remote" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand ls-remote" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand ls-remote" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand ls-remote" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand ls-remote" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand ls-remote" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand ls-remote" -l snapshots -d 'Only snapshots'
+complete -c larder -n "__fish_larder_using_subcommand ls-remote" -l runs -d 'Only results of tasks'
+complete -c larder -n "__fish_larder_using_subcommand ls-remote" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand ls-remote" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand ls-remote" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand ls-remote" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand ls-remote" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand ls-remote" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand ls-remote" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand ls-remote" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c larder -n "__fish_larder_using_subcommand tasks" -s f -l file -d 'The manifest; else the larder.toml here or above' -r -F
 complete -c larder -n "__fish_larder_using_subcommand tasks" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand tasks" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
@@ -1215,6 +1239,148 @@ complete -c larder -n "__fish_larder_using_subcommand tag" -l banner -d 'At a te
 complete -c larder -n "__fish_larder_using_subcommand tag" -l no-progress -d 'Show no progress'
 complete -c larder -n "__fish_larder_using_subcommand tag" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand tag" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -f -a "add" -d 'Give an address a name. Nothing is asked of it yet'
+complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -f -a "list" -d 'List the remotes: name, tab, address without secrets'
+complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -f -a "remove" -d 'Forget a name. Nothing changes at its address'
+complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -f -a "rename" -d 'Give a remote another name'
+complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -f -a "test" -d 'Write a small file there, read it, list it, delete it; and say what is there. No key is needed'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from add" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from add" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from add" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from add" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from add" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from add" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from add" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from add" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from add" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from add" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from add" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from add" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from list" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from list" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from list" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from list" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from list" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from list" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from list" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from list" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from list" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from list" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from list" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from list" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from remove" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from remove" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from remove" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from remove" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from remove" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from remove" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from remove" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from remove" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from remove" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from remove" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from remove" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from remove" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from rename" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from rename" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from rename" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from rename" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from rename" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from rename" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from rename" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from rename" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from rename" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from rename" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from rename" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from rename" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from rename" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from rename" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from rename" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from test" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from test" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from test" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from test" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from test" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from test" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from test" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from test" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from test" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from test" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from test" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from test" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from test" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from test" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand sync" -l host -d 'Only snapshots of this machine; may be given several times' -r -f -a "(__fish_print_hostnames)"
+complete -c larder -n "__fish_larder_using_subcommand sync" -l tag -d 'Only snapshots with all of these tags; given several times, any of the lists' -r -f -a "(__fish_complete_users)"
+complete -c larder -n "__fish_larder_using_subcommand sync" -l path -d 'Only snapshots of this source; given several times, of all of them' -r -F
+complete -c larder -n "__fish_larder_using_subcommand sync" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand sync" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand sync" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand sync" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand sync" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand sync" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand sync" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand sync" -l push -d 'Only from here to there'
+complete -c larder -n "__fish_larder_using_subcommand sync" -l pull -d 'Only from there to here'
+complete -c larder -n "__fish_larder_using_subcommand sync" -s n -l dry-run -d 'Say what would be carried, and carry nothing'
+complete -c larder -n "__fish_larder_using_subcommand sync" -l snapshots -d 'Snapshots, and no results of tasks'
+complete -c larder -n "__fish_larder_using_subcommand sync" -l runs -d 'Results of tasks, and no snapshots'
+complete -c larder -n "__fish_larder_using_subcommand sync" -l mirror -d 'Without a key: copy all files by name, one way, to the remote unless --pull is given'
+complete -c larder -n "__fish_larder_using_subcommand sync" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand sync" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand sync" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand sync" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand sync" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand sync" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand sync" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand sync" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand copy" -l to -d 'The other repository: a directory, an address or the name of a remote' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand copy" -l to-passphrase-file -d 'Open the other repository with the passphrase in the first line of this file; otherwise as this one' -r -F
+complete -c larder -n "__fish_larder_using_subcommand copy" -l to-passphrase-command -d 'Run this with `sh -c` and read the passphrase of the other repository from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand copy" -l to-key-file -d 'Open the other repository with this key file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand copy" -l host -d 'Only snapshots of this machine; may be given several times' -r -f -a "(__fish_print_hostnames)"
+complete -c larder -n "__fish_larder_using_subcommand copy" -l tag -d 'Only snapshots with all of these tags; given several times, any of the lists' -r -f -a "(__fish_complete_users)"
+complete -c larder -n "__fish_larder_using_subcommand copy" -l path -d 'Only snapshots of this source; given several times, of all of them' -r -F
+complete -c larder -n "__fish_larder_using_subcommand copy" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand copy" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand copy" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand copy" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand copy" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand copy" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand copy" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand copy" -s n -l dry-run -d 'Say what would be copied, and copy nothing'
+complete -c larder -n "__fish_larder_using_subcommand copy" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand copy" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand copy" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand copy" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand copy" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand copy" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand copy" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand copy" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c larder -n "__fish_larder_using_subcommand status" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand status" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand status" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
@@ -1304,6 +1470,7 @@ complete -c larder -n "__fish_larder_using_subcommand help" -s h -l help -d 'Pri
 function __larder_names
     larder complete $argv 2>/dev/null
 end
+complete -c larder -n "__fish_larder_using_subcommand copy" -a "(__larder_names snapshots)"
 complete -c larder -n "__fish_larder_using_subcommand diff" -a "(__larder_names snapshots)"
 complete -c larder -n "__fish_larder_using_subcommand dump" -a "(__larder_names snapshots)"
 complete -c larder -n "__fish_larder_using_subcommand forget" -a "(__larder_names snapshots)"
@@ -1318,6 +1485,8 @@ complete -c larder -n "__fish_larder_using_subcommand verify" -a "(__larder_name
 complete -c larder -n "__fish_larder_using_subcommand write-snapshot" -a "(__larder_names snapshots)"
 complete -c larder -n "__fish_larder_using_subcommand backup" -l host -x -a "(__larder_names hosts)"
 complete -c larder -n "__fish_larder_using_subcommand backup" -l tag -x -a "(__larder_names tags)"
+complete -c larder -n "__fish_larder_using_subcommand copy" -l host -x -a "(__larder_names hosts)"
+complete -c larder -n "__fish_larder_using_subcommand copy" -l tag -x -a "(__larder_names tags)"
 complete -c larder -n "__fish_larder_using_subcommand find" -l host -x -a "(__larder_names hosts)"
 complete -c larder -n "__fish_larder_using_subcommand find" -l snapshot -x -a "(__larder_names snapshots)"
 complete -c larder -n "__fish_larder_using_subcommand find" -l tag -x -a "(__larder_names tags)"
@@ -1326,10 +1495,14 @@ complete -c larder -n "__fish_larder_using_subcommand forget" -l keep-tag -x -a 
 complete -c larder -n "__fish_larder_using_subcommand forget" -l tag -x -a "(__larder_names tags)"
 complete -c larder -n "__fish_larder_using_subcommand log" -l host -x -a "(__larder_names hosts)"
 complete -c larder -n "__fish_larder_using_subcommand log" -l tag -x -a "(__larder_names tags)"
+complete -c larder -n "__fish_larder_using_subcommand ls-remote" -l host -x -a "(__larder_names hosts)"
+complete -c larder -n "__fish_larder_using_subcommand ls-remote" -l tag -x -a "(__larder_names tags)"
 complete -c larder -n "__fish_larder_using_subcommand snapshots" -l host -x -a "(__larder_names hosts)"
 complete -c larder -n "__fish_larder_using_subcommand snapshots" -l tag -x -a "(__larder_names tags)"
 complete -c larder -n "__fish_larder_using_subcommand stats" -l host -x -a "(__larder_names hosts)"
 complete -c larder -n "__fish_larder_using_subcommand stats" -l tag -x -a "(__larder_names tags)"
+complete -c larder -n "__fish_larder_using_subcommand sync" -l host -x -a "(__larder_names hosts)"
+complete -c larder -n "__fish_larder_using_subcommand sync" -l tag -x -a "(__larder_names tags)"
 complete -c larder -n "__fish_larder_using_subcommand tag" -l add -x -a "(__larder_names tags)"
 complete -c larder -n "__fish_larder_using_subcommand tag" -l host -x -a "(__larder_names hosts)"
 complete -c larder -n "__fish_larder_using_subcommand tag" -l remove -x -a "(__larder_names tags)"

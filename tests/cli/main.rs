@@ -23,7 +23,9 @@ mod look;
 mod manifest;
 mod plumbing;
 mod record;
+mod remote;
 mod restore;
+mod sync;
 mod terminal;
 mod verify;
 

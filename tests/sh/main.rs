@@ -26,6 +26,7 @@ scripts! {
     pipes
     quickstart
     quiet
+    replicas
     restores
     rollback
     schema

@@ -85,6 +85,21 @@ impl Session {
         Place::at(path)?.open(OpenOptions::default(), &secrets.unwrap_or_else(|| self.secrets()), self)
     }
 
+    /// The repository here, if there is one, and the place that a remote's name, an address or a path means; the usual
+    /// remote if nothing is named. Neither is opened.
+    pub fn remote(&self, name: Option<&Path>) -> Result<(Option<Place>, Place)> {
+        let here = match self.place() {
+            Err(error) if error.code() == Code::ConfigMissing && name.is_some() => None,
+            answer => Some(answer?),
+        };
+        let there = match (name, &here) {
+            (Some(name), here) => Place::remote(here.as_ref(), name)?,
+            (None, Some(here)) => Place::remote(Some(here), Path::new(here.remotes()?.usual()?.0))?,
+            (None, None) => return Err(Error::new(Code::ConfigMissing, "there is no repository here")),
+        };
+        Ok((here, there))
+    }
+
     /// Where the options say that the secret is.
     pub fn secrets(&self) -> SecretOptions {
         SecretOptions {

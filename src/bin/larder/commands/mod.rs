@@ -11,6 +11,7 @@ mod chunk;
 mod complete;
 mod completions;
 mod compress;
+mod copy;
 mod decompress;
 mod diff;
 mod digest;
@@ -31,11 +32,13 @@ mod list_objects;
 mod lock;
 mod log;
 mod ls;
+mod ls_remote;
 mod ls_tree;
 mod manifest_args;
 mod parse_manifest;
 mod project_args;
 mod record;
+mod remote;
 mod resolve;
 mod restore;
 mod restore_tree;
@@ -46,6 +49,7 @@ mod show;
 mod snapshots;
 mod stats;
 mod status;
+mod sync;
 mod tag;
 mod tasks;
 mod time;
@@ -86,6 +90,7 @@ pub const TABLE: &[Row] = &[
     row::<decompress::Decompress>(),
     row::<lock::Lock>(),
     row::<serve_stdio::ServeStdio>(),
+    row::<ls_remote::LsRemote>(),
     row::<complete::Complete>(),
     // Porcelain: for people.
     row::<tasks::Tasks>(),
@@ -102,6 +107,9 @@ pub const TABLE: &[Row] = &[
     row::<dump::Dump>(),
     row::<forget::Forget>(),
     row::<tag::TagArgs>(),
+    row::<remote::RemoteArgs>(),
+    row::<sync::Sync>(),
+    row::<copy::Copy>(),
     row::<status::Status>(),
     row::<stats::StatsArgs>(),
     row::<bench::Bench>(),
