@@ -11,15 +11,18 @@
 //! - [`project`]: what has changed since last time, and the actions of what must be looked up; it stands on [`state`]
 //!   (what is remembered), [`plan`] (a manifest as it was read), [`inputs`] (what tasks read) and [`environment`].
 //! - [`engine`]: the threads that do it. [`schedule`]: what comes next; [`durations`]: what goes first.
-//! - [`portable`], [`outputs`]: what a task left, kept and put back; and room made for it.
+//! - [`portable`], [`outputs`]: what a task left, kept and put back; and room made for it. [`clean`]: outputs
+//!   removed.
 //! - [`process`], [`logs`]: one command, and what it said.
 //! - [`publish`], [`claim`], [`lockfile`]: results become durable, and one process makes each.
-//! - [`metrics`]: what was done, in numbers.
+//! - [`metrics`]: what was done, in numbers. [`explain`]: why it would be done.
 
 pub mod claim;
+pub mod clean;
 pub mod durations;
 pub mod engine;
 pub mod environment;
+pub mod explain;
 pub mod graph;
 pub mod inputs;
 pub mod lockfile;
@@ -37,6 +40,7 @@ pub mod publish;
 pub mod schedule;
 pub mod state;
 
+pub use clean::{CleanOptions, clean};
 pub use engine::{Forecast, Outlook, Seer};
 pub use metrics::RunStats;
 pub use options::{RunOptions, Show};

@@ -8,6 +8,7 @@ mod backup;
 mod bench;
 mod cat_object;
 mod chunk;
+mod clean;
 mod complete;
 mod completions;
 mod compress;
@@ -18,6 +19,7 @@ mod digest;
 mod dump;
 mod excludes;
 mod exec_task;
+mod explain;
 mod find;
 mod forget;
 mod gc;
@@ -96,6 +98,8 @@ pub const TABLE: &[Row] = &[
     row::<tasks::Tasks>(),
     row::<graph::GraphArgs>(),
     row::<run::Run>(),
+    row::<explain::Explain>(),
+    row::<clean::Clean>(),
     row::<backup::Backup>(),
     row::<restore::Restore>(),
     row::<snapshots::Snapshots>(),
