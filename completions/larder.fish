@@ -300,6 +300,7 @@ complete -c larder -n "__fish_larder_using_subcommand record; and not __fish_see
 complete -c larder -n "__fish_larder_using_subcommand record; and not __fish_seen_subcommand_from get put list show rm pin unpin" -f -a "pin" -d 'Keep runs until they are unpinned'
 complete -c larder -n "__fish_larder_using_subcommand record; and not __fish_seen_subcommand_from get put list show rm pin unpin" -f -a "unpin" -d 'Keep runs only as long as others'
 complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from get" -l field -d 'Print only this: record, action, result, inputs, stdout, stderr, interleave; `-` if there is none' -r
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from get" -l root -d 'The project\'s root, where what a run of the action read beyond its inputs must be as it was' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from get" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from get" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from get" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
@@ -330,6 +331,7 @@ complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_su
 complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from put" -l project -d 'The project' -r
 complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from put" -l start -d 'When it began, such as 2026-11-21T10:00:00Z; otherwise now' -r
 complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from put" -l wall-ms -d 'How long it took, milliseconds' -r
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from put" -l root -d 'The project\'s root: of an action with a depfile, what it names there is noted as read' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from put" -l raw -d 'Store these bytes as the record, as get --raw prints them; `-` is standard input' -r -F
 complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from put" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from put" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
