@@ -60,7 +60,7 @@ pub(super) struct Desk<'a> {
 struct Slot {
     keyed: Option<Arc<Keyed>>,
     result: Option<Arc<ResultTree>>,
-    hit: Option<Hit>,
+    hit: Option<Box<Hit>>,
     /// It was only displaced: its row stays as it is but for the outputs.
     is_displaced: bool,
     attempts: Vec<Attempt>,

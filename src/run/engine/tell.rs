@@ -83,18 +83,18 @@ impl Engine<'_> {
         }
         let logs = match self.desk.options.show {
             Show::Full => self.lookup.logs(&known.record),
-            _ => Ok(LogIds::default()),
+            _ => Ok(None),
         };
         let logs = match logs {
             Ok(logs) => logs,
             Err(error) if error.class() == Class::Damaged => {
                 self.warn(&format!("the output of `{}` cannot be shown: {error}", self.task(number).name));
-                LogIds::default()
+                None
             }
             Err(error) => return Err(error),
         };
         let ids = Some((known.action, Some(known.record)));
-        self.tell_end(number, TaskEnd::Current, "", 0, ids, Some(Output::Stored(&logs)));
+        self.tell_end(number, TaskEnd::Current, "", 0, ids, logs.as_deref().map(Output::Stored));
         Ok(())
     }
 
@@ -102,6 +102,6 @@ impl Engine<'_> {
     pub(super) fn tell_hit(&self, number: u32, hit: &Hit, end: TaskEnd) {
         locked(&self.stats).saved_ms += hit.duration_ms;
         let ids = Some((hit.action, Some(hit.record)));
-        self.tell_end(number, end, "", hit.duration_ms, ids, Some(Output::Stored(&hit.logs)));
+        self.tell_end(number, end, "", hit.duration_ms, ids, hit.logs.as_deref().map(Output::Stored));
     }
 }

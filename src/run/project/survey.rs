@@ -372,7 +372,8 @@ impl Surveyor<'_> {
         {
             (*slot, *result) = (mark, changed);
         }
-        if let Some(why) = why {
+        // Of what has none it is new: at the first run that is all of them.
+        if let Some(why) = why.filter(|why| *why != Why::New) {
             self.whys.insert(task, why);
         }
     }
