@@ -80,7 +80,7 @@ pub fn decompress_stream(input: impl Read, output: impl Write) -> Result<Streame
     let start = start.get(..filled).unwrap_or_default();
     let Some(algorithm) = recognise(start) else {
         return match [ZSTD_MAGIC, LZ4_MAGIC].iter().any(|magic| magic.starts_with(start)) || filled < 2 {
-            true => fail(Code::ChunkInvalid, "the compressed input ends before its header does"),
+            true => Err(damaged("the compressed input ends before its header does")),
             false => fail(Code::InvalidArg, "the input is neither gzip, zlib, lz4 nor zstd"),
         };
     };
@@ -139,7 +139,7 @@ fn decode_lz4(input: impl Read, sink: &mut impl Write) -> Result<u64> {
 fn expect_end(mut rest: impl BufRead) -> Result<()> {
     match rest.fill_buf() {
         Ok([]) => Ok(()),
-        Ok(_) => fail(Code::ChunkInvalid, "the compressed input goes on after its end"),
+        Ok(_) => Err(damaged("the compressed input goes on after its end")),
         Err(error) => Err(undecodable(error)),
     }
 }
@@ -182,10 +182,14 @@ fn writing(error: io::Error) -> Error {
     Error::io("write", "the output", error)
 }
 
+fn damaged(message: &str) -> Error {
+    Error::new(Code::ChunkInvalid, message).with_hint("it was cut off or changed on its way: get it again")
+}
+
 /// A failure below a decoder: of the input itself, where [`Marked`] says so, else of what it holds.
 fn undecodable(error: io::Error) -> Error {
     if !error.get_ref().is_some_and(|inner| inner.is::<InputFailed>()) {
-        return Error::new(Code::ChunkInvalid, "the input does not decompress").with_source(error);
+        return damaged("the input does not decompress").with_source(error);
     }
     match error.into_inner().map(|inner| inner.downcast::<InputFailed>()) {
         Some(Ok(failed)) => reading(failed.0),

@@ -251,7 +251,8 @@ fn checked(mut bytes: Zeroizing<Vec<u8>>, from: &str) -> Result<OwnedSecret> {
         bytes.pop();
     }
     if bytes.is_empty() {
-        return Err(Error::new(Code::InvalidKey, format!("the passphrase from {from} is empty")));
+        let message = format!("the passphrase from {from} is empty");
+        return Err(Error::new(Code::InvalidKey, message).with_hint("its first line is the passphrase"));
     }
     if bytes.len() > PASSPHRASE_BYTES_MAX {
         return Err(Error::new(Code::InvalidKey, format!("the passphrase from {from} is too long")));

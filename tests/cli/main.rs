@@ -16,6 +16,7 @@ mod digest;
 mod dispatch;
 mod exec_task;
 mod explain;
+mod golden;
 mod hash_object;
 mod help;
 mod init;

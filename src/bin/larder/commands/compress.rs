@@ -2,7 +2,7 @@
 
 use super::{Exit, Layer, Manual, Need, Subcommand};
 use crate::session::Session;
-use crate::ui::git_quoted;
+use crate::ui::{git_quoted, json_path};
 use larder::compress::{Algorithm, Compression, compress_stream, estimate_file_saving};
 use larder::error::IoContext;
 use std::fs::File;
@@ -51,10 +51,16 @@ impl Subcommand for Compress {
         if self.estimate {
             let path = if self.file.as_os_str() == "-" { PathBuf::from("/dev/stdin") } else { self.file.clone() };
             let saving = estimate_file_saving(&File::open(&path).at("open", &path)?, &path, compression)?;
-            let mut line = format!("{:.1}\t", saving * 100.0).into_bytes();
-            line.extend(git_quoted(self.file.as_os_str().as_encoded_bytes()));
-            line.push(b'\n');
-            session.ui.bytes(&line)?;
+            let name = self.file.as_os_str().as_encoded_bytes();
+            if session.ui.is_json() {
+                let mut value = json_path("path", name);
+                value["type"] = "estimate".into();
+                value["saved_percent"] = (saving * 100.0).into();
+                session.ui.json(&value)?;
+            } else {
+                let percent = format!("{:.1}\t", saving * 100.0);
+                session.ui.bytes(&[percent.as_bytes(), &git_quoted(name), b"\n"].concat())?;
+            }
         } else {
             compress_stream(super::open(&self.file)?, session.ui.writer(), compression)?;
         }

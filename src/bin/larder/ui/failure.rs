@@ -2,6 +2,7 @@
 
 use super::paint::Paint;
 use super::text::lines_escaped;
+use clap::error::ErrorKind;
 use larder::error::{Class, Code, Error};
 use serde_json::json;
 
@@ -79,6 +80,11 @@ fn help_on(command: Option<&str>) -> String {
 
 /// A complaint of clap about a command as an error of ours: its first paragraph is the message, its tips and usage the hint.
 pub fn from_usage(error: &clap::Error, command: Option<&str>) -> Error {
+    // Where the action of a group is missing, clap prints the group's whole help instead of a complaint.
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        let message = format!("`{}` needs to be told what to do", command.unwrap_or("larder"));
+        return Error::new(Code::InvalidArg, message).with_hint(help_on(command));
+    }
     let text = error.render().to_string();
     let mut paragraphs = text.split("\n\n").map(str::trim).filter(|part| !part.is_empty());
     let message = paragraphs.next().unwrap_or("the arguments do not fit").trim_start_matches("error: ");
