@@ -330,6 +330,12 @@ impl Schedule {
         if self.is_halted {
             return None;
         }
+        // What lost a result that it needs stands here still, and must not hide what may run.
+        while let Some((_, Reverse(task))) = self.to_resolve.peek()
+            && (self.phases[*task as usize] != Phase::Waiting || self.unknown[*task as usize] > 0)
+        {
+            self.to_resolve.pop();
+        }
         let waiting: usize = self.ready.iter().map(BinaryHeap::len).sum();
         let resolves = !self.to_resolve.is_empty();
         if (!resolves || self.resolving > 0 || waiting >= READY_ENOUGH)
@@ -337,12 +343,10 @@ impl Schedule {
         {
             return Some(Unit::Run(task));
         }
-        while let Some((_, Reverse(task))) = self.to_resolve.pop() {
-            if self.phases[task as usize] == Phase::Waiting && self.unknown[task as usize] == 0 {
-                self.phases[task as usize] = Phase::Resolving;
-                self.resolving += 1;
-                return Some(Unit::Resolve(task));
-            }
+        if let Some((_, Reverse(task))) = self.to_resolve.pop() {
+            self.phases[task as usize] = Phase::Resolving;
+            self.resolving += 1;
+            return Some(Unit::Resolve(task));
         }
         if self.resolving == 0 && !self.to_place.is_empty() {
             let mut tasks = std::mem::take(&mut self.to_place);
@@ -445,6 +449,10 @@ impl Schedule {
         if std::mem::take(&mut self.is_stale[at]) {
             return self.wait_again(task);
         }
+        if answer != Answer::Miss {
+            // Those that let it go first wait in vain: it does not run, or runs something else.
+            self.wake_twins(task);
+        }
         match answer {
             Answer::There => self.finish(task, Phase::Done),
             Answer::Hit => {
@@ -478,6 +486,7 @@ impl Schedule {
             Placing::Done => {
                 self.phases[at] = Phase::Done;
                 self.left -= 1;
+                self.wake_twins(task);
                 self.after_end(task);
             }
             Placing::Damaged => {
@@ -521,8 +530,10 @@ impl Schedule {
                 match self.phases[at] {
                     Phase::Resolving => self.is_stale[at] = true,
                     Phase::Placing => {
-                        self.is_stale[at] = true;
-                        lost.push(other);
+                        // It may lose several of what it needs meanwhile; its dependents lose it once.
+                        if !std::mem::replace(&mut self.is_stale[at], true) {
+                            lost.push(other);
+                        }
                     }
                     Phase::Known => {
                         self.phases[at] = Phase::Waiting;
@@ -533,7 +544,10 @@ impl Schedule {
                         self.left += 1;
                         lost.push(other);
                     }
-                    Phase::ToRun | Phase::Twin => self.phases[at] = Phase::Waiting,
+                    Phase::ToRun | Phase::Twin => {
+                        self.phases[at] = Phase::Waiting;
+                        self.wake_twins(other);
+                    }
                     _ => {}
                 }
             }

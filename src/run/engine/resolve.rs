@@ -32,6 +32,7 @@ impl Engine<'_> {
         if !is_shaken && self.slot(number).is_displaced {
             return Ok(Answer::Hit);
         }
+        self.leave_action(number);
         let keyed = match self.with_results(|results| self.desk.keyer.key(task, results)) {
             Ok(keyed) => keyed,
             Err(error) => {
@@ -39,7 +40,7 @@ impl Engine<'_> {
                 return Ok(Answer::Failed);
             }
         };
-        if let Some(other) = self.twin(number, &keyed.id) {
+        if let Some(other) = self.take_action(number, &keyed.id) {
             return Ok(Answer::Twin(other));
         }
         let mut found = None;
@@ -56,23 +57,32 @@ impl Engine<'_> {
             Some(hit) => {
                 slot.result = Some(hit.tree.clone());
                 slot.hit = Some(Box::new(hit));
+                drop(slot);
+                self.leave_action(number);
                 Ok(Answer::Hit)
             }
-            None => {
-                let id = slot.keyed.as_ref().map(|keyed| keyed.id);
-                drop(slot);
-                if let Some(id) = id {
-                    locked(&self.actions).insert(id, number);
-                }
-                Ok(Answer::Miss)
-            }
+            None => Ok(Answer::Miss),
         }
     }
 
-    /// Another task of this run that is about to run the same action.
-    fn twin(&self, number: u32, action: &Id) -> Option<u32> {
-        let other = locked(&self.actions).get(action).copied().filter(|other| *other != number)?;
-        self.slot(other).end.is_none().then_some(other)
+    /// Of the tasks of this run that have the same action one goes first: this one, or the one that is answered.
+    fn take_action(&self, number: u32, action: &Id) -> Option<u32> {
+        let mut actions = locked(&self.actions);
+        let other = actions.get(action).copied().filter(|other| *other != number);
+        if let Some(other) = other.filter(|other| self.slot(*other).end.is_none()) {
+            return Some(other);
+        }
+        actions.insert(*action, number);
+        None
+    }
+
+    /// A task that is looked up anew may come to another action, and one that is a hit holds nobody back.
+    fn leave_action(&self, number: u32) {
+        let Some(action) = self.slot(number).keyed.as_ref().map(|keyed| keyed.id) else { return };
+        let mut actions = locked(&self.actions);
+        if actions.get(&action) == Some(&number) {
+            actions.remove(&action);
+        }
     }
 
     /// A task that cannot start.
