@@ -531,9 +531,8 @@ impl Schedule {
                     Phase::Resolving => self.is_stale[at] = true,
                     Phase::Placing => {
                         // It may lose several of what it needs meanwhile; its dependents lose it once.
-                        if !std::mem::replace(&mut self.is_stale[at], true) {
-                            lost.push(other);
-                        }
+                        let was_stale = std::mem::replace(&mut self.is_stale[at], true);
+                        lost.extend(Some(other).filter(|_| !was_stale));
                     }
                     Phase::Known => {
                         self.phases[at] = Phase::Waiting;
