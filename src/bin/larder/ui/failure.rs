@@ -1,7 +1,7 @@
 //! What a failure looks like: one message, its causes, the next thing to type, the code.
 
 use super::paint::Paint;
-use super::text::lines_escaped;
+use super::text::{escaped, lines_escaped};
 use clap::error::ErrorKind;
 use larder::error::{Class, Code, Error};
 use serde_json::json;
@@ -53,6 +53,12 @@ impl Failure {
             text.push_str(&format!("{} {}\n", paint.good("hint:"), lines_escaped(hint)));
         }
         text
+    }
+
+    /// The one line that `-q` leaves: for a cron job's mail.
+    pub fn line(&self, paint: Paint) -> String {
+        let texts: Vec<&str> = std::iter::once(&self.message).chain(&self.causes).map(String::as_str).collect();
+        format!("{} {} [{}]\n", paint.bad("larder:"), escaped(texts.join(": ").as_bytes()), self.code.name())
     }
 
     /// The line for a program.

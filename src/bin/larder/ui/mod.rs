@@ -213,7 +213,11 @@ impl Ui {
             Ok(exit) => ExitCode::from(signal.map_or(exit.0, |signal| 128 + signal)),
             Err(error) => {
                 let failure = Failure::of(&error, self.command);
-                self.say(&if self.json { format!("{}\n", failure.json()) } else { failure.text(self.paint_err) });
+                self.say(&match (self.json, self.quiet) {
+                    (true, _) => format!("{}\n", failure.json()),
+                    (false, true) => failure.line(self.paint_err),
+                    (false, false) => failure.text(self.paint_err),
+                });
                 let trace = error.backtrace();
                 if trace.status() == BacktraceStatus::Captured && !failure.is_usage() && !self.json {
                     self.say(&format!("{trace}\n"));
