@@ -876,12 +876,12 @@ complete -c larder -n "__fish_larder_using_subcommand run" -s f -l file -d 'The 
 complete -c larder -n "__fish_larder_using_subcommand run" -s j -l jobs -d 'How many tasks run at once; otherwise as many as there are cores' -r
 complete -c larder -n "__fish_larder_using_subcommand run" -l max-concurrent -d 'Never run more tasks at once than this' -r
 complete -c larder -n "__fish_larder_using_subcommand run" -s t -l timeout -d 'End a task that takes longer than this and does not say itself how long it may take' -r
-complete -c larder -n "__fish_larder_using_subcommand run" -s o -l output -d 'Which output of tasks is shown; `json` speaks JSON as --json does' -r -f -a "errors\t''
-full\t''
-none\t''
-text\t''
-json\t''"
-complete -c larder -n "__fish_larder_using_subcommand run" -s m -l metrics -d 'Write what was done, in numbers, to this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand run" -s o -l output -d 'Which output of tasks is shown; `json` speaks JSON as --json does' -r -f -a "errors\t'That of tasks that fail'
+full\t'All of it; of tasks that need not run, what they wrote when they ran'
+none\t'None'
+text\t'As `errors`'
+json\t'One JSON object a line for all that happens; as --json'"
+complete -c larder -n "__fish_larder_using_subcommand run" -s m -l metrics -d 'Write what was done, in numbers, to this file: JSON, also when tasks fail or a signal ends the run' -r -F
 complete -c larder -n "__fish_larder_using_subcommand run" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand run" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand run" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
@@ -893,7 +893,9 @@ complete -c larder -n "__fish_larder_using_subcommand run" -s k -l keep-going -d
 complete -c larder -n "__fish_larder_using_subcommand run" -l force -d 'Execute everything that is wanted, whatever is known'
 complete -c larder -n "__fish_larder_using_subcommand run" -s n -l dry-run -d 'Say what would be done, and do nothing'
 complete -c larder -n "__fish_larder_using_subcommand run" -l verify-cache -d 'Read the stored results of what is current, and run again what is damaged'
-complete -c larder -n "__fish_larder_using_subcommand run" -l stats -d 'At the end, say more about what was done'
+complete -c larder -n "__fish_larder_using_subcommand run" -l clean-cache -d 'Forget what is stored of what is wanted, pinned runs apart, and execute it all'
+complete -c larder -n "__fish_larder_using_subcommand run" -l list-tasks -d 'List what can be run, as `larder tasks` does, and run nothing'
+complete -c larder -n "__fish_larder_using_subcommand run" -l stats -d 'At the end, say in a box what was done, in numbers'
 complete -c larder -n "__fish_larder_using_subcommand run" -s q -l quiet -d 'Say nothing but the answer and failures'
 complete -c larder -n "__fish_larder_using_subcommand run" -s v -l verbose -d 'Say more; twice, still more'
 complete -c larder -n "__fish_larder_using_subcommand run" -l json -d 'Answer in JSON, one object a line, each with a `type`'

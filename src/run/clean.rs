@@ -1,6 +1,6 @@
-//! Outputs removed on request: those that larder made and nobody changed since.
+//! Outputs removed on request: those that larder made and nobody changed since; and the stored runs of tasks.
 //!
-//! Part of floor 5's `run`. What is stored stays: the next run puts it back.
+//! Part of floor 5's `run`. [`clean`] lets stay what is stored: the next run puts it back.
 
 use super::STARTED;
 use super::lockfile::{RunLock, lock_dir};
@@ -8,8 +8,14 @@ use super::manifest::TaskNo;
 use super::outputs::{Cleaned, Clearing, Started};
 use super::portable::WorkTree;
 use super::project::Project;
-use crate::error::{Code, Result, fail};
+use crate::clock;
+use crate::error::{Class, Code, Result, fail};
+use crate::id::Id;
 use crate::monitor::{Event, Monitor};
+use crate::record::Record;
+use crate::repo::Repo;
+use crate::runs::Runs;
+use std::collections::HashSet;
 use std::path::Path;
 
 /// How [`clean`] works.
@@ -71,4 +77,26 @@ pub fn clean(
         all.foreign.extend(cleaned.foreign);
     }
     Ok(all)
+}
+
+/// The stored runs of these tasks and all that they depend on, by the names that they were run under in this project;
+/// pinned ones apart.
+///
+/// # Errors
+/// What reading the manifest, the roots and the records answers. A record that is damaged or gone is passed over.
+pub fn known_runs(project: &Project, tasks: &[TaskNo], repo: &Repo) -> Result<HashSet<Id>> {
+    let manifest = project.manifest()?;
+    let wanted = project.graph()?.closure(tasks);
+    let names: HashSet<&str> = wanted.iter().map(|task| manifest.task(task).name.as_str()).collect();
+    let id = manifest.project.as_deref().unwrap_or_default();
+    let mut found = HashSet::new();
+    for run in Runs::load(&repo.roots()?, clock::now()).all().iter().filter(|run| !run.is_pinned) {
+        match Record::load(repo, &run.record) {
+            Ok(record) if record.project == id && names.contains(record.task.as_str()) => _ = found.insert(run.record),
+            Ok(_) => {}
+            Err(error) if error.class() == Class::Damaged => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(found)
 }

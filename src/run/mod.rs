@@ -40,7 +40,7 @@ pub mod publish;
 pub mod schedule;
 pub mod state;
 
-pub use clean::{CleanOptions, clean};
+pub use clean::{CleanOptions, clean, known_runs};
 pub use engine::{Forecast, Outlook, Seer};
 pub use metrics::RunStats;
 pub use options::{RunOptions, Show};
@@ -48,14 +48,14 @@ pub use options::{RunOptions, Show};
 use crate::clock::Stopwatch;
 use crate::error::Result;
 use crate::fs::raise_file_limit;
-use crate::monitor::{Event, Monitor, TaskEnd};
+use crate::monitor::{Event, Monitor, TaskEnd, TaskEvent};
 use crate::repo::Repo;
 use engine::{Desk, Engine};
 use lockfile::{RunLock, lock_dir};
 use outputs::{Clearing, Started};
 use portable::WorkTree;
 use process::Stop;
-use project::{Project, Survey};
+use project::{Project, Standing, Survey};
 use std::collections::HashSet;
 use std::sync::OnceLock;
 
@@ -80,8 +80,8 @@ pub fn run(
     let (mut project, mut survey) = look(plan, options)?;
     project.warnings().iter().for_each(|text| monitor.event(&Event::Warning(text)));
     let is_done = |survey: &Survey| survey.is_current() && !options.force && !options.verify_stored;
-    if is_done(&survey) && options.show != Show::Full && !options.report_current {
-        return Ok(nothing_done(&project, &survey, &watch));
+    if is_done(&survey) && options.show != Show::Full {
+        return nothing_done(&project, &survey, options, monitor, &watch);
     }
     let is_cancelled = || stop.is_asked() || monitor.is_cancelled();
     let mut on_wait = |holder: &str| {
@@ -94,8 +94,8 @@ pub fn run(
     };
     if lock.has_waited() {
         (project, survey) = look(plan, options)?;
-        if is_done(&survey) && options.show != Show::Full && !options.report_current {
-            return Ok(nothing_done(&project, &survey, &watch));
+        if is_done(&survey) && options.show != Show::Full {
+            return nothing_done(&project, &survey, options, monitor, &watch);
         }
     }
     raise_file_limit();
@@ -143,12 +143,28 @@ fn look(plan: &dyn Fn() -> Result<Project>, options: &RunOptions) -> Result<(Pro
     Ok((project, survey))
 }
 
-fn nothing_done(_project: &Project, survey: &Survey, watch: &Stopwatch) -> RunStats {
+fn nothing_done(
+    project: &Project,
+    survey: &Survey,
+    options: &RunOptions,
+    monitor: &dyn Monitor,
+    watch: &Stopwatch,
+) -> Result<RunStats> {
     let mut stats = RunStats::default();
     count_tasks(&mut stats, survey);
     (0..stats.tasks).for_each(|_| stats.count(TaskEnd::Current));
+    if options.report_current {
+        monitor.event(&Event::Total { items: stats.tasks, bytes: 0 });
+        let manifest = project.manifest()?;
+        for task in survey.tasks() {
+            let Some(Standing::Current(known)) = survey.standing(*task) else { continue };
+            let (action, record) = (Some(known.action), Some(known.record));
+            let what = TaskEvent::Ended { end: TaskEnd::Current, why: "", duration_ms: 0, action, record };
+            monitor.event(&Event::Task { name: &manifest.task(*task).name, what });
+        }
+    }
     stats.finish(watch);
-    stats
+    Ok(stats)
 }
 
 fn count_tasks(stats: &mut RunStats, survey: &Survey) {

@@ -28,6 +28,7 @@ mod plumbing;
 mod record;
 mod remote;
 mod restore;
+mod run_faces;
 mod sync;
 mod terminal;
 mod verify;

@@ -167,6 +167,7 @@ impl<'a> Engine<'a> {
         if self.desk.options.verify_stored {
             self.verify_current(&mut is_current)?;
         }
+        self.tell_totals(&is_current);
         for (number, task) in self.tasks.iter().enumerate().filter(|(number, _)| is_current[*number]) {
             locked(&self.slots[number]).end = Some(TaskEnd::Current);
             self.tell_current(*task)?;

@@ -27,6 +27,16 @@ impl Engine<'_> {
         self.desk.monitor.event(&Event::Task { name: &self.task(number).name, what });
     }
 
+    /// How many tasks there are, and how many of them are done because nothing of them is told.
+    pub(super) fn tell_totals(&self, is_current: &[bool]) {
+        let items = self.desk.survey.counts().0 as u64;
+        self.desk.monitor.event(&Event::Total { items, bytes: 0 });
+        if !self.desk.options.report_current && self.desk.options.show != Show::Full {
+            let items = is_current.iter().filter(|is_current| **is_current).count() as u64;
+            self.desk.monitor.event(&Event::Advance { items, bytes: 0 });
+        }
+    }
+
     /// A stored result could not be read.
     pub(super) fn tell_damage(&self, number: u32, error: &Error) {
         locked(&self.stats).damaged += 1;

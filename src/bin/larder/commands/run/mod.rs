@@ -1,20 +1,24 @@
 //! `larder run`: executes tasks once, and gives back what is known.
 
+mod report;
+
 use super::manifest_args::manifest_and_targets;
 use super::project_args::project_options;
+use super::tasks;
 use super::{Exit, Layer, Manual, Need, Subcommand};
 use crate::session::Session;
-use crate::ui::signals::hand_to;
+use larder::clock;
 use larder::config;
-use larder::context::jobs;
-use larder::error::{Code, Error};
+use larder::context::{jobs, reach_options};
+use larder::error::{Code, Error, Result};
+use larder::keep;
 use larder::run::lockfile::TOKEN_VARIABLE;
-use larder::run::manifest::{self, LoadOptions};
 use larder::run::process::Stop;
-use larder::run::project::Project;
-use larder::run::{Forecast, Outlook, RunOptions, RunStats, Seer, Show, run};
+use larder::run::project::{Project, ProjectOptions};
+use larder::run::{Forecast, Outlook, RunOptions, RunStats, Seer, Show, known_runs, run};
 use larder::units::parse_duration_seconds;
-use serde_json::{Value, json};
+use report::{boxed, metrics, summary};
+use serde_json::json;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -57,15 +61,23 @@ pub struct Run {
     #[arg(long)]
     verify_cache: bool,
 
+    /// Forget what is stored of what is wanted, pinned runs apart, and execute it all
+    #[arg(long, conflicts_with = "dry_run")]
+    clean_cache: bool,
+
+    /// List what can be run, as `larder tasks` does, and run nothing
+    #[arg(long)]
+    list_tasks: bool,
+
     /// Which output of tasks is shown; `json` speaks JSON as --json does
-    #[arg(short = 'o', long, value_name = "WHICH", default_value = "errors")]
+    #[arg(short = 'o', long, value_enum, value_name = "WHICH", default_value = "errors")]
     output: Wanted,
 
-    /// At the end, say more about what was done
+    /// At the end, say in a box what was done, in numbers
     #[arg(long)]
     stats: bool,
 
-    /// Write what was done, in numbers, to this file
+    /// Write what was done, in numbers, to this file: JSON, also when tasks fail or a signal ends the run
     #[arg(short = 'm', long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     metrics: Option<PathBuf>,
 
@@ -77,10 +89,15 @@ pub struct Run {
 /// Which output of tasks is shown.
 #[derive(Clone, Copy, clap::ValueEnum, PartialEq, Eq)]
 enum Wanted {
+    /// That of tasks that fail
     Errors,
+    /// All of it; of tasks that need not run, what they wrote when they ran
     Full,
+    /// None
     None,
+    /// As `errors`
     Text,
+    /// One JSON object a line for all that happens; as --json
     Json,
 }
 
@@ -92,11 +109,22 @@ impl Subcommand for Run {
     const MANUAL: Manual = Manual {
         description: "Runs the tasks of a manifest whose command, inputs, environment or dependencies have changed, and \
             puts back the stored outputs of those that have not. With nothing to do it opens no repository.\n\n\
-            -f names the manifest; --force runs everything again.",
+            The manifest is -f FILE; else the first word, if it is a file that ends in .toml or .txt or is named by a \
+            path; else the larder.toml here or above. --force, which has no short form, executes everything again.\n\n\
+            Before a task runs its declared outputs are removed; what stands there and larder did not make is moved to \
+            .larder/displaced/. What a failed task left is moved to .larder/failed/TASK/. After a failure nothing new is \
+            started, unless -k is given. The first SIGINT or SIGTERM passes on to the tasks and what is done is stored; \
+            the second kills them.\n\n\
+            On a terminal a bar shows how far it is and what runs; in a log each executed task has a line, up to 500 of \
+            them, then a line a minute. With -o json all that happens is one JSON object a line: docs/EVENTS.md says \
+            which. -n prints of each task `hit`, `run`, or `after TASK`, which is what its key depends on.",
         examples: &[
             ("larder run", "Brings everything up to date."),
             ("larder run test -j 4 -k", "Runs `test` and what it needs, and goes on after failures."),
-            ("larder run -n", "Says what would be done."),
+            ("larder run -n", "Says what would be done; `larder explain` says why."),
+            ("larder run test -- --verbose", "Gives an argument to the tasks that take some."),
+            ("larder run --stats --metrics run.json", "Says in numbers what was done, and writes it to a file."),
+            ("larder run -o json | jq -r 'select(.end == \"failed\").task'", "Prints the names of what failed."),
         ],
         exits: &[
             (5, "The manifest cannot be used."),
@@ -109,57 +137,65 @@ impl Subcommand for Run {
     };
 
     fn run(self, session: &Session) -> anyhow::Result<Exit> {
+        if self.output == Wanted::Json {
+            session.ui.speak_json();
+        }
         let (manifest, targets) = manifest_and_targets(self.file.as_deref(), &self.targets)?;
-        let project = project_options(&manifest, &self.args)?;
-        let load_options = LoadOptions { args: self.args.clone(), tracked: true };
-        let plan = || {
-            Project::open_with(&project, &|path, root, args| {
-                manifest::load(path, root, &LoadOptions { args: args.to_vec(), ..load_options.clone() })
-            })
-        };
+        let options = project_options(&manifest, &self.args)?;
+        let plan = || Project::open(&options);
+        if self.list_tasks {
+            return tasks::list(session, plan()?.manifest()?, &targets);
+        }
         if self.dry_run {
             return self.rehearse(session, &targets, &plan()?);
         }
-        let is_json = session.ui.is_json() || self.output == Wanted::Json;
-        let options = RunOptions {
+        if self.clean_cache {
+            forget(session, &plan()?, &targets)?;
+        }
+        let how = self.options(session, targets, &options)?;
+        let stop = Arc::new(Stop::new()?);
+        let monitor = session.ui.run_progress(&stop, how.show == Show::Full)?;
+        let outcome = run(&plan, &|| session.repo(), &how, &stop, &monitor);
+        drop(monitor);
+        if let Some(path) = &self.metrics {
+            let failed = |error: &Error| RunStats { failure: Some(error.code()), ..RunStats::default() };
+            let text = format!("{:#}\n", metrics(&outcome.as_ref().map_or_else(failed, RunStats::clone)));
+            // Its numbers are a side job: that they cannot be written changes nothing about the run.
+            if let Err(error) = larder::fs::write_durable(path, text.as_bytes(), 0o644) {
+                session.ui.warn(&format!("the metrics could not be written: {error}"));
+            }
+        }
+        self.conclude(session, &outcome?)
+    }
+}
+
+impl Run {
+    fn options(&self, session: &Session, targets: Vec<String>, project: &ProjectOptions) -> Result<RunOptions> {
+        Ok(RunOptions {
             targets,
             jobs: self.jobs.map_or_else(jobs, usize::from),
             max_concurrent: self.max_concurrent.map(usize::from),
             keep_going: self.keep_going,
-            force: self.force,
+            force: self.force || self.clean_cache,
             verify_stored: self.verify_cache,
             timeout_ms: self.timeout.map(|seconds| seconds.saturating_mul(1_000)),
             show: match self.output {
                 Wanted::Full => Show::Full,
                 Wanted::None => Show::None,
-                _ => Show::Errors,
+                Wanted::Errors | Wanted::Text | Wanted::Json => Show::Errors,
             },
-            report_current: false,
+            report_current: session.ui.is_json(),
             log_bytes_max: larder::run::logs::LOG_BYTES_MAX,
             state_dir: project.state_dir.clone(),
             run_token: config::variable(TOKEN_VARIABLE).and_then(|token| token.into_string().ok()),
             host: larder::fs::host_name(),
             writer: session.writer_options()?,
-        };
-        let stop = Arc::new(Stop::new()?);
-        hand_to(&stop)?;
-        let monitor = session.ui.progress("running");
-        let stats = run(&plan, &|| session.repo(), &options, &stop, &monitor);
-        drop(monitor);
-        let stats = stats?;
-        if let Some(path) = &self.metrics {
-            let text = format!("{:#}\n", metrics(&stats));
-            larder::fs::write_durable(path, text.as_bytes(), 0o644)?;
-        }
-        self.conclude(session, &stats, is_json)
+        })
     }
-}
 
-impl Run {
     fn rehearse(&self, session: &Session, targets: &[String], project: &Project) -> anyhow::Result<Exit> {
         let survey = project.survey(&project.select(targets)?)?;
         let manifest = project.manifest()?;
-        let is_json = session.ui.is_json() || self.output == Wanted::Json;
         let open = || session.repo();
         let seer = Seer::new(project, &survey, self.force, &open)?;
         let mut told = Vec::new();
@@ -175,7 +211,7 @@ impl Run {
                 Forecast::Run | Forecast::Failed => "run".to_string(),
                 Forecast::After(other) => format!("after {}", manifest.task(other).name),
             };
-            match is_json {
+            match session.ui.is_json() {
                 true => session.ui.json(&json!({"type": "task", "task": name, "plan": says}))?,
                 false => session.ui.line(&format!("{name}: {says}"))?,
             }
@@ -183,61 +219,40 @@ impl Run {
         Ok(Exit::DONE)
     }
 
-    fn conclude(&self, session: &Session, stats: &RunStats, is_json: bool) -> anyhow::Result<Exit> {
-        if is_json {
+    fn conclude(&self, session: &Session, stats: &RunStats) -> anyhow::Result<Exit> {
+        if session.ui.is_json() {
             let mut value = metrics(stats);
             value["type"] = "summary".into();
             session.ui.json(&value)?;
+        } else if self.stats {
+            session.ui.text(&boxed(stats))?;
         } else if !session.ui.is_quiet() {
             session.ui.line(&summary(stats))?;
-            if self.stats {
-                session.ui.line(&format!("{:#}", metrics(stats)))?;
-            }
         }
-        match stats.failure {
-            None => Ok(Exit::DONE),
-            Some(code) => {
-                let left = stats.skipped + stats.not_started;
-                let more = if left > 0 { format!(", {left} were not begun") } else { String::new() };
-                let error = Error::new(code, format!("{} of {} tasks failed{more}", stats.failed, stats.tasks));
-                Err(match code {
-                    Code::TaskFailed => error.with_hint("what they left is in .larder/failed/"),
-                    _ => error,
-                }
-                .into())
-            }
+        let Some(code) = stats.failure else { return Ok(Exit::DONE) };
+        let left = stats.skipped + stats.not_started;
+        let more = if left > 0 { format!(", {left} were not begun") } else { String::new() };
+        let error = Error::new(code, format!("{} of {} tasks failed{more}", stats.failed, stats.tasks));
+        Err(match code {
+            Code::TaskFailed => error.with_hint("what they left is in .larder/failed/"),
+            _ => error,
         }
+        .into())
     }
 }
 
-fn summary(stats: &RunStats) -> String {
-    let mut text = format!("{} executed, {} cached", stats.executed, stats.cached());
-    for (number, what) in [
-        (stats.failed, "failed"),
-        (stats.skipped, "skipped"),
-        (stats.not_started, "not started"),
-        (stats.damaged, "stored results damaged"),
-    ] {
-        if number > 0 {
-            text.push_str(&format!(", {number} {what}"));
-        }
+/// Lets go of the stored runs of what is wanted.
+fn forget(session: &Session, project: &Project, targets: &[String]) -> anyhow::Result<()> {
+    let tasks = project.select(targets)?;
+    let repo = session.repo()?;
+    let runs = known_runs(project, &tasks, &repo)?;
+    if runs.is_empty() {
+        return Ok(());
     }
-    text
-}
-
-fn metrics(stats: &RunStats) -> Value {
-    json!({
-        "tasks": {"total": stats.tasks, "executed": stats.executed, "cached": stats.cached(), "restored": stats.restored,
-            "current": stats.current, "failed": stats.failed, "skipped": stats.skipped, "not_started": stats.not_started},
-        "cache": {"hits": stats.cached(), "misses": stats.executed + stats.failed, "hit_rate": stats.hit_rate(),
-            "added_bytes": stats.added_bytes, "stored_bytes": stats.stored_bytes, "saved_ms": stats.saved_ms,
-            "unstored": stats.unstored, "damaged": stats.damaged},
-        "timing_ms": {"min": stats.durations.min_ms, "max": stats.durations.max_ms,
-            "average": stats.durations.average_ms(), "total": stats.durations.total_ms, "wall": stats.wall_ms},
-        "resources": {"memory_peak_bytes": stats.memory_peak_bytes, "user_ms": stats.user_ms,
-            "system_ms": stats.system_ms},
-        "errors": {"errors": stats.failed, "retries": stats.retries, "timeouts": stats.timeouts,
-            "warnings": stats.warnings},
-        "cancelled": stats.is_cancelled,
-    })
+    let progress = session.ui.progress("forgetting");
+    let options = session.writer_options()?;
+    let removed = keep::remove(&repo, &runs, clock::now(), &reach_options(&repo), &options, &progress)?.removed;
+    drop(progress);
+    session.ui.status(&format!("forgot {removed} stored runs; gc frees what only they kept"));
+    Ok(())
 }
