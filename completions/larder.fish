@@ -490,6 +490,7 @@ complete -c larder -n "__fish_larder_using_subcommand exec-task" -l no-progress 
 complete -c larder -n "__fish_larder_using_subcommand exec-task" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand exec-task" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c larder -n "__fish_larder_using_subcommand verify" -l read-data -d 'Also read the data: all of it, or a part: 1/7, 5% or 20GiB. Percents and sizes move on from time to time' -r
+complete -c larder -n "__fish_larder_using_subcommand verify" -l from -d 'Repair from this replica instead of from all remotes: a remote, an address or a directory; may be given several times' -r -F
 complete -c larder -n "__fish_larder_using_subcommand verify" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand verify" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand verify" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
@@ -500,6 +501,7 @@ complete -c larder -n "__fish_larder_using_subcommand verify" -l key-file -d 'Op
 complete -c larder -n "__fish_larder_using_subcommand verify" -l quick -d 'Only ask whether everything is indexed and its packs are there and long enough'
 complete -c larder -n "__fish_larder_using_subcommand verify" -l scrub -d 'Without a key: compare every file with the SHA-256 that is its name'
 complete -c larder -n "__fish_larder_using_subcommand verify" -l all -d 'Everything, which is what is checked where no snapshot is named'
+complete -c larder -n "__fish_larder_using_subcommand verify" -l repair -d 'Fetch what is missing or damaged from the remotes that have it, and look again. Reads all data, unless another level is given'
 complete -c larder -n "__fish_larder_using_subcommand verify" -l report -d 'Answer with one JSON object, the totals, and nothing else'
 complete -c larder -n "__fish_larder_using_subcommand verify" -s q -l quiet -d 'Say nothing but the answer and failures'
 complete -c larder -n "__fish_larder_using_subcommand verify" -s v -l verbose -d 'Say more; twice, still more'

@@ -37,6 +37,7 @@ mod ls;
 mod ls_remote;
 mod ls_tree;
 mod manifest_args;
+mod mend;
 mod parse_manifest;
 mod project_args;
 mod record;
