@@ -5,6 +5,7 @@ use super::{Engine, locked};
 use crate::error::{Code, Error, Result};
 use crate::id::Id;
 use crate::monitor::TaskEnd;
+use crate::run::logs::LogIds;
 use crate::run::options::Show;
 use crate::run::portable::{ResultTree, read_many};
 use crate::run::project::{Keyed, Known, Standing};
@@ -56,7 +57,7 @@ impl Engine<'_> {
         match found {
             Some(hit) => {
                 slot.result = Some(hit.tree.clone());
-                slot.hit = Some(Box::new(hit));
+                slot.hit = Some(hit);
                 drop(slot);
                 self.leave_action(number);
                 Ok(Answer::Hit)
@@ -136,13 +137,13 @@ impl Engine<'_> {
     fn take_displaced(&self, number: u32, known: &Known, tree: ResultTree) -> Result<()> {
         let logs = match self.desk.options.show {
             Show::Full => self.lookup.logs(&known.record)?,
-            _ => None,
+            _ => LogIds::default(),
         };
         let tree = Arc::new(tree);
         let mut slot = self.slot(number);
         slot.is_displaced = true;
         slot.result = Some(tree.clone());
-        slot.hit = Some(Box::new(Hit {
+        slot.hit = Some(Hit {
             action: known.action,
             record: known.record,
             tree,
@@ -150,7 +151,7 @@ impl Engine<'_> {
             observed: Vec::new(),
             duration_ms: 0,
             used_seconds: 0,
-        }));
+        });
         Ok(())
     }
 

@@ -121,7 +121,7 @@ struct Job<'a> {
     surplus: Vec<(Vec<u8>, usize)>,
     /// Pieces that have not arrived.
     left: AtomicUsize,
-    progress: Mutex<Option<Box<Progress>>>,
+    progress: Mutex<Progress>,
 }
 
 /// What has arrived of a result.
@@ -256,9 +256,7 @@ impl<'p> Placer<'p> {
                 .plan_pieces(content, *size, to, wants, uses)
                 .and_then(|()| self.stage.create(self.clearing.tree(), *executable, *size));
             match planned {
-                Ok(staged) => {
-                    job.progress(|progress| _ = progress.contents.insert(at as u32, Content::Staged(staged)));
-                }
+                Ok(staged) => _ = job.progress().contents.insert(at as u32, Content::Staged(staged)),
                 Err(error) => job.fail(error),
             }
         }
@@ -283,7 +281,7 @@ impl<'p> Placer<'p> {
         let kept = match bytes {
             // It need not be kept: everything else of the result is here.
             Ok(bytes) if is_last && to.offset.is_none() => {
-                job.progress(|progress| progress.bytes += bytes.len() as u64);
+                job.progress().bytes += bytes.len() as u64;
                 if let Err(error) = check_size(&want.key.id, bytes.len() as u64, want.len) {
                     job.fail(error);
                 }
@@ -307,14 +305,13 @@ impl<'p> Placer<'p> {
 
     /// Keeps a piece until the rest of its result is here.
     fn keep(&self, job: &Job<'_>, to: Use, want: &Want, bytes: &[u8]) -> Result<()> {
-        job.progress(|progress| progress.bytes += bytes.len() as u64);
+        job.progress().bytes += bytes.len() as u64;
         let tree = self.clearing.tree();
         if let Some(offset) = to.offset {
-            let writer = job.progress(|progress| match progress.contents.get(&to.entry) {
-                Some(Content::Staged(staged)) => Some(staged.writer()),
-                _ => None,
-            });
-            let Some(writer) = writer else { return Ok(()) };
+            let writer = match job.progress().contents.get(&to.entry) {
+                Some(Content::Staged(staged)) => staged.writer(),
+                _ => return Ok(()),
+            };
             return writer.write_at(tree, bytes, offset);
         }
         check_size(&want.key.id, bytes.len() as u64, want.len)?;
@@ -329,7 +326,7 @@ impl<'p> Placer<'p> {
             staged.writer().write_at(tree, bytes, 0)?;
             Content::Staged(staged)
         };
-        job.progress(|progress| _ = progress.contents.insert(to.entry, content));
+        job.progress().contents.insert(to.entry, content);
         Ok(())
     }
 
@@ -338,8 +335,7 @@ impl<'p> Placer<'p> {
         if (self.options.is_stopped)() {
             return;
         }
-        let progress = locked(&job.progress).take().unwrap_or_default();
-        let Progress { mut contents, error, bytes } = *progress;
+        let Progress { mut contents, error, bytes } = std::mem::take(&mut *job.progress());
         let held: u64 = contents.values().map(Content::held_bytes).sum();
         let placed = match error {
             Some(error) => Err(error),
@@ -474,13 +470,12 @@ impl<'p> Placer<'p> {
 }
 
 impl Job<'_> {
-    /// Made by the first that arrives: there may be a hundred thousand jobs.
-    fn progress<T>(&self, work: impl FnOnce(&mut Progress) -> T) -> T {
-        work(locked(&self.progress).get_or_insert_default())
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        locked(&self.progress)
     }
 
     fn fail(&self, error: Error) {
-        self.progress(|progress| _ = progress.error.get_or_insert(error));
+        self.progress().error.get_or_insert(error);
     }
 
     fn spot(&self, at: usize) -> Spot<'_> {
