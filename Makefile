@@ -16,7 +16,7 @@ docdir   = $(DESTDIR)$(PREFIX)/share/doc/larder
 unitdir  = $(DESTDIR)$(PREFIX)/lib/systemd/system
 
 .DEFAULT_GOAL := all
-.PHONY: all build test test-integration bench lint fmt check-fmt doc coverage security install uninstall clean help
+.PHONY: all build test test-integration bench lint fmt check-fmt generate doc coverage security install uninstall clean help
 
 all: build ## everything that is installed: the release binary
 
@@ -31,6 +31,7 @@ test-integration: ## run only the tests that start the binary
 
 bench: build ## measure larder and the peers that are installed (BENCH_SCALE=0.1 for a quick look)
 	scripts/bench
+	scripts/bench-run
 
 lint: check-fmt ## check formatting, clippy and the documentation, warnings are errors
 	$(CARGO) clippy --locked --all-targets -- -D warnings
@@ -41,6 +42,12 @@ fmt: ## format the sources
 
 check-fmt: ## fail if the sources are not formatted
 	$(CARGO) fmt --check
+
+generate: ## write again what is made from the table of commands: manual pages, completions, documents
+	$(CARGO) build --locked
+	target/debug/larder help --generate man man
+	target/debug/larder help --generate completions completions
+	for kind in cli errors schema; do target/debug/larder help --generate $$kind docs; done
 
 doc: ## build the documentation of the library, target/doc/larder
 	$(CARGO) doc --locked --no-deps --lib
@@ -60,7 +67,7 @@ install: ## install the binary, manual pages, completions and units below DESTDI
 	install -m 0644 completions/_larder $(zshdir)/_larder
 	install -m 0644 completions/larder.fish $(fishdir)/larder.fish
 	install -m 0644 $(UNITS) $(unitdir)
-	install -m 0644 README.md CHANGELOG.md LICENSE docs/*.md $(docdir)
+	install -m 0644 README.md CHANGELOG.md LICENSE docs/*.md docs/larder.schema.json $(docdir)
 	install -m 0644 contrib/config.toml contrib/backup.env contrib/crontab $(docdir)/examples
 
 uninstall: ## remove what install put there

@@ -51,6 +51,7 @@ complete -c larder -n "__fish_larder_needs_command" -f -a "write-snapshot" -d 'M
 complete -c larder -n "__fish_larder_needs_command" -f -a "resolve" -d 'Print the id that a name stands for'
 complete -c larder -n "__fish_larder_needs_command" -f -a "record" -d 'Look up, add, list and remove the records of runs'
 complete -c larder -n "__fish_larder_needs_command" -f -a "parse-manifest" -d 'Check a manifest and print what it says'
+complete -c larder -n "__fish_larder_needs_command" -f -a "action-id" -d 'Print the id of what a task would run'
 complete -c larder -n "__fish_larder_needs_command" -f -a "exec-task" -d 'Execute one command as run executes tasks'
 complete -c larder -n "__fish_larder_needs_command" -f -a "verify" -d 'Check that a repository is whole and unchanged'
 complete -c larder -n "__fish_larder_needs_command" -f -a "gc" -d 'Free the space of what no snapshot and no run needs'
@@ -62,9 +63,12 @@ complete -c larder -n "__fish_larder_needs_command" -f -a "compress" -d 'Compres
 complete -c larder -n "__fish_larder_needs_command" -f -a "decompress" -d 'Decompress a file to standard output'
 complete -c larder -n "__fish_larder_needs_command" -f -a "lock" -d 'Run a command while the repository is locked'
 complete -c larder -n "__fish_larder_needs_command" -f -a "serve-stdio" -d 'Serve a repository\'s files over stdin and stdout'
+complete -c larder -n "__fish_larder_needs_command" -f -a "ls-remote" -d 'List what is at a remote, and carry nothing over'
 complete -c larder -n "__fish_larder_needs_command" -f -a "tasks" -d 'List the tasks of a manifest'
 complete -c larder -n "__fish_larder_needs_command" -f -a "graph" -d 'Show tasks and what they wait for'
 complete -c larder -n "__fish_larder_needs_command" -f -a "run" -d 'Run tasks once, and give back what is known'
+complete -c larder -n "__fish_larder_needs_command" -f -a "explain" -d 'Say why tasks would run, or need not'
+complete -c larder -n "__fish_larder_needs_command" -f -a "clean" -d 'Remove the outputs of tasks'
 complete -c larder -n "__fish_larder_needs_command" -f -a "backup" -d 'Store directories and files as a snapshot'
 complete -c larder -n "__fish_larder_needs_command" -f -a "restore" -d 'Bring files back from a snapshot or a run'
 complete -c larder -n "__fish_larder_needs_command" -f -a "snapshots" -d 'List snapshots'
@@ -76,6 +80,9 @@ complete -c larder -n "__fish_larder_needs_command" -f -a "find" -d 'Find files 
 complete -c larder -n "__fish_larder_needs_command" -f -a "dump" -d 'Write a file or directory of a snapshot to the standard output'
 complete -c larder -n "__fish_larder_needs_command" -f -a "forget" -d 'Let go of snapshots that are no longer needed'
 complete -c larder -n "__fish_larder_needs_command" -f -a "tag" -d 'Add or remove tags of snapshots'
+complete -c larder -n "__fish_larder_needs_command" -f -a "remote" -d 'Manage the places that a repository is synced with'
+complete -c larder -n "__fish_larder_needs_command" -f -a "sync" -d 'Carry what one replica has and another lacks, both ways'
+complete -c larder -n "__fish_larder_needs_command" -f -a "copy" -d 'Copy snapshots into a repository with other keys'
 complete -c larder -n "__fish_larder_needs_command" -f -a "status" -d 'Show the state of the repository at a glance'
 complete -c larder -n "__fish_larder_needs_command" -f -a "stats" -d 'Show how much space snapshots take'
 complete -c larder -n "__fish_larder_needs_command" -f -a "bench" -d 'Measure how fast the pieces of larder are here'
@@ -293,6 +300,7 @@ complete -c larder -n "__fish_larder_using_subcommand record; and not __fish_see
 complete -c larder -n "__fish_larder_using_subcommand record; and not __fish_seen_subcommand_from get put list show rm pin unpin" -f -a "pin" -d 'Keep runs until they are unpinned'
 complete -c larder -n "__fish_larder_using_subcommand record; and not __fish_seen_subcommand_from get put list show rm pin unpin" -f -a "unpin" -d 'Keep runs only as long as others'
 complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from get" -l field -d 'Print only this: record, action, result, inputs, stdout, stderr, interleave; `-` if there is none' -r
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from get" -l root -d 'The project\'s root, where what a run of the action read beyond its inputs must be as it was' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from get" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from get" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from get" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
@@ -323,6 +331,7 @@ complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_su
 complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from put" -l project -d 'The project' -r
 complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from put" -l start -d 'When it began, such as 2026-11-21T10:00:00Z; otherwise now' -r
 complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from put" -l wall-ms -d 'How long it took, milliseconds' -r
+complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from put" -l root -d 'The project\'s root: of an action with a depfile, what it names there is noted as read' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from put" -l raw -d 'Store these bytes as the record, as get --raw prints them; `-` is standard input' -r -F
 complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from put" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand record; and __fish_seen_subcommand_from put" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
@@ -435,6 +444,24 @@ complete -c larder -n "__fish_larder_using_subcommand parse-manifest" -l banner 
 complete -c larder -n "__fish_larder_using_subcommand parse-manifest" -l no-progress -d 'Show no progress'
 complete -c larder -n "__fish_larder_using_subcommand parse-manifest" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand parse-manifest" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand action-id" -s f -l file -d 'The manifest; else the first word if it names one, else the larder.toml here or above' -r -F
+complete -c larder -n "__fish_larder_using_subcommand action-id" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand action-id" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand action-id" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand action-id" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand action-id" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand action-id" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand action-id" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand action-id" -l explain -d 'Print what the id is made of, a component a line; of values only what they are equal to'
+complete -c larder -n "__fish_larder_using_subcommand action-id" -l raw -d 'Write the bytes of the action, whose SHA-256 is the id'
+complete -c larder -n "__fish_larder_using_subcommand action-id" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand action-id" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand action-id" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand action-id" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand action-id" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand action-id" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand action-id" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand action-id" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c larder -n "__fish_larder_using_subcommand exec-task" -l action -d 'Execute the command of this action, whose object is stored' -r
 complete -c larder -n "__fish_larder_using_subcommand exec-task" -l shell -d 'Execute this text by sh -c' -r
 complete -c larder -n "__fish_larder_using_subcommand exec-task" -l root -d 'The project\'s root; otherwise the current directory' -r -f -a "(__fish_complete_directories)"
@@ -463,6 +490,7 @@ complete -c larder -n "__fish_larder_using_subcommand exec-task" -l no-progress 
 complete -c larder -n "__fish_larder_using_subcommand exec-task" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand exec-task" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c larder -n "__fish_larder_using_subcommand verify" -l read-data -d 'Also read the data: all of it, or a part: 1/7, 5% or 20GiB. Percents and sizes move on from time to time' -r
+complete -c larder -n "__fish_larder_using_subcommand verify" -l from -d 'Repair from this replica instead of from all remotes: a remote, an address or a directory; may be given several times' -r -F
 complete -c larder -n "__fish_larder_using_subcommand verify" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand verify" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand verify" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
@@ -473,6 +501,7 @@ complete -c larder -n "__fish_larder_using_subcommand verify" -l key-file -d 'Op
 complete -c larder -n "__fish_larder_using_subcommand verify" -l quick -d 'Only ask whether everything is indexed and its packs are there and long enough'
 complete -c larder -n "__fish_larder_using_subcommand verify" -l scrub -d 'Without a key: compare every file with the SHA-256 that is its name'
 complete -c larder -n "__fish_larder_using_subcommand verify" -l all -d 'Everything, which is what is checked where no snapshot is named'
+complete -c larder -n "__fish_larder_using_subcommand verify" -l repair -d 'Fetch what is missing or damaged from the remotes that have it, and look again. Reads all data, unless another level is given'
 complete -c larder -n "__fish_larder_using_subcommand verify" -l report -d 'Answer with one JSON object, the totals, and nothing else'
 complete -c larder -n "__fish_larder_using_subcommand verify" -s q -l quiet -d 'Say nothing but the answer and failures'
 complete -c larder -n "__fish_larder_using_subcommand verify" -s v -l verbose -d 'Say more; twice, still more'
@@ -745,7 +774,6 @@ complete -c larder -n "__fish_larder_using_subcommand decompress" -l passphrase-
 complete -c larder -n "__fish_larder_using_subcommand decompress" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
 complete -c larder -n "__fish_larder_using_subcommand decompress" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
 complete -c larder -n "__fish_larder_using_subcommand decompress" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
-complete -c larder -n "__fish_larder_using_subcommand decompress" -l none -d 'Copy: the input was written by `compress -a none`'
 complete -c larder -n "__fish_larder_using_subcommand decompress" -s q -l quiet -d 'Say nothing but the answer and failures'
 complete -c larder -n "__fish_larder_using_subcommand decompress" -s v -l verbose -d 'Say more; twice, still more'
 complete -c larder -n "__fish_larder_using_subcommand decompress" -l json -d 'Answer in JSON, one object a line, each with a `type`'
@@ -790,6 +818,26 @@ complete -c larder -n "__fish_larder_using_subcommand serve-stdio" -l banner -d 
 complete -c larder -n "__fish_larder_using_subcommand serve-stdio" -l no-progress -d 'Show no progress'
 complete -c larder -n "__fish_larder_using_subcommand serve-stdio" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand serve-stdio" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand ls-remote" -l host -d 'Only snapshots of this machine; may be given several times' -r -f -a "(__fish_print_hostnames)"
+complete -c larder -n "__fish_larder_using_subcommand ls-remote" -l tag -d 'Only snapshots with all of these tags; given several times, any of the lists' -r -f -a "(__fish_complete_users)"
+complete -c larder -n "__fish_larder_using_subcommand ls-remote" -l path -d 'Only snapshots of this source; given several times, of all of them' -r -F
+complete -c larder -n "__fish_larder_using_subcommand ls-remote" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand ls-remote" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand ls-remote" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand ls-remote" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand ls-remote" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand ls-remote" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand ls-remote" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand ls-remote" -l snapshots -d 'Only snapshots'
+complete -c larder -n "__fish_larder_using_subcommand ls-remote" -l runs -d 'Only results of tasks'
+complete -c larder -n "__fish_larder_using_subcommand ls-remote" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand ls-remote" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand ls-remote" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand ls-remote" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand ls-remote" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand ls-remote" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand ls-remote" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand ls-remote" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c larder -n "__fish_larder_using_subcommand tasks" -s f -l file -d 'The manifest; else the larder.toml here or above' -r -F
 complete -c larder -n "__fish_larder_using_subcommand tasks" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand tasks" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
@@ -830,12 +878,12 @@ complete -c larder -n "__fish_larder_using_subcommand run" -s f -l file -d 'The 
 complete -c larder -n "__fish_larder_using_subcommand run" -s j -l jobs -d 'How many tasks run at once; otherwise as many as there are cores' -r
 complete -c larder -n "__fish_larder_using_subcommand run" -l max-concurrent -d 'Never run more tasks at once than this' -r
 complete -c larder -n "__fish_larder_using_subcommand run" -s t -l timeout -d 'End a task that takes longer than this and does not say itself how long it may take' -r
-complete -c larder -n "__fish_larder_using_subcommand run" -s o -l output -d 'Which output of tasks is shown; `json` speaks JSON as --json does' -r -f -a "errors\t''
-full\t''
-none\t''
-text\t''
-json\t''"
-complete -c larder -n "__fish_larder_using_subcommand run" -s m -l metrics -d 'Write what was done, in numbers, to this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand run" -s o -l output -d 'Which output of tasks is shown; `json` speaks JSON as --json does' -r -f -a "errors\t'That of tasks that fail'
+full\t'All of it; of tasks that need not run, what they wrote when they ran'
+none\t'None'
+text\t'As `errors`'
+json\t'One JSON object a line for all that happens; as --json'"
+complete -c larder -n "__fish_larder_using_subcommand run" -s m -l metrics -d 'Write what was done, in numbers, to this file: JSON, also when tasks fail or a signal ends the run' -r -F
 complete -c larder -n "__fish_larder_using_subcommand run" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand run" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand run" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
@@ -847,7 +895,9 @@ complete -c larder -n "__fish_larder_using_subcommand run" -s k -l keep-going -d
 complete -c larder -n "__fish_larder_using_subcommand run" -l force -d 'Execute everything that is wanted, whatever is known'
 complete -c larder -n "__fish_larder_using_subcommand run" -s n -l dry-run -d 'Say what would be done, and do nothing'
 complete -c larder -n "__fish_larder_using_subcommand run" -l verify-cache -d 'Read the stored results of what is current, and run again what is damaged'
-complete -c larder -n "__fish_larder_using_subcommand run" -l stats -d 'At the end, say more about what was done'
+complete -c larder -n "__fish_larder_using_subcommand run" -l clean-cache -d 'Forget what is stored of what is wanted, pinned runs apart, and execute it all'
+complete -c larder -n "__fish_larder_using_subcommand run" -l list-tasks -d 'List what can be run, as `larder tasks` does, and run nothing'
+complete -c larder -n "__fish_larder_using_subcommand run" -l stats -d 'At the end, say in a box what was done, in numbers'
 complete -c larder -n "__fish_larder_using_subcommand run" -s q -l quiet -d 'Say nothing but the answer and failures'
 complete -c larder -n "__fish_larder_using_subcommand run" -s v -l verbose -d 'Say more; twice, still more'
 complete -c larder -n "__fish_larder_using_subcommand run" -l json -d 'Answer in JSON, one object a line, each with a `type`'
@@ -856,6 +906,39 @@ complete -c larder -n "__fish_larder_using_subcommand run" -l banner -d 'At a te
 complete -c larder -n "__fish_larder_using_subcommand run" -l no-progress -d 'Show no progress'
 complete -c larder -n "__fish_larder_using_subcommand run" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand explain" -s f -l file -d 'The manifest; else the first word if it names one, else the larder.toml here or above' -r -F
+complete -c larder -n "__fish_larder_using_subcommand explain" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand explain" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand explain" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand explain" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand explain" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand explain" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand explain" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand explain" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand explain" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand explain" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand explain" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand explain" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand explain" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand explain" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand explain" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand clean" -s f -l file -d 'The manifest; else the first word if it names one, else the larder.toml here or above' -r -F
+complete -c larder -n "__fish_larder_using_subcommand clean" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand clean" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand clean" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand clean" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand clean" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand clean" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand clean" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand clean" -s n -l dry-run -d 'List what would be removed, and remove nothing'
+complete -c larder -n "__fish_larder_using_subcommand clean" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand clean" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand clean" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand clean" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand clean" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand clean" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand clean" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand clean" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c larder -n "__fish_larder_using_subcommand backup" -s e -l exclude -d 'Leave out what matches this pattern (gitignore syntax); may be given several times' -r
 complete -c larder -n "__fish_larder_using_subcommand backup" -l exclude-file -d 'Leave out what matches the patterns in this file' -r -F
 complete -c larder -n "__fish_larder_using_subcommand backup" -s i -l include -d 'Store what matches this pattern whatever the other patterns say' -r
@@ -1098,7 +1181,7 @@ complete -c larder -n "__fish_larder_using_subcommand find" -l host -d 'Only sna
 complete -c larder -n "__fish_larder_using_subcommand find" -l tag -d 'Only snapshots with all of these tags; given several times, any of the lists' -r -f -a "(__fish_complete_users)"
 complete -c larder -n "__fish_larder_using_subcommand find" -l path -d 'Only snapshots of this source; given several times, of all of them' -r -F
 complete -c larder -n "__fish_larder_using_subcommand find" -s s -l snapshot -d 'Look only in this snapshot; may be given several times' -r -f
-complete -c larder -n "__fish_larder_using_subcommand find" -l kind -d 'Only entries of this type: file, directory, symlink, fifo, socket, chardev, blockdev' -r
+complete -c larder -n "__fish_larder_using_subcommand find" -l kind -d 'Only entries of this type: file, dir, symlink, fifo, socket, chardev, blockdev' -r
 complete -c larder -n "__fish_larder_using_subcommand find" -l newer -d 'Modified after this time' -r
 complete -c larder -n "__fish_larder_using_subcommand find" -l older -d 'Modified before this time' -r
 complete -c larder -n "__fish_larder_using_subcommand find" -l larger -d 'Larger than this' -r
@@ -1197,6 +1280,148 @@ complete -c larder -n "__fish_larder_using_subcommand tag" -l banner -d 'At a te
 complete -c larder -n "__fish_larder_using_subcommand tag" -l no-progress -d 'Show no progress'
 complete -c larder -n "__fish_larder_using_subcommand tag" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand tag" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -f -a "add" -d 'Give an address a name. Nothing is asked of it yet'
+complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -f -a "list" -d 'List the remotes: name, tab, address without secrets'
+complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -f -a "remove" -d 'Forget a name. Nothing changes at its address'
+complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -f -a "rename" -d 'Give a remote another name'
+complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -f -a "test" -d 'Write a small file there, read it, list it, delete it; and say what is there. No key is needed'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from add" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from add" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from add" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from add" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from add" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from add" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from add" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from add" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from add" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from add" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from add" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from add" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from list" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from list" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from list" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from list" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from list" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from list" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from list" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from list" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from list" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from list" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from list" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from list" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from remove" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from remove" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from remove" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from remove" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from remove" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from remove" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from remove" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from remove" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from remove" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from remove" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from remove" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from remove" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from rename" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from rename" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from rename" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from rename" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from rename" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from rename" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from rename" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from rename" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from rename" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from rename" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from rename" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from rename" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from rename" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from rename" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from rename" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from test" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from test" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from test" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from test" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from test" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from test" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from test" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from test" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from test" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from test" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from test" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from test" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from test" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from test" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand sync" -l host -d 'Only snapshots of this machine; may be given several times' -r -f -a "(__fish_print_hostnames)"
+complete -c larder -n "__fish_larder_using_subcommand sync" -l tag -d 'Only snapshots with all of these tags; given several times, any of the lists' -r -f -a "(__fish_complete_users)"
+complete -c larder -n "__fish_larder_using_subcommand sync" -l path -d 'Only snapshots of this source; given several times, of all of them' -r -F
+complete -c larder -n "__fish_larder_using_subcommand sync" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand sync" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand sync" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand sync" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand sync" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand sync" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand sync" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand sync" -l push -d 'Only from here to there'
+complete -c larder -n "__fish_larder_using_subcommand sync" -l pull -d 'Only from there to here'
+complete -c larder -n "__fish_larder_using_subcommand sync" -s n -l dry-run -d 'Say what would be carried, and carry nothing'
+complete -c larder -n "__fish_larder_using_subcommand sync" -l snapshots -d 'Snapshots, and no results of tasks'
+complete -c larder -n "__fish_larder_using_subcommand sync" -l runs -d 'Results of tasks, and no snapshots'
+complete -c larder -n "__fish_larder_using_subcommand sync" -l mirror -d 'Without a key: copy all files by name, one way, to the remote unless --pull is given'
+complete -c larder -n "__fish_larder_using_subcommand sync" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand sync" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand sync" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand sync" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand sync" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand sync" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand sync" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand sync" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand copy" -l to -d 'The other repository: a directory, an address or the name of a remote' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand copy" -l to-passphrase-file -d 'Open the other repository with the passphrase in the first line of this file; otherwise as this one' -r -F
+complete -c larder -n "__fish_larder_using_subcommand copy" -l to-passphrase-command -d 'Run this with `sh -c` and read the passphrase of the other repository from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand copy" -l to-key-file -d 'Open the other repository with this key file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand copy" -l host -d 'Only snapshots of this machine; may be given several times' -r -f -a "(__fish_print_hostnames)"
+complete -c larder -n "__fish_larder_using_subcommand copy" -l tag -d 'Only snapshots with all of these tags; given several times, any of the lists' -r -f -a "(__fish_complete_users)"
+complete -c larder -n "__fish_larder_using_subcommand copy" -l path -d 'Only snapshots of this source; given several times, of all of them' -r -F
+complete -c larder -n "__fish_larder_using_subcommand copy" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand copy" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand copy" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand copy" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand copy" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand copy" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand copy" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand copy" -s n -l dry-run -d 'Say what would be copied, and copy nothing'
+complete -c larder -n "__fish_larder_using_subcommand copy" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand copy" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand copy" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand copy" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand copy" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand copy" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand copy" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand copy" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c larder -n "__fish_larder_using_subcommand status" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand status" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand status" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
@@ -1286,6 +1511,7 @@ complete -c larder -n "__fish_larder_using_subcommand help" -s h -l help -d 'Pri
 function __larder_names
     larder complete $argv 2>/dev/null
 end
+complete -c larder -n "__fish_larder_using_subcommand copy" -a "(__larder_names snapshots)"
 complete -c larder -n "__fish_larder_using_subcommand diff" -a "(__larder_names snapshots)"
 complete -c larder -n "__fish_larder_using_subcommand dump" -a "(__larder_names snapshots)"
 complete -c larder -n "__fish_larder_using_subcommand forget" -a "(__larder_names snapshots)"
@@ -1300,6 +1526,8 @@ complete -c larder -n "__fish_larder_using_subcommand verify" -a "(__larder_name
 complete -c larder -n "__fish_larder_using_subcommand write-snapshot" -a "(__larder_names snapshots)"
 complete -c larder -n "__fish_larder_using_subcommand backup" -l host -x -a "(__larder_names hosts)"
 complete -c larder -n "__fish_larder_using_subcommand backup" -l tag -x -a "(__larder_names tags)"
+complete -c larder -n "__fish_larder_using_subcommand copy" -l host -x -a "(__larder_names hosts)"
+complete -c larder -n "__fish_larder_using_subcommand copy" -l tag -x -a "(__larder_names tags)"
 complete -c larder -n "__fish_larder_using_subcommand find" -l host -x -a "(__larder_names hosts)"
 complete -c larder -n "__fish_larder_using_subcommand find" -l snapshot -x -a "(__larder_names snapshots)"
 complete -c larder -n "__fish_larder_using_subcommand find" -l tag -x -a "(__larder_names tags)"
@@ -1308,10 +1536,14 @@ complete -c larder -n "__fish_larder_using_subcommand forget" -l keep-tag -x -a 
 complete -c larder -n "__fish_larder_using_subcommand forget" -l tag -x -a "(__larder_names tags)"
 complete -c larder -n "__fish_larder_using_subcommand log" -l host -x -a "(__larder_names hosts)"
 complete -c larder -n "__fish_larder_using_subcommand log" -l tag -x -a "(__larder_names tags)"
+complete -c larder -n "__fish_larder_using_subcommand ls-remote" -l host -x -a "(__larder_names hosts)"
+complete -c larder -n "__fish_larder_using_subcommand ls-remote" -l tag -x -a "(__larder_names tags)"
 complete -c larder -n "__fish_larder_using_subcommand snapshots" -l host -x -a "(__larder_names hosts)"
 complete -c larder -n "__fish_larder_using_subcommand snapshots" -l tag -x -a "(__larder_names tags)"
 complete -c larder -n "__fish_larder_using_subcommand stats" -l host -x -a "(__larder_names hosts)"
 complete -c larder -n "__fish_larder_using_subcommand stats" -l tag -x -a "(__larder_names tags)"
+complete -c larder -n "__fish_larder_using_subcommand sync" -l host -x -a "(__larder_names hosts)"
+complete -c larder -n "__fish_larder_using_subcommand sync" -l tag -x -a "(__larder_names tags)"
 complete -c larder -n "__fish_larder_using_subcommand tag" -l add -x -a "(__larder_names tags)"
 complete -c larder -n "__fish_larder_using_subcommand tag" -l host -x -a "(__larder_names hosts)"
 complete -c larder -n "__fish_larder_using_subcommand tag" -l remove -x -a "(__larder_names tags)"

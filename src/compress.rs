@@ -77,7 +77,8 @@ impl Algorithm {
     /// The level used where none is asked for, the lowest, the highest.
     fn levels(self) -> (i32, i32, i32) {
         match self {
-            Algorithm::None => (0, 0, 0),
+            // Accepted and without effect, so that a script can vary the algorithm alone.
+            Algorithm::None => (0, 0, 12),
             Algorithm::Zlib | Algorithm::Gzip => (6, 1, 9),
             // There is one lz4 compressor here; levels are accepted so that settings of other tools carry over.
             Algorithm::Lz4 => (1, 1, 12),
@@ -121,13 +122,9 @@ impl Compression {
         let (default, least, most) = algorithm.levels();
         let level = level.unwrap_or(default);
         if (least..=most).contains(&level) {
-            return Ok(Compression { algorithm, level });
+            return Ok(if algorithm == Algorithm::None { Compression::NONE } else { Compression { algorithm, level } });
         }
-        let message = match algorithm {
-            Algorithm::None => format!("compression `none` has no level {level}"),
-            _ => format!("{algorithm} has levels {least} to {most}, not {level}"),
-        };
-        fail(Code::ConfigInvalid, message)
+        fail(Code::ConfigInvalid, format!("{algorithm} has levels {least} to {most}, not {level}"))
     }
 }
 

@@ -148,7 +148,7 @@ impl Class {
 #[non_exhaustive]
 pub enum Error {
     /// A file operation failed; the source says how.
-    #[error("cannot {action} {}", path.display())]
+    #[error("cannot {action} {}", shown(path))]
     Io {
         /// What was tried, as a verb: `read`, `write`, `rename`.
         action: &'static str,
@@ -256,7 +256,6 @@ impl Error {
             return Some(text.clone());
         }
         let text = match self.code() {
-            Code::InvalidArg => "see `larder help`",
             Code::StorageFull => "make space on the medium, then run the same command again: what was stored is kept",
             Code::InvalidKey => "check the passphrase; `larder key list` shows the slots",
             Code::LockHeld => "wait for it with `--lock-wait SECONDS`, or look with `larder lock --status`",
@@ -277,6 +276,19 @@ impl Error {
     pub fn is_not_found(&self) -> bool {
         self.class() == Class::NotFound
     }
+}
+
+/// A path in a message: one line, whatever characters its names hold.
+fn shown(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
+        if c.is_control() {
+            out.extend(c.escape_default())
+        } else {
+            out.push(c)
+        }
+        out
+    })
 }
 
 /// Shorthand for `Error::new` inside the library: `fail(Code::X, format!(...))`.
@@ -307,6 +319,12 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), Code::ALL.len());
+    }
+
+    #[test]
+    fn a_name_cannot_break_or_paint_a_message() {
+        let error = Error::io("open", "a\nb\x1b[31m", io::Error::from(io::ErrorKind::NotFound));
+        assert_eq!(error.to_string(), "cannot open a\\nb\\u{1b}[31m");
     }
 
     #[test]

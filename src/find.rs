@@ -10,6 +10,7 @@ use crate::monitor::{Event, Monitor};
 use crate::repo::Repo;
 use crate::stored::Entries;
 use crate::tree::{Entry, EntryKind};
+use crate::walk::check_brackets;
 use gix::bstr::ByteSlice;
 use gix::glob::wildmatch::Mode;
 
@@ -65,7 +66,7 @@ pub struct FindStats {
 /// Looks through the root trees of snapshots. Matches come in order of paths; of one path, each state once.
 ///
 /// # Errors
-/// INVALID_ARG for an empty pattern, and what `each` answers. What cannot be read is told to the monitor.
+/// INVALID_ARG for a pattern that can match nothing, and what `each` answers. What cannot be read is told to the monitor.
 pub fn find(
     repo: &Repo,
     trees: &[Id],
@@ -76,6 +77,7 @@ pub fn find(
     if options.patterns.iter().any(Vec::is_empty) {
         return fail(Code::InvalidArg, "an empty pattern matches nothing");
     }
+    options.patterns.iter().try_for_each(|pattern| check_brackets(pattern))?;
     let mut stats = FindStats::default();
     for (turn, part) in trees.chunks(TOGETHER_MAX).enumerate() {
         let mut searching = Searching { repo, options, monitor, each, levels: Vec::new(), path: Vec::new(), stats };
@@ -257,6 +259,9 @@ mod tests {
             });
             (lines.join("|"), stats.expect("find"))
         };
+        let unclosed = FindOptions { patterns: vec![b"a[z".to_vec()], ..FindOptions::default() };
+        let answer = find(&repo, &[], &unclosed, &crate::monitor::Silent, &mut |_| Ok(()));
+        assert_eq!(answer.err().map(|error| error.code()), Some(Code::InvalidArg));
         let named = |text: &str| FindOptions { patterns: vec![text.into()], ..FindOptions::default() };
         let (lines, stats) = run(&named("*.txt"));
         assert_eq!(lines, "/src/a/one.txt [0, 1, 2]");

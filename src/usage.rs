@@ -35,9 +35,10 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// How many times smaller deduplication makes it.
+    /// How many times smaller deduplication makes it. Trees are in what is unique and no part of what files hold: where
+    /// they outweigh what is shared, nothing was gained, and nothing lost.
     pub fn dedup_ratio(&self) -> f64 {
-        ratio(self.logical_bytes, self.unique_bytes)
+        ratio(self.logical_bytes, self.unique_bytes).max(1.0)
     }
 
     /// How many times smaller compression makes what is left.

@@ -234,6 +234,59 @@ fn a_forgotten_snapshot_and_a_tag_are_seen_and_a_lost_record_breaks_the_chain() 
     assert!(place.problems().contains("record 2 of device"), "{}", place.problems());
 }
 
+const TASKS: &str = r#"
+project = "demo"
+[task.talk]
+cmd = "echo 'out: in extra' >out.d; mkdir -p out/deep && cp in out/deep && chmod 755 out/deep/in && ln -s deep/in out/link && echo a; echo b >&2"
+inputs = ["in", "gone?", "link", "void"]
+outputs = ["out"]
+env = ["CC=cc", "HOME_OF=none"]
+secret = ["TOKEN=2"]
+tools = ["sh"]
+key-from = ["echo 1"]
+depfile = "out.d"
+args = true
+[task.read]
+cmd = ["sh", "-c", "cat out/deep/in > said"]
+inputs = ["out/deep/in"]
+outputs = ["said"]
+deps = ["talk"]
+[task.fail]
+cmd = "echo no >&2; exit 3"
+retries = 2
+retry-delay = "1ms"
+"#;
+
+#[test]
+fn runs_are_read() {
+    let place = Place::new("--key-file", &[]);
+    let project = place.path("project");
+    std::fs::create_dir_all(project.join("void")).unwrap();
+    std::fs::write(project.join("larder.toml"), TASKS).unwrap();
+    std::fs::write(project.join("in"), "input\n").unwrap();
+    std::fs::write(project.join("extra"), "seen\n").unwrap();
+    std::os::unix::fs::symlink("in", project.join("link")).unwrap();
+    let run = |words: &[&str], exit: i32| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_larder"));
+        command.env_clear().env("HOME", place.path("home")).env("PATH", std::env::var_os("PATH").unwrap());
+        command.current_dir(&project).arg("-r").arg(place.path("repo")).args(&place.secret).arg("run").args(words);
+        let output = command.stdin(Stdio::null()).output().unwrap();
+        assert_eq!(output.status.code(), Some(exit), "{:?}", texts(&output));
+    };
+    run(&["read", "--", "two", "words"], 0);
+    run(&["fail"], 20);
+    let counts = place.read(&["check"]);
+    for count in ["3 runs", "3 run objects", "3 action objects", "1 orders", "2 roots"] {
+        assert!(format!(", {counts}").contains(&format!(", {count}")), "{count}: {counts}");
+    }
+    let runs = place.read(&["runs"]);
+    let tasks: std::collections::BTreeSet<&str> = runs.lines().map(|line| line.rsplit('\t').next().unwrap()).collect();
+    assert_eq!(tasks.into_iter().collect::<Vec<_>>(), ["fail", "read", "talk"]);
+    // What is kept of them is the same after gc has let go of some and written the rest anew.
+    place.larder(&["gc", "--keep-runs", "1"]);
+    assert!(place.read(&["check"]).contains("1 runs"), "{}", place.read(&["check"]));
+}
+
 #[test]
 fn what_gc_leaves_is_sound() {
     let place = Place::new("--key-file", &[]);

@@ -1,7 +1,8 @@
 //! The README tells the truth: its commands run, and its transcript is what larder says.
 //!
-//! Blocks marked `sh` below "How to" run in order, as one session in a prepared home directory. The block marked
-//! `console` is a transcript: its commands run, and their output must be the same but for numbers, ids and times.
+//! Blocks marked `sh` below "How to" run in order, as one session in a prepared home directory. The blocks marked
+//! `console` are the transcript of one session: its commands run, and their output must be the same but for numbers, ids
+//! and times.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 
@@ -10,8 +11,9 @@ use std::process::{Command, Stdio};
 
 const README: &str = include_str!("../README.md");
 
-/// What a reader of the README would have: a home with something in it.
+/// What a reader of the README would have: a home with something in it, and the sources.
 const PREPARE: &str = r#"
+ln -s "$TOP" larder
 mkdir notes photos
 printf '# To do\n\n- back up\n' >notes/todo.md
 printf '# Ideas\n' >notes/ideas.md
@@ -39,7 +41,8 @@ fn how_tos_run() {
 #[test]
 fn the_transcript_is_true() {
     let blocks = fenced(README, "console");
-    let [transcript] = &blocks[..] else { panic!("{} transcripts in the README instead of one", blocks.len()) };
+    assert_eq!(blocks.len(), 2, "what you have, and how you made it");
+    let transcript = blocks.concat();
     let commands = transcript.lines().filter_map(|line| line.strip_prefix("$ "));
     // Each command is printed before it runs, and both streams go where a terminal would show them.
     let script: String = commands.map(|line| format!("cat <<'END'\n$ {line}\nEND\n{line}\n")).collect();
@@ -48,8 +51,15 @@ fn the_transcript_is_true() {
     assert_eq!(status, 0, "{said}");
     let host = larder::fs::host_name();
     let printed = printed.replace(&format!(" {host} "), " laptop ");
-    let (expected, found) = (masked(transcript), masked(&printed));
+    let (expected, found) = (masked(&transcript), masked(&printed));
     assert_eq!(found, expected, "the README says\n{transcript}\nand larder says\n{printed}");
+}
+
+#[test]
+fn the_tasks_shown_are_those_of_the_example() {
+    let shown = fenced(README, "toml");
+    assert_eq!(shown.len(), 1);
+    assert!(include_str!("../docs/example/larder.toml").contains(&shown[0]), "{}", shown[0]);
 }
 
 /// The contents of all blocks fenced with this word.
@@ -90,6 +100,7 @@ fn session(script: &str) -> (i32, String, String) {
         .env_clear()
         .env("HOME", home.path())
         .env("PATH", format!("{}:{}", binaries.display(), std::env::var("PATH").unwrap()))
+        .env("TOP", env!("CARGO_MANIFEST_DIR"))
         .env("TZ", "UTC")
         .env("USER", "you")
         .stdin(Stdio::null())

@@ -318,7 +318,9 @@ fn check_named(node: &SourceNode, path: &mut Vec<u8>) -> Result<()> {
         let shown = if path.is_empty() { OsStr::new("/") } else { OsStr::from_bytes(path) };
         let stat = stat_follow(CWD, shown).map_err(|error| {
             let message = format!("the source {} cannot be backed up", shown.display());
-            Error::new(Code::SnapshotInvalid, message).with_source(Error::io("look at", shown, error))
+            Error::new(Code::SnapshotInvalid, message)
+                .with_hint("`--allow-empty` goes on without it")
+                .with_source(Error::io("look at", shown, error))
         })?;
         let is_dir = stat.kind == crate::tree::EntryKind::Directory;
         let listing = || Listing::read(open_dir(CWD, shown, true)?, &mut Scratch::default());

@@ -7,6 +7,12 @@ use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 /// What is moved at a time, in bytes.
 const BUFFER_BYTES: usize = 128 << 10;
 
+/// The first bytes of a zstd frame, RFC 8878.
+const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
+/// The first bytes of a frame of the lz4 frame format.
+const LZ4_MAGIC: [u8; 4] = [0x04, 0x22, 0x4d, 0x18];
+
 /// What went through a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Streamed {
@@ -18,7 +24,8 @@ pub struct Streamed {
     pub output_bytes: u64,
 }
 
-/// Compresses `input` to `output` in the algorithm's own stream format; `none` copies.
+/// Compresses `input` to `output` in the algorithm's own stream format. `none` writes gzip with stored blocks: bytes that
+/// happen to begin like one of the formats come back all the same, and a missing end is noticed.
 ///
 /// # Errors
 /// FILE_IO and its kin when reading or writing fails; MEMORY_ALLOC when zstd cannot have its context.
@@ -27,14 +34,13 @@ pub fn compress_stream(input: impl Read, output: impl Write, compression: Compre
     let deflate = flate2::Compression::new(level.unsigned_abs());
     let mut sink = Counted::new(BufWriter::with_capacity(BUFFER_BYTES, output));
     let input_bytes = match compression.algorithm {
-        Algorithm::None => copy(input, &mut sink, reading)?,
         Algorithm::Zlib => {
             let mut encoder = flate2::write::ZlibEncoder::new(&mut sink, deflate);
             let bytes = copy(input, &mut encoder, reading)?;
             encoder.finish().map_err(writing)?;
             bytes
         }
-        Algorithm::Gzip => {
+        Algorithm::None | Algorithm::Gzip => {
             let mut encoder = flate2::write::GzEncoder::new(&mut sink, deflate);
             let bytes = copy(input, &mut encoder, reading)?;
             encoder.finish().map_err(writing)?;
@@ -61,24 +67,25 @@ pub fn compress_stream(input: impl Read, output: impl Write, compression: Compre
 }
 
 /// Decompresses `input` to `output`; the format is recognised by its first bytes. Several gzip members, zstd frames or
-/// lz4 frames in a row are one stream. An empty input gives an empty output.
+/// lz4 frames in a row are one stream.
 ///
 /// # Errors
-/// INVALID_ARG when the input is in none of the formats; CHUNK_INVALID when it is broken or ends too early; FILE_IO and
-/// its kin when reading or writing fails.
+/// INVALID_ARG when the input is in none of the formats; CHUNK_INVALID when it is broken, ends too early or is empty;
+/// FILE_IO and its kin when reading or writing fails.
 pub fn decompress_stream(input: impl Read, output: impl Write) -> Result<Streamed> {
     let mut source = BufReader::with_capacity(BUFFER_BYTES, Counted::new(Marked(input)));
     let mut start = [0; 4];
     let filled = peek(&mut source, &mut start)?;
     let mut sink = BufWriter::with_capacity(BUFFER_BYTES, output);
-    let Some(algorithm) = recognise(start.get(..filled).unwrap_or_default()) else {
-        if filled == 0 {
-            return Ok(Streamed { algorithm: Algorithm::None, input_bytes: 0, output_bytes: 0 });
-        }
-        return fail(Code::InvalidArg, "the input is neither gzip, zlib, lz4 nor zstd");
+    let start = start.get(..filled).unwrap_or_default();
+    let Some(algorithm) = recognise(start) else {
+        return match [ZSTD_MAGIC, LZ4_MAGIC].iter().any(|magic| magic.starts_with(start)) || filled < 2 {
+            true => Err(damaged("the compressed input ends before its header does")),
+            false => fail(Code::InvalidArg, "the input is neither gzip, zlib, lz4 nor zstd"),
+        };
     };
     // What was taken to look at it is put before the rest.
-    let mut chained = io::Read::chain(&start[..filled], &mut source);
+    let mut chained = io::Read::chain(start, &mut source);
     let output_bytes = match algorithm {
         Algorithm::Zlib => {
             let mut decoder = flate2::bufread::ZlibDecoder::new(&mut chained);
@@ -100,8 +107,8 @@ pub fn decompress_stream(input: impl Read, output: impl Write) -> Result<Streame
 /// The format that begins like this.
 fn recognise(start: &[u8]) -> Option<Algorithm> {
     match *start {
-        [0x28, 0xb5, 0x2f, 0xfd] => Some(Algorithm::Zstd),
-        [0x04, 0x22, 0x4d, 0x18] => Some(Algorithm::Lz4),
+        _ if *start == ZSTD_MAGIC => Some(Algorithm::Zstd),
+        _ if *start == LZ4_MAGIC => Some(Algorithm::Lz4),
         [0x1f, 0x8b, ..] => Some(Algorithm::Gzip),
         // RFC 1950: deflate with a window of at most 32 KiB, and a header that is a multiple of 31.
         [method, flags, ..] if method & 0x0f == 8 && method >> 4 <= 7 => {
@@ -132,7 +139,7 @@ fn decode_lz4(input: impl Read, sink: &mut impl Write) -> Result<u64> {
 fn expect_end(mut rest: impl BufRead) -> Result<()> {
     match rest.fill_buf() {
         Ok([]) => Ok(()),
-        Ok(_) => fail(Code::ChunkInvalid, "the compressed input goes on after its end"),
+        Ok(_) => Err(damaged("the compressed input goes on after its end")),
         Err(error) => Err(undecodable(error)),
     }
 }
@@ -175,10 +182,14 @@ fn writing(error: io::Error) -> Error {
     Error::io("write", "the output", error)
 }
 
+fn damaged(message: &str) -> Error {
+    Error::new(Code::ChunkInvalid, message).with_hint("it was cut off or changed on its way: get it again")
+}
+
 /// A failure below a decoder: of the input itself, where [`Marked`] says so, else of what it holds.
 fn undecodable(error: io::Error) -> Error {
     if !error.get_ref().is_some_and(|inner| inner.is::<InputFailed>()) {
-        return Error::new(Code::ChunkInvalid, "the input does not decompress").with_source(error);
+        return damaged("the input does not decompress").with_source(error);
     }
     match error.into_inner().map(|inner| inner.downcast::<InputFailed>()) {
         Some(Ok(failed)) => reading(failed.0),

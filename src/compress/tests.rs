@@ -40,7 +40,8 @@ fn levels_have_ranges() {
         assert!(error.to_string().contains(" to "), "{error}");
     }
     assert_eq!(Compression::new(Algorithm::Zstd, None).expect("default"), Compression::default());
-    assert!(Compression::new(Algorithm::None, Some(3)).is_err());
+    assert_eq!(Compression::new(Algorithm::None, Some(6)).expect("any level"), Compression::NONE);
+    assert!(Compression::new(Algorithm::None, Some(13)).is_err());
     for algorithm in Algorithm::ALL {
         assert_eq!(Algorithm::parse(algorithm.name()).expect("its name"), algorithm);
         assert_eq!(Algorithm::from_code(algorithm.code()), Some(algorithm));
@@ -116,18 +117,20 @@ fn broken_frames_are_refused() {
 
 #[test]
 fn streams_come_back_and_every_truncation_is_noticed() {
-    for compression in all().filter(|compression| compression.algorithm != Algorithm::None) {
+    for compression in all() {
         let raw = [text(3000), noise(3000)].concat();
         let mut packed = Vec::new();
         let done = compress_stream(&raw[..], &mut packed, compression).expect("compressed");
         assert_eq!((done.input_bytes, done.output_bytes), (raw.len() as u64, packed.len() as u64));
         let mut back = Vec::new();
         let done = decompress_stream(&packed[..], &mut back).expect("decompressed");
-        assert_eq!((done.algorithm, done.input_bytes), (compression.algorithm, packed.len() as u64));
+        let format = if compression.algorithm == Algorithm::None { Algorithm::Gzip } else { compression.algorithm };
+        assert_eq!((done.algorithm, done.input_bytes), (format, packed.len() as u64));
         assert_eq!(done.output_bytes, raw.len() as u64);
         assert!(back == raw);
-        for end in 1..packed.len() {
-            assert!(decompress_stream(&packed[..end], io::sink()).is_err(), "{compression:?} cut at {end}");
+        for end in 0..packed.len() {
+            let error = decompress_stream(&packed[..end], io::sink()).expect_err("cut");
+            assert_eq!(error.code(), Code::ChunkInvalid, "{compression:?} cut at {end}");
         }
         for at in (0..packed.len()).step_by(97) {
             let mut flipped = packed.clone();
@@ -136,6 +139,17 @@ fn streams_come_back_and_every_truncation_is_noticed() {
             assert!(decompress_stream(&flipped[..], &mut back).is_err() || back == raw, "{compression:?} at {at}");
         }
         assert!(decompress_stream(&[&packed[..], b"garbage"].concat()[..], io::sink()).is_err());
+    }
+}
+
+#[test]
+fn none_brings_back_what_looks_compressed_already() {
+    for inner in all() {
+        let (mut once, mut twice, mut back) = (Vec::new(), Vec::new(), Vec::new());
+        compress_stream(&text(3000)[..], &mut once, inner).expect("compressed");
+        compress_stream(&once[..], &mut twice, Compression::NONE).expect("wrapped");
+        decompress_stream(&twice[..], &mut back).expect("unwrapped");
+        assert!(back == once && twice.len() < once.len() + 64, "{inner:?}");
     }
 }
 
@@ -161,7 +175,7 @@ fn streams_of_nothing_and_of_something_else() {
         decompress_stream(&packed[..], &mut back).expect("decompressed");
         assert!(back.is_empty(), "{compression:?}");
     }
-    for other in ["x", "plain text"] {
+    for other in ["xy", "plain text"] {
         let error = decompress_stream(other.as_bytes(), io::sink()).expect_err("not compressed");
         assert_eq!(error.code(), Code::InvalidArg);
     }
@@ -180,10 +194,8 @@ fn a_failing_input_is_not_called_broken() {
         assert_eq!(error.code(), Code::PermissionDenied);
         let mut packed = Vec::new();
         compress_stream(&noise(10_000)[..], &mut packed, compression).expect("compressed");
-        if compression.algorithm != Algorithm::None {
-            let error = decompress_stream(packed[..9000].chain(Failing), io::sink()).expect_err("unreadable");
-            assert_eq!(error.code(), Code::PermissionDenied, "{compression:?}");
-        }
+        let error = decompress_stream(packed[..9000].chain(Failing), io::sink()).expect_err("unreadable");
+        assert_eq!(error.code(), Code::PermissionDenied, "{compression:?}");
     }
 }
 

@@ -7,10 +7,12 @@
 mod completion;
 mod named;
 mod place;
+mod remote;
 mod secret;
 
 pub use named::{Named, Names, load_snapshots};
 pub use place::Place;
+pub use remote::{Ends, ORIGIN};
 pub use secret::{Asker, OwnedSecret, SecretOptions, make_key_file};
 
 use crate::config::{self, Settings};

@@ -25,6 +25,8 @@ pub struct Place {
     location: Location,
     medium: Arc<dyn Backend>,
     format: OnceLock<Format>,
+    /// The repository of which this is a remote: if it is the same one, this is a further replica.
+    beside: Option<ShortId>,
 }
 
 impl std::fmt::Debug for Place {
@@ -41,19 +43,22 @@ impl Place {
     /// CONFIG_MISSING when there is none; INVALID_ARG for an address of a medium that is not built in; PARSE_ERROR of
     /// the settings.
     pub fn find(named: Option<&Path>) -> Result<Place> {
-        if let Some(path) = named {
-            return Place::at(path);
+        match named {
+            Some(path) => Place::at(path),
+            None => Place::used(&Place::at)?
+                .ok_or_else(|| Error::new(Code::ConfigMissing, "there is no repository in this directory or above it")),
         }
+    }
+
+    /// The repository that is used where none is named; `at` understands what the environment or the settings name.
+    fn used(at: &dyn Fn(&Path) -> Result<Place>) -> Result<Option<Place>> {
         if let Some(path) = config::variable(config::REPOSITORY) {
-            return Place::at(Path::new(&path));
+            return at(Path::new(&path)).map(Some);
         }
         if let Some(place) = Place::upward()? {
-            return Ok(place);
+            return Ok(Some(place));
         }
-        match Settings::load()?.repository {
-            Some(path) => Place::at(&path),
-            None => Err(Error::new(Code::ConfigMissing, "there is no repository in this directory or above it")),
-        }
+        Settings::load()?.repository.map(|path| at(&path)).transpose()
     }
 
     /// The repository of the current directory or one above it.
@@ -69,20 +74,35 @@ impl Place {
     /// # Errors
     /// CONFIG_MISSING when there is none; INVALID_ARG for an address of a medium that is not built in.
     pub fn at(path: &Path) -> Result<Place> {
+        match Place::by_path(path)? {
+            Some(place) => Ok(place),
+            None => Place::by_name(path)?.ok_or_else(|| nothing_at(path)),
+        }
+    }
+
+    /// The same, without the names of remotes.
+    fn by_path(path: &Path) -> Result<Option<Place>> {
         let location = Location::parse(path.as_os_str())?;
-        let Some(path) = location.local_path() else { return Place::over(location) };
+        let Some(path) = location.local_path() else { return Place::over(location).map(Some) };
         let candidates = [path.to_path_buf(), path.join(REPOSITORY_DIR)];
-        if let Some(dir) = candidates.iter().find(|dir| is_repository(dir)) {
-            return Place::over(in_dir(dir)?);
-        }
-        let is_name = path.to_str().is_some_and(|name| config::check_remote_name(name).is_ok());
-        if let (true, Some(here)) = (is_name && !path.exists(), Place::upward()?)
-            && let Some(address) = here.remotes()?.find(&path.to_string_lossy())
-        {
-            return Place::at(Path::new(address));
-        }
-        Err(Error::new(Code::ConfigMissing, format!("there is no repository at {}", path.display()))
-            .with_hint(format!("`larder init {}` makes one", path.display())))
+        candidates.iter().find(|dir| is_repository(dir)).map(|dir| in_dir(dir).and_then(Place::over)).transpose()
+    }
+
+    /// What a remote's name means to the repository that is used here.
+    fn by_name(name: &Path) -> Result<Option<Place>> {
+        let Some(word) = name.to_str().filter(|word| config::check_remote_name(word).is_ok() && !name.exists()) else {
+            return Ok(None);
+        };
+        let plainly = |path: &Path| Place::by_path(path)?.ok_or_else(|| nothing_at(path));
+        let here = match Place::used(&plainly) {
+            Err(error) if error.code() == Code::ConfigMissing => return Ok(None),
+            answer => answer?,
+        };
+        let Some(here) = here else { return Ok(None) };
+        let remotes = here.remotes()?;
+        let Some(address) = remotes.find(word) else { return Ok(None) };
+        let there = plainly(Path::new(address))?;
+        Ok(Some(Place { beside: Some(here.format()?.id), ..there }))
     }
 
     /// Where a repository is to be made: what the user named, else `.larder` in the current directory.
@@ -99,7 +119,7 @@ impl Place {
 
     fn over(location: Location) -> Result<Place> {
         let medium = open_medium(&location)?;
-        Ok(Place { location, medium, format: OnceLock::new() })
+        Ok(Place { location, medium, format: OnceLock::new(), beside: None })
     }
 
     /// Where it is.
@@ -125,7 +145,7 @@ impl Place {
     pub fn cache_dir(&self) -> Result<PathBuf> {
         match self.location.local_path() {
             Some(dir) => Ok(dir.to_path_buf()),
-            None => Ok(config::cache_dir()?.join(self.format()?.id.to_hex()).join(self.location.digest())),
+            None => self.cache_dir_of(&self.format()?.id),
         }
     }
 
@@ -202,6 +222,12 @@ impl Place {
             return Err(Error::new(Code::ConfigInvalid, message).with_hint("`larder status` tells about it"));
         }
         let secret = match options.scheme {
+            Scheme::None if secrets.says_something() => {
+                let message = "a key was given for a repository that is not to be encrypted";
+                return Err(
+                    Error::new(Code::ConfigInvalid, message).with_hint("leave out the key, or `--encryption none`")
+                );
+            }
             Scheme::None => None,
             Scheme::Aes256Gcm => Some(secrets.find_or_ask(asker, true)?),
         };
@@ -239,8 +265,11 @@ impl Place {
     /// # Errors
     /// As [`Place::cache_dir`].
     pub fn local(&self) -> Result<Local> {
-        let cache = self.cache_dir()?;
-        let replica = self.replica_dir(&self.format()?.id)?;
+        let (cache, id) = (self.cache_dir()?, self.format()?.id);
+        if self.beside == Some(id) {
+            return self.as_replica(&id);
+        }
+        let replica = self.replica_dir(&id)?;
         let device = if replica.is_dir() { replica } else { config::state_dir()? };
         Ok(Local { cache, device })
     }
@@ -259,12 +288,16 @@ impl Place {
     /// FILE_IO, STORAGE_FULL, PERMISSION_DENIED, CONFIG_MISSING.
     pub fn as_replica(&self, id: &ShortId) -> Result<Local> {
         let device = self.replica_dir(id)?;
-        let cache = match self.location.local_path() {
-            Some(dir) => dir.to_path_buf(),
-            None => config::cache_dir()?.join(id.to_hex()).join(self.location.digest()),
-        };
         create_dir_durable(&device, PRIVATE_DIR)?;
-        Ok(Local { cache, device })
+        Ok(Local { cache: self.cache_dir_of(id)?, device })
+    }
+
+    /// Where the files of this place that never leave this machine are, when the repository `id` is there or will be.
+    pub(super) fn cache_dir_of(&self, id: &ShortId) -> Result<PathBuf> {
+        match self.location.local_path() {
+            Some(dir) => Ok(dir.to_path_buf()),
+            None => Ok(config::cache_dir()?.join(id.to_hex()).join(self.location.digest())),
+        }
     }
 
     /// The remotes of the repository that is here.
@@ -300,6 +333,11 @@ fn open_medium(location: &Location) -> Result<Arc<dyn Backend>> {
     let medium: Arc<dyn Backend> = Arc::new(RetryBackend::new(location.open(&access)?, Patience::default()));
     let limits = Limits { up_bytes_per_second: settings.limit_upload, down_bytes_per_second: settings.limit_download };
     Ok(if limits.is_any() { Arc::new(LimitBackend::new(medium, limits)) } else { medium })
+}
+
+fn nothing_at(path: &Path) -> Error {
+    Error::new(Code::ConfigMissing, format!("there is no repository at {}", path.display()))
+        .with_hint(format!("`larder init {}` makes one", path.display()))
 }
 
 /// A directory whose path may look like an address.

@@ -84,6 +84,14 @@ impl OwnedSecret {
 }
 
 impl SecretOptions {
+    /// Whether the options name a secret, whatever the environment does.
+    pub fn says_something(&self) -> bool {
+        self.passphrase_file.is_some()
+            || self.passphrase_command.is_some()
+            || self.passphrase_fd.is_some()
+            || self.key_file.is_some()
+    }
+
     /// Reads the secret from where the options say, if they say anything.
     ///
     /// # Errors
@@ -243,7 +251,8 @@ fn checked(mut bytes: Zeroizing<Vec<u8>>, from: &str) -> Result<OwnedSecret> {
         bytes.pop();
     }
     if bytes.is_empty() {
-        return Err(Error::new(Code::InvalidKey, format!("the passphrase from {from} is empty")));
+        let message = format!("the passphrase from {from} is empty");
+        return Err(Error::new(Code::InvalidKey, message).with_hint("its first line is the passphrase"));
     }
     if bytes.len() > PASSPHRASE_BYTES_MAX {
         return Err(Error::new(Code::InvalidKey, format!("the passphrase from {from} is too long")));

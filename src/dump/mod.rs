@@ -125,9 +125,13 @@ pub fn dump(
 ) -> Result<DumpStats> {
     let watch = Stopwatch::start();
     let found = require(repo, &source.tree, source.path)?;
-    let path = source.path.strip_suffix(b"/").unwrap_or(source.path);
+    // Hard links are known by whole paths.
+    let mut path = source.path.strip_suffix(b"/").unwrap_or(source.path).to_vec();
+    if !path.is_empty() && !path.starts_with(b"/") {
+        path.insert(0, b'/');
+    }
     let mut stats = match format {
-        DumpFormat::Raw => raw(repo, &found, path, out)?,
+        DumpFormat::Raw => raw(repo, &found, &path, out)?,
         _ => {
             let archive: Box<dyn Archive + '_> = match format {
                 DumpFormat::Zip => Box::new(zip::Zip::new(BufWriter::with_capacity(BUFFER_BYTES, out), monitor)),
@@ -144,7 +148,7 @@ pub fn dump(
                 prefix_bytes,
                 stats: DumpStats::default(),
             };
-            dumping.run(&found, path)?;
+            dumping.run(&found, &path)?;
             dumping.stats
         }
     };
@@ -156,7 +160,7 @@ pub fn dump(
 fn raw(repo: &Repo, found: &Entry, path: &[u8], out: &mut dyn Write) -> Result<DumpStats> {
     if found.kind != EntryKind::File {
         let message = format!("`{}` is a {}, not a file", path.escape_ascii(), found.kind.name());
-        return Err(Error::new(Code::InvalidArg, message).with_hint("`--archive tar` dumps a directory"));
+        return Err(Error::new(Code::InvalidArg, message).with_hint("`--format tar` dumps a directory"));
     }
     if let Some(id) = found.content {
         repo.stream(&id, &mut |bytes| put(out, bytes))?;

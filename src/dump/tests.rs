@@ -44,6 +44,7 @@ fn tar_holds_everything() {
     let stored = store(&repo, &dir);
     let (plain, stats) = dumped(&repo, stored, TOP, DumpFormat::Tar);
     assert_eq!((stats.entries, stats.errors, plain.len() % 512), (8, 0, 0));
+    assert!(dumped(&repo, stored, &TOP[1..], DumpFormat::Tar).0 == plain, "links are links without the first slash");
     let (mut read, mut seen) = (::tar::Archive::new(&plain[..]), BTreeMap::new());
     for entry in read.entries().expect("entries") {
         let mut entry = entry.expect("an entry");
@@ -170,4 +171,44 @@ fn single_files_and_damage() {
             assert!(out.ends_with(&[0; 1024]));
         }
     }
+}
+
+#[test]
+fn a_large_damaged_file_is_left_out_and_the_rest_follows() {
+    let temp = tempfile::tempdir().expect("a directory");
+    let dir = temp.path().join("in");
+    fs::create_dir_all(&dir).expect("create");
+    let mut noise = 7_u64;
+    let large: Vec<u8> = std::iter::repeat_with(|| {
+        noise = noise.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (noise >> 56) as u8
+    })
+    .take(super::WHOLE_BYTES_MAX as usize + (1 << 20))
+    .collect();
+    fs::write(dir.join("large"), &large).expect("write");
+    let repo = repo_in(temp.path());
+    store(&repo, &dir);
+    for name in ["before", "then"] {
+        fs::write(dir.join(name), name).expect("write");
+    }
+    let stored = store(&repo, &dir);
+    drop(repo);
+    let packs = walkdir::WalkDir::new(temp.path().join("repo/packs")).into_iter().filter_map(|entry| entry.ok());
+    let largest =
+        packs.filter(|entry| entry.file_type().is_file()).max_by_key(|entry| entry.metadata().expect("stat").len());
+    let pack = largest.expect("a pack").into_path();
+    let mut bytes = fs::read(&pack).expect("read");
+    let late = bytes.len() * 3 / 4;
+    bytes[late] ^= 1;
+    fs::write(&pack, bytes).expect("write");
+    let source = DumpSource { tree: stored.tree, links: None, path: TOP };
+    let mut out = Vec::new();
+    let stats = dump(&reopen(temp.path()), &source, DumpFormat::Tar, &mut out, &Silent).expect("the rest goes on");
+    assert_eq!((stats.damaged, stats.entries), (1, 3));
+    let names: Vec<_> = ::tar::Archive::new(&out[..])
+        .entries()
+        .expect("entries")
+        .map(|entry| String::from_utf8_lossy(&entry.expect("an entry").path_bytes()).into_owned())
+        .collect();
+    assert!(names.iter().any(|name| name == "then") && !names.iter().any(|name| name == "large"), "{names:?}");
 }

@@ -77,7 +77,8 @@ pub(super) fn plan(view: &View<'_>, usage: &Usage, fresh: &HashSet<Id>, max_repa
         }
         let (freed, dead) = freed_and_dead(pack, frames, &|| Ok(view.facts(pack.number)?.frames))?;
         plan.dead_bytes_kept += dead;
-        if freed * 100 >= pack.file_bytes * DEAD_PERCENT {
+        // Damage that another copy has made good is no more to be found by every verify.
+        if freed * 100 >= pack.file_bytes * DEAD_PERCENT || usage.healed.contains(&pack.number) {
             worth.push((at, freed, dead));
         } else if pack.file_bytes < SMALL_PACK_BYTES {
             small.push((at, freed, dead));

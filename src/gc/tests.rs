@@ -265,6 +265,33 @@ fn a_damaged_pack_stays_and_so_does_the_spare_copy_of_what_is_in_it() {
 }
 
 #[test]
+fn damage_that_was_made_good_goes_with_its_pack() {
+    let dir = tempfile::tempdir().expect("temp");
+    let repo = repo_in(dir.path());
+    backup(&repo, 0..1_000, 1);
+    let largest = repo.pack_files().expect("packs").into_iter().max_by_key(|(_, bytes)| *bytes).expect("a pack").0;
+    let path = dir.path().join("repo").join(pack_path(&largest));
+    let mut bytes = std::fs::read(&path).expect("read");
+    let early = bytes.len() / 20;
+    bytes[early] ^= 1;
+    drop(repo);
+    std::fs::write(&path, bytes).expect("damage");
+    let repo = reopen(dir.path());
+    let found = verify(&repo, &read_all(), &Silent).expect("verify");
+    assert!(found.objects_lost > 0, "{found:?}");
+    // Nothing is known to be sound elsewhere: the pack stays.
+    gc(&repo, &options(), &Silent).expect("gc");
+    assert!(path.exists());
+    // The same files stored again: what was damaged is stored anew.
+    backup(&repo, 0..1_000, 1);
+    let found = verify(&repo, &read_all(), &Silent).expect("verify");
+    assert!(found.objects_lost == 0 && !found.is_clean(), "{found:?}");
+    gc(&repo, &options(), &Silent).expect("gc");
+    assert!(!path.exists());
+    assert_eq!(assert_sound(&reopen(dir.path())), 2);
+}
+
+#[test]
 fn damaged_metadata_stops_it_before_anything_is_lost() {
     let dir = tempfile::tempdir().expect("temp");
     let repo = repo_in(dir.path());

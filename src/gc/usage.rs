@@ -61,6 +61,8 @@ pub(super) struct Usage {
     /// Packs that are gone and should hold the only copy of something reachable: they stay listed, so that it is known
     /// what is lost, and found again should the file come back.
     pub(super) mourned: HashSet<Id>,
+    /// Packs, by number, with damaged copies of which none is needed any more: what is sound of them goes elsewhere.
+    pub(super) healed: HashSet<u32>,
 }
 
 /// Receives a key's copies by pack name, and whether it is reachable.
@@ -80,6 +82,7 @@ impl Usage {
         let (mut frames, mut aliases) = (std::mem::take(&mut usage.frames), vec![0u32; usage.packs.len()]);
         let (mut missing, mut lost) = (0, 0);
         let (mut revived, mut mourned) = (HashSet::new(), HashSet::new());
+        let mut healed: HashSet<u32> = usage.bad.iter().map(|(_, pack)| *pack).collect();
         usage.each_group(view, reach, &mut missing, &mut |usage, copies, is_live| {
             for copy in copies {
                 if let Some(at) = usage.frame_at(copy) {
@@ -97,6 +100,9 @@ impl Usage {
             if usage.packs[copy.pack].standing == Standing::Doomed {
                 revived.insert(usage.packs[copy.pack].name);
             }
+            if usage.bad.contains(&(copy.record.key, copy.record.pack)) {
+                healed.remove(&copy.record.pack);
+            }
             match usage.frame_at(&copy) {
                 Some(at) => {
                     frames[at].live_bytes = frames[at].live_bytes.saturating_add(len_of(&copy.record));
@@ -108,7 +114,7 @@ impl Usage {
         })?;
         usage.frames = frames;
         usage.packs.iter_mut().zip(aliases).for_each(|(pack, count)| pack.live_aliases = count);
-        Ok(Usage { missing: missing + lost, revived, mourned, ..usage })
+        Ok(Usage { missing: missing + lost, revived, mourned, healed, ..usage })
     }
 
     fn new(view: &View<'_>, standing: &dyn Fn(&Id) -> Standing) -> Result<Usage> {
@@ -136,6 +142,7 @@ impl Usage {
             missing: 0,
             revived: HashSet::new(),
             mourned: HashSet::new(),
+            healed: HashSet::new(),
         })
     }
 

@@ -19,6 +19,9 @@ use std::sync::Mutex;
 const BUSY_TIMEOUT_SECONDS: u64 = 60;
 /// A write-ahead log that a large transaction made long is cut to this, bytes.
 const LOG_BYTES_MAX: u32 = 16 << 20;
+/// So many pages of the log are moved into the database. Who opens it first reads the log whole, and with SQLite's own
+/// limit of 1,000 that cost a backup of nothing new a quarter of its time.
+const LOG_PAGES_MAX: u32 = 128;
 
 /// The connections of this process.
 pub(super) struct Connections {
@@ -112,7 +115,7 @@ pub(super) fn open(path: &Path) -> Result<Connection> {
     connection
         .execute_batch(&format!(
             "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-8192; PRAGMA temp_store=FILE; \
-             PRAGMA journal_size_limit={LOG_BYTES_MAX};"
+             PRAGMA journal_size_limit={LOG_BYTES_MAX}; PRAGMA wal_autocheckpoint={LOG_PAGES_MAX};"
         ))
         .map_err(sql)?;
     connection.set_prepared_statement_cache_capacity(32);

@@ -2,10 +2,10 @@
 
 use super::adopt::finished_pack;
 use super::pack::Directory;
+use super::read::open_wrapped_frame;
 use super::segment::{PackFacts, Record, SegmentReader, SegmentWriter};
 use super::{Repo, pack_path};
-use crate::crypto::seal::{Domain, FileCipher, FileType};
-use crate::error::{Code, Error, Result};
+use crate::error::Result;
 use crate::id::Id;
 use std::collections::{BinaryHeap, HashMap};
 
@@ -44,16 +44,7 @@ impl Repo {
     /// # Errors
     /// FILE_NOT_FOUND, STORAGE_CORRUPTED, DECRYPTION_FAILED.
     pub(crate) fn open_wrapped(&self, pack: &PackFacts, frame: u32) -> Result<Vec<u8>> {
-        let (path, core) = (pack_path(&pack.name), self.core());
-        let place = pack
-            .frames
-            .get(frame as usize)
-            .ok_or_else(|| Error::new(Code::StorageCorrupted, format!("{path} has no frame {frame}")))?;
-        let cipher = FileCipher::from_parts(FileType::Pack, &pack.key_id, &pack.salt, &core.keyring, &core.format.id)?;
-        let sealed = core.backend.get_range(&path, place.offset, place.sealed_bytes as usize)?;
-        cipher
-            .open_vec(Domain::Frame, place.ordinal, sealed)
-            .map_err(|error| error.context(format!("frame {frame} of {path} is damaged")))
+        open_wrapped_frame(self.core(), pack, frame)
     }
 
     /// Writes segments that say what `names` say of the packs that `keeps` says yes to, and supersede them. Segments

@@ -124,6 +124,12 @@ pub(crate) fn open_frame(
     frame: u32,
     decompressor: &mut Decompressor,
 ) -> Result<Vec<u8>> {
+    let wrapped = open_wrapped_frame(core, pack, frame)?;
+    decompressor.unwrap_frame(&wrapped, RAW_FRAME_BYTES_MAX).map_err(|error| damaged_frame(pack, frame, error))
+}
+
+/// Reads and authenticates one frame of a pack: its plaintext is still compressed.
+pub(crate) fn open_wrapped_frame(core: &Core, pack: &PackFacts, frame: u32) -> Result<Vec<u8>> {
     let path = pack_path(&pack.name);
     let place = pack
         .frames
@@ -131,10 +137,11 @@ pub(crate) fn open_frame(
         .ok_or_else(|| Error::new(Code::StorageCorrupted, format!("{path} has no frame {frame}")))?;
     let cipher = FileCipher::from_parts(FileType::Pack, &pack.key_id, &pack.salt, &core.keyring, &core.format.id)?;
     let sealed = core.backend.get_range(&path, place.offset, place.sealed_bytes as usize)?;
-    cipher
-        .open_vec(Domain::Frame, place.ordinal, sealed)
-        .and_then(|wrapped| decompressor.unwrap_frame(&wrapped, RAW_FRAME_BYTES_MAX))
-        .map_err(|error| error.context(format!("frame {frame} of {path} is damaged")))
+    cipher.open_vec(Domain::Frame, place.ordinal, sealed).map_err(|error| damaged_frame(pack, frame, error))
+}
+
+fn damaged_frame(pack: &PackFacts, frame: u32, error: Error) -> Error {
+    error.context(format!("frame {frame} of {} is damaged", pack_path(&pack.name)))
 }
 
 impl Repo {

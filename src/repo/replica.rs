@@ -139,6 +139,29 @@ impl Repo {
         self.backend().put(&super::root_path(name), bytes)
     }
 
+    /// Notes that the file of a pack is whole again, whatever was found wrong in it before.
+    ///
+    /// # Errors
+    /// CACHE_ERROR.
+    pub(crate) fn pack_is_whole(&self, name: &Id) -> Result<()> {
+        let packs = self.index().view()?.packs()?;
+        packs.iter().filter(|pack| pack.name == *name).try_for_each(|pack| self.index().clear_bad(pack.number))
+    }
+
+    /// Leaves out of the index what segments say whose files are damaged: the next writer lists their packs again, by their
+    /// own directories, and the damaged files go.
+    ///
+    /// # Errors
+    /// CACHE_ERROR, FILE_IO and network codes.
+    pub(crate) fn give_up_segments(&self, names: &[Id]) -> Result<()> {
+        let is_damaged = |name: &&Id| match self.backend().get(&super::segment_path(name)) {
+            Ok(bytes) => crate::object::hash(&bytes) != **name,
+            Err(error) => error.class() == crate::error::Class::Damaged,
+        };
+        let damaged: Vec<Id> = names.iter().filter(is_damaged).copied().collect();
+        if damaged.is_empty() { Ok(()) } else { self.index().drop_segments(&damaged) }
+    }
+
     /// Stores the public key of a device whose records are about to come.
     ///
     /// # Errors

@@ -193,6 +193,21 @@ fn a_damaged_pack_gives_errors_and_never_bytes_and_the_next_put_heals_it() {
 }
 
 #[test]
+fn the_log_of_the_index_stays_short() {
+    let dir = tempfile::tempdir().expect("temp");
+    drop(repo_in(dir.path()));
+    for seed in 0..60 {
+        // Each as a command of its own: nobody tidies up at the end.
+        let repo = reopen(dir.path());
+        let writer = repo.writer(&writer_options()).expect("writer");
+        writer.putter().put(Kind::Blob, &noise(200, seed)).expect("put");
+        writer.finish().expect("finish");
+    }
+    let log_bytes = std::fs::metadata(dir.path().join("repo/index.sqlite-wal")).map_or(0, |meta| meta.len());
+    assert!(log_bytes < 1 << 20, "{log_bytes}: every command begins with reading them");
+}
+
+#[test]
 fn many_threads_put_the_same_and_all_is_stored_once() {
     let dir = tempfile::tempdir().expect("a directory");
     let repo = repo_in(dir.path());

@@ -89,7 +89,7 @@ impl Job<'_> {
     /// It is where and as it should be. `told` bytes of it were counted as progress before.
     pub(super) fn done(&self, target: &Target<'_>, change: Change, told: u64) {
         if let Some(leader) = &self.leader {
-            leader.set_done();
+            if change == Change::Unmodified { leader.set_kept() } else { leader.set_done() }
         }
         self.is_done.store(true, Relaxed);
         let counters = &target.report.counters;

@@ -31,11 +31,17 @@ const PENDING: u8 = 0;
 const DONE: u8 = 1;
 const FAILED: u8 = 2;
 const MISSED: u8 = 3;
+const KEPT: u8 = 4;
 
 impl Leader {
     /// It stands where it belongs.
     pub(super) fn set_done(&self) {
         self.state.store(DONE, Ordering::Release);
+    }
+
+    /// It stood where it belongs before, and is the same file still.
+    pub(super) fn set_kept(&self) {
+        self.state.store(KEPT, Ordering::Release);
     }
 
     /// It needs rights that we do not have, and so does each of its group.
@@ -105,7 +111,14 @@ pub(super) fn link(target: &Target<'_>, root: &Dir<'_>, job: &LinkJob<'_>) -> Re
     let (dir, entry, leader) = (&job.dir, &job.entry, &job.leader);
     let path = dir.join(&entry.name);
     let state = leader.state.load(Ordering::Acquire);
-    if state != DONE {
+    if target.options.dry_run {
+        let is_kept = state == KEPT && is_other_name(target, root, job);
+        count(if is_kept { &target.report.counters.unmodified } else { &target.report.counters.hard_links }, 1);
+        let change = if job.there.is_some() { Change::Changed } else { Change::New };
+        target.report.item(&path, if is_kept { Change::Unmodified } else { change }, 0);
+        return Ok(());
+    }
+    if state != DONE && state != KEPT {
         let message = format!("its other name `{}` could not be restored", leader.path.escape_ascii());
         let error = Error::new(Code::FileIo, message);
         return if state == MISSED { target.report.metadata_missed(error) } else { Err(error) };
@@ -130,6 +143,18 @@ pub(super) fn link(target: &Target<'_>, root: &Dir<'_>, job: &LinkJob<'_>) -> Re
     count(&counters.hard_links, 1);
     target.report.item(&path, if job.there.is_some() { Change::Changed } else { Change::New }, 0);
     Ok(())
+}
+
+/// Whether what is there is the file of its leader.
+fn is_other_name(target: &Target<'_>, root: &Dir<'_>, job: &LinkJob<'_>) -> bool {
+    let found = || {
+        let (above, name) = open_leader(target, root, &job.leader.path).ok()?;
+        statat(&above, name, AtFlags::SYMLINK_NOFOLLOW).ok()
+    };
+    match &job.there {
+        Some(there) => found().is_some_and(|found| (there.st_dev, there.st_ino) == (found.st_dev, found.st_ino)),
+        None => false,
+    }
 }
 
 fn put(

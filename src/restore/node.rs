@@ -12,8 +12,13 @@ use rustix::fs::{AtFlags, FileType, Mode, Stat, makedev, mknodat, readlinkat, sy
 use rustix::io::Result as SysResult;
 use std::os::fd::BorrowedFd;
 
-/// Makes an entry, or finds it right, and gives it its metadata; false if it needs rights that we do not have.
-pub(super) fn restore_node(target: &Target<'_>, dir: &Dir<'_>, entry: &Entry, there: Option<&Stat>) -> Result<bool> {
+/// Makes an entry, or finds it right, and gives it its metadata; `None` if it needs rights that we do not have.
+pub(super) fn restore_node(
+    target: &Target<'_>,
+    dir: &Dir<'_>,
+    entry: &Entry,
+    there: Option<&Stat>,
+) -> Result<Option<Change>> {
     let path = dir.join(&entry.name);
     let spot = |above| Spot::Name { dir: above, name: &entry.name, is_link: entry.kind == EntryKind::Symlink };
     let is_right = match (there, dir.fd()) {
@@ -26,20 +31,18 @@ pub(super) fn restore_node(target: &Target<'_>, dir: &Dir<'_>, entry: &Entry, th
             (false, Some(_)) => Change::Changed,
             (false, None) => Change::New,
         };
-        settle(target, &path, change);
-        return Ok(true);
+        return Ok(settle(target, &path, change));
     }
     let above = dir.handle()?;
     if let Some(stat) = there.filter(|_| is_right) {
         let changed = target.dress(spot(above), entry, &Have::of(stat), &|| target.on_disk(&path))?;
-        settle(target, &path, if changed { Change::Changed } else { Change::Unmodified });
-        return Ok(true);
+        return Ok(settle(target, &path, if changed { Change::Changed } else { Change::Unmodified }));
     }
     match there {
         None => match make(above, &entry.name, entry) {
             Err(error) if entry.kind.is_device() && needs_root(error) => {
                 let error = Error::io("create the device", target.on_disk(&path), error);
-                return target.report.metadata_missed(error).map(|()| false);
+                return target.report.metadata_missed(error).map(|()| None);
             }
             other => other.at("create", target.on_disk(&path))?,
         },
@@ -47,14 +50,14 @@ pub(super) fn restore_node(target: &Target<'_>, dir: &Dir<'_>, entry: &Entry, th
     }
     let have = Have::fresh(target, dir, None);
     target.dress(spot(above), entry, &have, &|| target.on_disk(&path))?;
-    settle(target, &path, if there.is_some() { Change::Changed } else { Change::New });
-    Ok(true)
+    Ok(settle(target, &path, if there.is_some() { Change::Changed } else { Change::New }))
 }
 
-fn settle(target: &Target<'_>, path: &[u8], change: Change) {
+fn settle(target: &Target<'_>, path: &[u8], change: Change) -> Option<Change> {
     let counters = &target.report.counters;
     count(if change == Change::Unmodified { &counters.unmodified } else { &counters.others }, 1);
     target.report.item(path, change, 0);
+    Some(change)
 }
 
 /// Makes it under a temporary name and renames it over what is there.

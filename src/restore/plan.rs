@@ -196,12 +196,6 @@ impl<'t> Planner<'t> {
         there: Option<Box<Stat>>,
         leader: Arc<Leader>,
     ) -> Result<()> {
-        if self.target.options.dry_run {
-            count(&self.target.report.counters.hard_links, 1);
-            let change = if there.is_some() { Change::Changed } else { Change::New };
-            self.target.report.item(&dir.join(&entry.name), change, 0);
-            return Ok(());
-        }
         self.hold();
         self.batch.links.push(LinkJob { dir, entry: entry.clone(), there, leader });
         self.send_if_full()
@@ -302,8 +296,9 @@ impl<'t> Planner<'t> {
             Role::Single => None,
         };
         match restore_node(self.target, &dir, entry, there.as_deref()) {
-            Ok(true) => leader.iter().for_each(|leader| leader.set_done()),
-            Ok(false) => leader.iter().for_each(|leader| leader.set_missed()),
+            Ok(Some(Change::Unmodified)) => leader.iter().for_each(|leader| leader.set_kept()),
+            Ok(Some(_)) => leader.iter().for_each(|leader| leader.set_done()),
+            Ok(None) => leader.iter().for_each(|leader| leader.set_missed()),
             Err(error) => {
                 leader.iter().for_each(|leader| leader.set_failed());
                 self.target.report.failed(path, error);

@@ -492,6 +492,14 @@ fn links_survive_choices() {
     let stats = bench.restore(stored, &RestoreOptions::default());
     assert_eq!((stats.files, stats.hard_links, stats.errors), (1, 2, 0));
     bench.assert_equal(stored);
+    // A dry run says the same of other names as of first ones.
+    let dry = RestoreOptions { dry_run: true, ..RestoreOptions::default() };
+    let stats = bench.restore(stored, &dry);
+    assert_eq!((stats.files, stats.hard_links, stats.unmodified), (0, 0, 4));
+    fs::write(bench.target().join("c"), noise(3_000, 6)).expect("write");
+    let stats = bench.restore(stored, &dry);
+    assert_eq!((stats.files, stats.hard_links, stats.unmodified), (1, 2, 1));
+    assert_eq!(bench.read("a/one"), noise(3_000, 6));
 }
 
 #[test]

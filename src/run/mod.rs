@@ -11,15 +11,18 @@
 //! - [`project`]: what has changed since last time, and the actions of what must be looked up; it stands on [`state`]
 //!   (what is remembered), [`plan`] (a manifest as it was read), [`inputs`] (what tasks read) and [`environment`].
 //! - [`engine`]: the threads that do it. [`schedule`]: what comes next; [`durations`]: what goes first.
-//! - [`portable`], [`outputs`]: what a task left, kept and put back; and room made for it.
+//! - [`portable`], [`outputs`]: what a task left, kept and put back; and room made for it. [`clean`]: outputs
+//!   removed.
 //! - [`process`], [`logs`]: one command, and what it said.
 //! - [`publish`], [`claim`], [`lockfile`]: results become durable, and one process makes each.
-//! - [`metrics`]: what was done, in numbers.
+//! - [`metrics`]: what was done, in numbers. [`explain`]: why it would be done.
 
 pub mod claim;
+pub mod clean;
 pub mod durations;
 pub mod engine;
 pub mod environment;
+pub mod explain;
 pub mod graph;
 pub mod inputs;
 pub mod lockfile;
@@ -37,21 +40,22 @@ pub mod publish;
 pub mod schedule;
 pub mod state;
 
-pub use engine::{Forecast, forecast};
+pub use clean::{CleanOptions, clean, known_runs};
+pub use engine::{Forecast, Outlook, Seer};
 pub use metrics::RunStats;
 pub use options::{RunOptions, Show};
 
 use crate::clock::Stopwatch;
 use crate::error::Result;
 use crate::fs::raise_file_limit;
-use crate::monitor::{Event, Monitor, TaskEnd};
+use crate::monitor::{Event, Monitor, TaskEnd, TaskEvent};
 use crate::repo::Repo;
 use engine::{Desk, Engine};
 use lockfile::{RunLock, lock_dir};
 use outputs::{Clearing, Started};
 use portable::WorkTree;
 use process::Stop;
-use project::{Project, Survey};
+use project::{Project, Standing, Survey};
 use std::collections::HashSet;
 use std::sync::OnceLock;
 
@@ -76,8 +80,8 @@ pub fn run(
     let (mut project, mut survey) = look(plan, options)?;
     project.warnings().iter().for_each(|text| monitor.event(&Event::Warning(text)));
     let is_done = |survey: &Survey| survey.is_current() && !options.force && !options.verify_stored;
-    if is_done(&survey) && options.show != Show::Full && !options.report_current {
-        return Ok(nothing_done(&project, &survey, &watch));
+    if is_done(&survey) && options.show != Show::Full {
+        return nothing_done(&project, &survey, options, monitor, &watch);
     }
     let is_cancelled = || stop.is_asked() || monitor.is_cancelled();
     let mut on_wait = |holder: &str| {
@@ -90,8 +94,8 @@ pub fn run(
     };
     if lock.has_waited() {
         (project, survey) = look(plan, options)?;
-        if is_done(&survey) && options.show != Show::Full && !options.report_current {
-            return Ok(nothing_done(&project, &survey, &watch));
+        if is_done(&survey) && options.show != Show::Full {
+            return nothing_done(&project, &survey, options, monitor, &watch);
         }
     }
     raise_file_limit();
@@ -139,12 +143,28 @@ fn look(plan: &dyn Fn() -> Result<Project>, options: &RunOptions) -> Result<(Pro
     Ok((project, survey))
 }
 
-fn nothing_done(_project: &Project, survey: &Survey, watch: &Stopwatch) -> RunStats {
+fn nothing_done(
+    project: &Project,
+    survey: &Survey,
+    options: &RunOptions,
+    monitor: &dyn Monitor,
+    watch: &Stopwatch,
+) -> Result<RunStats> {
     let mut stats = RunStats::default();
     count_tasks(&mut stats, survey);
     (0..stats.tasks).for_each(|_| stats.count(TaskEnd::Current));
+    if options.report_current {
+        monitor.event(&Event::Total { items: stats.tasks, bytes: 0 });
+        let manifest = project.manifest()?;
+        for task in survey.tasks() {
+            let Some(Standing::Current(known)) = survey.standing(*task) else { continue };
+            let (action, record) = (Some(known.action), Some(known.record));
+            let what = TaskEvent::Ended { end: TaskEnd::Current, why: "", duration_ms: 0, action, record };
+            monitor.event(&Event::Task { name: &manifest.task(*task).name, what });
+        }
+    }
     stats.finish(watch);
-    stats
+    Ok(stats)
 }
 
 fn count_tasks(stats: &mut RunStats, survey: &Survey) {

@@ -66,8 +66,8 @@ struct Displacing {
 /// What [`Clearing::clean`] did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cleaned {
-    /// Files and links that were removed.
-    pub removed: u64,
+    /// Files and links that were removed, or would be.
+    pub removed: Vec<Vec<u8>>,
     /// Outputs that larder did not make and left alone.
     pub foreign: Vec<Vec<u8>>,
 }
@@ -77,6 +77,8 @@ pub struct Cleaned {
 enum Foreign {
     Displace,
     Leave,
+    /// Nothing is touched: what would become of all is only told.
+    Tell,
 }
 
 impl<'a> Clearing<'a> {
@@ -147,16 +149,20 @@ impl<'a> Clearing<'a> {
         Ok(moved)
     }
 
-    /// Removes the declared outputs that larder made, and directories that are empty then.
+    /// Removes the declared outputs that larder made, and directories that are empty then. With `dry_run` it only tells
+    /// what it would remove.
     ///
     /// # Errors
     /// FILE_IO, PERMISSION_DENIED.
-    pub fn clean(&self, outputs: &[Pattern]) -> Result<Cleaned> {
+    pub fn clean(&self, outputs: &[Pattern], dry_run: bool) -> Result<Cleaned> {
+        let foreign = if dry_run { Foreign::Tell } else { Foreign::Leave };
         let mut cleaned = Cleaned::default();
         for output in outputs {
             self.each_top(output, &mut |spot| {
-                self.remove(spot, Foreign::Leave, &mut cleaned)?;
-                self.remove_empty_above(spot);
+                let is_gone = self.remove(spot, foreign, &mut cleaned)?;
+                if is_gone && !dry_run {
+                    self.remove_empty_above(spot);
+                }
                 Ok(())
             })?;
         }
@@ -306,7 +312,12 @@ impl<'a> Clearing<'a> {
         };
         if kind != EntryKind::Directory {
             if self.is_made(spot.path) {
-                cleaned.removed += 1;
+                if foreign != Foreign::Displace {
+                    cleaned.removed.push(spot.path.to_vec());
+                }
+                if foreign == Foreign::Tell {
+                    return Ok(true);
+                }
                 return unlinkat(above, spot.name(), AtFlags::empty()).map(|()| true).map_err(failed);
             }
             return self.deal(spot, foreign, cleaned);
@@ -323,7 +334,7 @@ impl<'a> Clearing<'a> {
             let inner = Spot { path: &path, anchor: spot.anchor };
             is_empty &= self.remove_in(dir.as_fd(), inner, foreign, cleaned, depth + 1)?;
         }
-        if is_empty {
+        if is_empty && foreign != Foreign::Tell {
             match unlinkat(above, spot.name(), AtFlags::REMOVEDIR) {
                 // A mount point is empty now and stays.
                 Ok(()) | Err(Errno::NOENT | Errno::BUSY) => {}
@@ -337,7 +348,7 @@ impl<'a> Clearing<'a> {
     fn deal(&self, spot: Spot<'_>, foreign: Foreign, cleaned: &mut Cleaned) -> Result<bool> {
         match foreign {
             Foreign::Displace => self.displace(spot).map(|()| true),
-            Foreign::Leave => {
+            Foreign::Leave | Foreign::Tell => {
                 cleaned.foreign.push(spot.path.to_vec());
                 Ok(false)
             }

@@ -153,6 +153,13 @@ impl Runs {
         }
     }
 
+    /// Without the batches that they came in, of which only gc speaks.
+    #[must_use]
+    pub fn without_batches(mut self) -> Runs {
+        self.batches = Vec::new();
+        self
+    }
+
     /// What has to be published so that these records count as used today; nothing if they do already.
     pub fn touch(&self, records: &HashSet<Id>, now: Time) -> Option<Touch> {
         let day = u64::try_from(now.seconds / SECONDS_A_DAY).ok()?;

@@ -25,6 +25,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 const SCHEMA_VERSION: i64 = 1;
 /// How long one process waits for another's transaction.
 const BUSY_TIMEOUT_SECONDS: u64 = 60;
+/// So many pages of the log are moved into the database: who opens it first reads the log whole.
+const LOG_PAGES_MAX: u32 = 128;
 /// `id` is made from the key by [`row_id`]; `root` groups the rows of one source, to drop them together.
 const SCHEMA: &str = "
 CREATE TABLE directories(id INTEGER PRIMARY KEY, root INTEGER NOT NULL, row BLOB NOT NULL);
@@ -225,9 +227,10 @@ fn connect(path: &Path) -> Result<Connection> {
     // NORMAL: a power cut may lose the last rows but leaves none half written. On a medium where a write-ahead log
     // cannot be had, SQLite keeps its rollback journal.
     connection
-        .execute_batch(
-            "PRAGMA page_size=8192; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-8192;",
-        )
+        .execute_batch(&format!(
+            "PRAGMA page_size=8192; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-8192; \
+             PRAGMA wal_autocheckpoint={LOG_PAGES_MAX};"
+        ))
         .map_err(sql)?;
     // A connection to a file that was deleted must not take the log of the one that took its name away.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(sql)?;

@@ -4,16 +4,18 @@
 //! the target lacks comes over in whole packs where most of a pack is lacking, else entry by entry; then a segment that
 //! names only what is there; then the roots (promise 2). Everything is compared with its name on arrival, what arrived
 //! stays when the rest fails, and a second sync moves nothing. [`copy`] carries snapshots into another repository with
-//! other keys; [`mirror()`] copies files by name where there is no key.
+//! other keys; [`mirror()`] copies files by name where there is no key; [`repair()`] fetches what is damaged here.
 
 mod carry;
 mod history;
 mod mirror;
 mod plan;
+mod repair;
 mod reseal;
 mod select;
 
 pub use mirror::{MirrorStats, mirror};
+pub use repair::{RepairStats, Wounds, repair};
 pub use select::{CopyOptions, copy};
 
 use crate::clock;

@@ -91,17 +91,7 @@ impl Copier<'_> {
     }
 
     fn large(&mut self, id: &Id, len: u64) -> Result<()> {
-        let kind = kind_of(self.source, &Key { class: Class::Alias, id: *id })?;
-        let mut putter = self.target.putter();
-        let mut object = putter.object(kind);
-        self.source.pieces(id, &mut |piece| match piece.key {
-            None => object.hole(piece.len),
-            Some(key) => object.write(&self.source.entry(&key)?),
-        })?;
-        let put = object.finish()?;
-        if put.id != *id {
-            return fail(Code::CasError, format!("object {id} does not have the bytes its name says"));
-        }
+        put_large(self.source, &mut self.target.putter(), id)?;
         self.done(1, len);
         self.flush_if_due()
     }
@@ -114,6 +104,22 @@ impl Copier<'_> {
 
     fn flush_if_due(&self) -> Result<()> {
         if self.target.bytes_since_flush() >= FLUSH_BYTES { self.target.flush() } else { Ok(()) }
+    }
+}
+
+/// Stores a large object again, as far as its pieces are not there.
+pub(super) fn put_large(source: &Repo, putter: &mut Putter<'_>, id: &Id) -> Result<()> {
+    let kind = kind_of(source, &Key { class: Class::Alias, id: *id })?;
+    let mut object = putter.object(kind);
+    source.pieces(id, &mut |piece| match piece.key {
+        None => object.hole(piece.len),
+        Some(key) => object.write(&source.entry(&key)?),
+    })?;
+    let put = object.finish()?;
+    if put.id == *id {
+        Ok(())
+    } else {
+        fail(Code::CasError, format!("object {id} does not have the bytes its name says"))
     }
 }
 

@@ -131,11 +131,20 @@ impl Rules {
     /// of another are not for this one.
     ///
     /// # Errors
-    /// FILE_NOT_FOUND and FILE_IO for a file of patterns.
+    /// FILE_NOT_FOUND and FILE_IO for a file of patterns. INVALID_ARG for a pattern that can match nothing: who gave it
+    /// would believe that it holds. Ignore files of the source are taken as git takes them.
     pub fn new(options: &ExcludeOptions, source: &[u8], sources: &[Vec<u8>]) -> Result<Self> {
         let mut command_line: Vec<Pattern> = Vec::new();
         for path in &options.exclude_files {
-            command_line.extend(parse(&std::fs::read(path).at("read", path)?));
+            let text = std::fs::read(path).at("read", path)?;
+            for (at, line) in text.lines().enumerate().filter(|(_, line)| !line.starts_with(b"#")) {
+                check_brackets(line)
+                    .map_err(|error| error.context(format!("{}:{}: no pattern", path.display(), at + 1)))?;
+            }
+            command_line.extend(parse(&text));
+        }
+        for line in options.exclude.iter().chain(&options.include) {
+            check_given(line)?;
         }
         command_line.extend(options.exclude.iter().filter_map(|line| Pattern::from_bytes(line)));
         let includes = options.include.iter().filter_map(|line| Pattern::from_bytes_without_negation(line));
@@ -254,6 +263,52 @@ impl IfPresent {
     }
 }
 
+/// Refuses a pattern of the command line that says nothing.
+fn check_given(pattern: &[u8]) -> Result<()> {
+    if Pattern::from_bytes(pattern).is_none() {
+        return fail(Code::InvalidArg, format!("`{}` is no pattern: it has no text", pattern.escape_ascii()));
+    }
+    check_brackets(pattern)
+}
+
+/// Refuses a `[` that nothing closes: git lets such a pattern match nothing.
+///
+/// # Errors
+/// INVALID_ARG for such a pattern.
+pub fn check_brackets(pattern: &[u8]) -> Result<()> {
+    let mut at = 0;
+    while let Some(byte) = pattern.get(at) {
+        at += 1;
+        match byte {
+            b'\\' => at += 1,
+            b'[' => match closing_bracket(pattern, at) {
+                Some(end) => at = end + 1,
+                None => {
+                    let what = format!("the pattern `{}` has a [ without its ]", pattern.escape_ascii());
+                    return Err(Error::new(Code::InvalidArg, what).with_hint("for the character itself: \\["));
+                }
+            },
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Where a class ends that begins at `start`, behind its bracket. A `]` that stands first is one of its members.
+fn closing_bracket(pattern: &[u8], start: usize) -> Option<usize> {
+    let negated = usize::from(matches!(pattern.get(start), Some(b'!' | b'^')));
+    let mut at = start + negated;
+    at += usize::from(pattern.get(at) == Some(&b']'));
+    loop {
+        match pattern.get(at)? {
+            b']' => return Some(at),
+            b'\\' => at += 2,
+            b'[' if pattern.get(at + 1) == Some(&b':') => at = at + 2 + pattern.get(at + 2..)?.find(b":]")? + 2,
+            _ => at += 1,
+        }
+    }
+}
+
 /// Whether a list says something of a path: left out or not.
 fn decide(list: &[Pattern], path: &[u8], base: usize, is_dir: bool) -> Option<bool> {
     if list.is_empty() {
@@ -356,6 +411,29 @@ mod tests {
             let (name, is_dir) = path.strip_suffix('/').map_or((*path, false), |name| (name, true));
             assert_eq!(rules.leaves_out(&scope, name.as_bytes(), is_dir), *expected, "{exclude:?} {include:?} {path}");
         }
+    }
+
+    #[test]
+    fn a_pattern_that_can_match_nothing_is_refused() {
+        let refused = |pattern: &str| {
+            let options = ExcludeOptions { exclude: vec![pattern.as_bytes().to_vec()], ..ExcludeOptions::default() };
+            let as_include = ExcludeOptions { include: options.exclude.clone(), ..ExcludeOptions::default() };
+            let answers = [options, as_include].map(|options| Rules::new(&options, b"/s", &[]).err());
+            assert_eq!(answers[0].is_some(), answers[1].is_some(), "{pattern}");
+            answers[0].as_ref().map(Error::code)
+        };
+        for bad in ["", "!", "[z", "a/[!", "[]", "[!]", "[[:alpha:]", "[a\\]"] {
+            assert_eq!(refused(bad), Some(Code::InvalidArg), "{bad}");
+        }
+        for good in ["[z]", "\\[z", "[]]", "[!]a]", "[[:alpha:]]", "[[]", "[a\\]]", "]", "#x", "!x"] {
+            assert_eq!(refused(good), None, "{good}");
+        }
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        write(file.path(), "# a [comment\n\n*.o\n[z\n").expect("a file");
+        let options = ExcludeOptions { exclude_files: vec![file.path().to_path_buf()], ..ExcludeOptions::default() };
+        let error = Rules::new(&options, b"/s", &[]).expect_err("refused");
+        assert_eq!(error.code(), Code::InvalidArg);
+        assert!(error.to_string().contains(":4:"), "{error}");
     }
 
     #[test]

@@ -37,6 +37,11 @@ fn json_ends_with_a_summary() {
     let summary = lines.last().unwrap();
     assert_eq!((summary["type"].as_str(), summary["files_new"].as_u64()), (Some("summary"), Some(2)));
     assert!(summary["read_bytes"].as_u64() == Some(100_003) && summary["dedup_ratio"].is_number(), "{summary}");
+    world.write("small/c", "d");
+    let summary: serde_json::Value =
+        serde_json::from_str(world.larder(&["backup", "--json", "small"]).clean()).unwrap();
+    assert!(summary["added_bytes"].as_u64() > summary["read_bytes"].as_u64(), "trees are added: {summary}");
+    assert_eq!(summary["dedup_ratio"].as_f64(), Some(1.0), "{summary}");
 }
 
 #[test]
@@ -48,6 +53,10 @@ fn what_is_wrong_with_sources_is_said() {
     world.larder(&["backup", "void"]).failed(4, "SNAPSHOT_INVALID");
     world.larder(&["backup", "-q", "void", "--allow-empty"]).clean();
     world.larder(&["backup", "tree", "--tag", ""]).failed(2, "INVALID_ARG");
+    for words in ["-j 0 tree", "-j 100000 tree", "tree --stdin-name x", "tree -e [z", "--stdin -e *.o"] {
+        let words: Vec<&str> = std::iter::once("backup").chain(words.split(' ')).collect();
+        world.larder(&words).failed(2, "INVALID_ARG");
+    }
     world.larder(&["-r", "nowhere", "backup", "tree"]).failed(5, "CONFIG_MISSING");
 }
 

@@ -12,8 +12,10 @@ fn every_algorithm_and_level_comes_back() {
             assert_eq!(world.larder_with(&["decompress"], &small.out).clean(), text);
         }
     }
-    let same = world.larder_with(&["compress", "-a", "none"], &text);
-    assert_eq!(world.larder_with(&["decompress", "--none"], same.clean()).clean(), text);
+    for level in ["1", "6", "12"] {
+        let same = world.larder_with(&["compress", "-a", "none", "-L", level], &text);
+        assert_eq!(world.larder_with(&["decompress"], &same.out).clean(), text);
+    }
 }
 
 #[test]
@@ -26,11 +28,12 @@ fn other_tools_read_it() {
 #[test]
 fn what_is_wrong_is_said() {
     let world = World::new();
-    for (algorithm, level) in [("zlib", "10"), ("gzip", "0"), ("lz4", "13"), ("zstd", "-1"), ("none", "1")] {
+    for (algorithm, level) in [("zlib", "10"), ("gzip", "0"), ("lz4", "13"), ("zstd", "-1"), ("none", "13")] {
         world.larder(&["compress", "-a", algorithm, "-l", level]).failed(5, "CONFIG_INVALID");
     }
     world.larder(&["compress", "-a", "rar"]).failed(5, "CONFIG_INVALID");
     world.larder_with(&["decompress"], "plain text").failed(2, "INVALID_ARG");
+    world.larder_with(&["decompress"], "").failed(13, "CHUNK_INVALID");
     let small = world.larder_with(&["compress"], "text ".repeat(1_000)).out;
     world.larder_with(&["decompress"], &small[..small.len() / 2]).failed(13, "CHUNK_INVALID");
 }

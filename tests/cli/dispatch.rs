@@ -52,6 +52,18 @@ fn a_reader_that_goes_away_is_no_failure() {
 }
 
 #[test]
+fn a_group_without_an_action_says_what_is_missing() {
+    let world = World::new();
+    for group in ["key", "index", "record"] {
+        let said = world.larder(&[group]);
+        let hint = format!(
+            "larder: `{group}` needs to be told what to do [INVALID_ARG]\nhint: `larder help {group}` shows how it is used\n"
+        );
+        assert_eq!((said.exit, said.err.as_str(), said.text()), (2, hint.as_str(), ""));
+    }
+}
+
+#[test]
 fn an_output_that_cannot_be_written_is_a_failure() {
     let world = World::new();
     world.sh("larder help > /dev/full").failed(4, "FILE_IO");

@@ -30,6 +30,9 @@ fn what_cannot_be_read_is_reported_and_the_rest_is_done() {
     larder: cannot open missing: No such file or directory (os error 2) [FILE_NOT_FOUND]
     larder: cannot read dir: is a directory [FILE_IO]
     ");
+    let said = world.larder_with(&["hash-object", "-z", "--stdin-paths"], "a\nb\x1b[31m\0dir/file\0");
+    assert_eq!(said.err.lines().count(), 1, "{}", said.err);
+    assert!(!said.err.contains('\x1b'), "{}", said.err);
     world.larder(&["hash-object", "missing"]).failed(10, "FILE_NOT_FOUND");
     world.larder(&["hash-object"]).failed(2, "INVALID_ARG");
     world.larder_with(&["hash-object", "--stdin-paths"], "dir/file\n\n").failed(2, "INVALID_ARG");

@@ -25,6 +25,11 @@ fn settings_are_checked() {
     ] {
         world.larder(&words).failed(5, "CONFIG_INVALID");
     }
+    // Whoever gives a passphrase believes that it protects something.
+    world.write("key", "secret\n");
+    world.larder(&["init", "--encryption", "none", "--passphrase-file", "key"]).failed(5, "CONFIG_INVALID");
+    let said = world.larder(&["init", "--encryption", "none", "--compression", "gzip:0"]);
+    assert!(said.err.contains("`larder help init`"), "{}", said.err);
     let words = ["init", "-q", "--encryption=none", "--chunk-sizes=4096/32768/131072", "--compression=gzip:9"];
     world.larder(&words).clean();
     let config = std::fs::read_to_string(world.path(".larder/config.toml")).unwrap();

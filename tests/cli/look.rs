@@ -102,6 +102,8 @@ fn differences_are_answered_by_the_exit_too() {
     let said = world.larder(&["diff", "latest", "./tree"]);
     assert_eq!((said.exit, said.text()), (1, format!("- {tree}/new\n").as_str()), "{}", said.err);
     world.larder(&["diff", "latest", "nothing"]).failed(10, "SNAPSHOT_NOT_FOUND");
+    let beside = world.larder(&["diff", "latest", "tree"]);
+    assert!(beside.exit == 10 && beside.err.contains("`./tree` is the one on disk"), "{}", beside.err);
 }
 
 #[test]
@@ -146,6 +148,13 @@ fn the_whole_at_a_glance() {
     assert!(status.clean().contains("encryption   none: whoever") && status.text().contains("snapshots    2\n"));
     let value: serde_json::Value = serde_json::from_str(world.larder(&["stats", "--json"]).clean()).unwrap();
     assert_eq!((value["type"].as_str(), value["snapshots"].as_u64()), (Some("stats"), Some(2)));
+    let small = World::new();
+    small.larder(&["init", "-q", "--encryption", "none"]).clean();
+    small.write("tree/a", "a");
+    small.larder(&["backup", "-q", "tree"]).clean();
+    let value: serde_json::Value = serde_json::from_str(small.larder(&["stats", "--json"]).clean()).unwrap();
+    assert!(value["bytes_unique"].as_u64() > value["bytes_logical"].as_u64(), "a small file and its trees: {value}");
+    assert_eq!(value["dedup_ratio"].as_f64(), Some(1.0));
     assert!(world.larder(&["stats", "--each"]).clean().contains("dedup ratio"));
 }
 

@@ -5,14 +5,18 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
+mod action_id;
 mod backup;
 mod cat_object;
 mod chunk;
+mod clean;
 mod completions;
 mod compress;
 mod digest;
 mod dispatch;
 mod exec_task;
+mod explain;
+mod golden;
 mod hash_object;
 mod help;
 mod init;
@@ -22,7 +26,10 @@ mod look;
 mod manifest;
 mod plumbing;
 mod record;
+mod remote;
 mod restore;
+mod run_faces;
+mod sync;
 mod terminal;
 mod verify;
 

@@ -68,6 +68,71 @@ fn pipelines_do_what_the_porcelain_does() {
     assert!(kept.clean().ends_with("total\thealth_percentage\t100.00\nok\n"), "{}", kept.text());
 }
 
+/// The manifest of a small project: a command with a depfile and a variable, and a pipeline behind it.
+const TASKS: &str = r#"
+[task.make]
+cmd = "mkdir -p out/sub; cat in other > 'out/sub/a b'; chmod 755 'out/sub/a b'; ln -s sub out/link; echo $LEVEL; echo out: in other > made.d; echo made >> ../made"
+inputs = ["in"]
+outputs = ["out"]
+env = ["LEVEL=a b", "FROM"]
+depfile = "made.d"
+
+[task.count]
+cmd = "wc -l < 'out/sub/a b' > deep/count; echo counted >> ../made"
+inputs = ["out"]
+outputs = ["deep/count"]
+"#;
+
+#[test]
+fn one_task_is_run_by_a_pipeline_and_is_a_hit_then() {
+    let world = World::new();
+    world.larder(&["init", "-q", "--encryption", "none"]).clean();
+    world.sh("mkdir project; seq 3 > project/in; seq 2 > project/other").clean();
+    world.write("project/larder.toml", TASKS);
+    let (_, block) = blocks().into_iter().find(|(title, _)| title == "Run").unwrap();
+    let pipeline = |task: &str| world.sh(&format!("cd project; export FROM=here TASK={task}\n{block}"));
+    let run = |expected: &str| {
+        let said = world.sh(
+            "cd project; FROM=here larder run --metrics ../metrics 2>&1; grep -o '\"executed\": [0-9]*' ../metrics",
+        );
+        assert!(said.clean().ends_with(&format!("\"executed\": {expected}\n")), "{}", said.text());
+    };
+    let made = |times: usize| assert_eq!(world.sh("cat made").clean().lines().count(), times);
+    let first = pipeline("make");
+    first.ok();
+    assert!(first.err.contains("a b\n"), "{}", first.err);
+    pipeline("count").ok();
+    made(2);
+    // A run after it executes nothing, and takes what is right as it is.
+    run("0");
+    made(2);
+    world.sh("cd project; rm -r out deep; echo x > out").clean();
+    run("0");
+    made(2);
+    assert_eq!(
+        world.sh("cd project; cat deep/count; stat -c %A 'out/sub/a b'; readlink out/link").clean(),
+        "5\n-rwxr-xr-x\nsub\n"
+    );
+    // What run did is a hit for the pipeline, and the other way round; a file that only the depfile names counts.
+    world.sh("cd project; echo more >> other").clean();
+    run("2");
+    made(4);
+    world.sh("cd project; rm -r out deep").clean();
+    pipeline("make").ok();
+    pipeline("count").ok();
+    made(4);
+    assert_eq!(world.sh("cat project/deep/count").clean(), "6\n");
+    world.sh("cd project; echo again >> other").clean();
+    pipeline("make").ok();
+    made(5);
+    // A failure leaves no record.
+    let records = world.larder(&["record", "list"]).clean().lines().count();
+    world.sh("cd project; sed -i 's/chmod 755/false; exit 3 #/' larder.toml").clean();
+    assert_ne!(pipeline("make").exit, 0);
+    assert_eq!(world.larder(&["record", "list"]).clean().lines().count(), records);
+    world.larder(&["verify", "-q", "--read-data"]).clean();
+}
+
 #[test]
 fn every_plumbing_command_has_its_format_written_down() {
     let world = World::new();

@@ -4,7 +4,7 @@ use super::World;
 use super::backup;
 
 /// Runs a line of the shell at a terminal and answers what the terminal showed.
-fn at_terminal(world: &World, line: &str, typed: &str) -> String {
+pub fn at_terminal(world: &World, line: &str, typed: &str) -> String {
     world.write("line.sh", line);
     let said = world.sh(&format!("printf '{typed}' | TERM=xterm script -qec 'bash line.sh' /dev/null"));
     String::from_utf8(said.out).unwrap()

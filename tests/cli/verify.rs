@@ -64,3 +64,26 @@ fn the_index_is_derived() {
     assert_eq!(world.larder(&["list-objects"]).clean(), before);
     world.larder(&["index"]).failed(2, "INVALID_ARG");
 }
+
+#[test]
+fn damage_is_mended_from_a_remote() {
+    let world = super::backup::world();
+    world.larder(&["backup", "-q", "tree"]).clean();
+    world.larder(&["verify", "--repair", "-q"]).clean();
+    let sums = "cat .larder/packs/*/* .larder/roots/* | sha256sum";
+    let whole = world.sh(sums).clean().to_string();
+    let harm = "for file in .larder/packs/*/* .larder/roots/*; do truncate -s 100 $file; done";
+    world.larder(&["sync", "-q", "disk/"]).clean();
+    world.sh(harm).clean();
+    world.larder(&["verify", "--repair"]).failed(5, "CONFIG_MISSING");
+    world.larder(&["remote", "add", "-q", "disk", "disk"]).clean();
+    let said = world.larder(&["verify", "--repair", "--from", "nowhere"]);
+    assert!(said.failed(13, "STORAGE_CORRUPTED").err.contains("nowhere"), "{}", said.err);
+    let said = world.larder(&["verify", "--repair", "--from", "disk"]);
+    assert!(said.ok().ends_with("total\thealth_percentage\t100.00\n"), "{}", said.text());
+    assert!(said.err.contains("from disk: "), "{}", said.err);
+    assert_eq!(world.sh(sums).clean(), whole);
+    world.larder(&["verify", "--repair", "--scrub"]).failed(2, "INVALID_ARG");
+    world.larder(&["verify", "--from", "disk"]).failed(2, "INVALID_ARG");
+    world.larder(&["restore", "-q", "latest", "--target", "out"]).clean();
+}

@@ -9,8 +9,11 @@ from records import (
     DIR,
     EMPTY_ID,
     FILE,
+    KIND_ACTION,
     KIND_LINKS,
+    KIND_RUN,
     KIND_TREE,
+    KINDS,
     NODE_ENTRIES_MAX,
     WHOLE,
     check_extents,
@@ -19,6 +22,7 @@ from records import (
     read_pack,
     read_segment,
 )
+from runs import check_order, read_action, read_batch, read_record, references
 from sealed import DOOM, FRAME, LEASE, PACK, SEGMENT, SealedFile
 
 
@@ -113,6 +117,7 @@ class Checker:
         """Every object that has a recipe hashes to its id; every tree and links object decodes."""
         for (cls, entry_id), places in list(self.repository.places.items()):
             record = places[0][1]
+            need(record.kind in KINDS, f"entry {entry_id.hex()} is of the unknown kind {record.kind}")
             if cls == ALIAS:
                 self.attempt(f"object {entry_id.hex()}", self.large_object, record)
             if cls in (WHOLE, ALIAS) and record.kind == KIND_TREE:
@@ -121,6 +126,11 @@ class Checker:
                 self.attempt(
                     f"links {entry_id.hex()}", lambda links=entry_id: read_links(self.repository.object(links))
                 )
+            reader = {KIND_ACTION: read_action, KIND_RUN: read_record}.get(record.kind)
+            if cls in (WHOLE, ALIAS) and reader:
+                read = lambda one=entry_id, reader=reader: reader(self.repository.object(one))  # noqa: E731
+                self.attempt(f"{KINDS[record.kind]} {entry_id.hex()}", read)
+                self.counts[f"{KINDS[record.kind]} objects"] += 1
 
     def large_object(self, alias):
         """A large object: its length, its hash, and that its recipe nodes end where they should."""
@@ -152,12 +162,31 @@ class Checker:
         self.counts["snapshots"] = len(snapshots)
         for root in snapshots:
             self.attempt(f"snapshot {root.name}", self.snapshot, root.body)
+        for name, entry in self.repository.runs():
+            self.attempt(f"run {entry[1].hex()} in {name}", self.run_record, entry)
 
     def snapshot(self, body):
         """A snapshot's trees decode, and whatever they name is here."""
         self.below(get(body, 0, bytes, 32))
         if 12 in body:
             read_links(self.repository.object(get(body, 12, bytes, 32)))
+
+    def run_record(self, entry):
+        """A run of a batch: its record says the same, and what it keeps is here."""
+        action, record_id, status, sandbox, _ = entry
+        record = read_record(self.repository.object(record_id))
+        need((record[1], record[5], record.get(10, 0)) == (action, status, sandbox), "a batch and a record differ")
+        for kept in references(record):
+            need(self.repository.has(kept), f"{kept.hex()}, which it keeps, is nowhere")
+        for tree in (12, 13):
+            if tree in record:
+                self.below(record[tree])
+        # A stream of which nothing is stored is empty.
+        lengths = [self.repository.length(record[key]) if key in record else 0 for key in (14, 15)]
+        if 16 in record:
+            check_order(self.repository.object(record[16]), lengths)
+            self.counts["orders"] += 1
+        self.counts["runs"] += 1
 
     def below(self, tree_id):
         """A tree and everything beneath it, each tree once."""

@@ -7,7 +7,7 @@ repositories that larder wrote. It reads and never writes into a repository. Slo
     python3 -m venv V && V/bin/pip install -r tests/reader/requirements.txt
     V/bin/python3 tests/reader/larder_reader.py REPO --passphrase-file F snapshots
 
-Commands: snapshots; ls SNAPSHOT; extract SNAPSHOT PATH OUT; extract-all SNAPSHOT DIR; check; chunks FILE.
+Commands: snapshots; runs; ls SNAPSHOT; extract SNAPSHOT PATH OUT; extract-all SNAPSHOT DIR; check; chunks FILE.
 SNAPSHOT is the start of an id, or `latest`. Exit 0: done; 1: something is not as the document says; 2: usage.
 Section numbers below are those of docs/FORMAT.md.
 """
@@ -25,6 +25,7 @@ from checks import Checker
 from encoding import Damaged, cbor, get, need, show
 from records import ALIAS, BLOCK, CHARACTER, DIR, EMPTY_ID, FIFO, FILE, SOCKET, SYMLINK, read_links
 from repository import Repository
+from runs import read_record
 
 
 def show_time(time):
@@ -57,6 +58,14 @@ def command_snapshots(repository, _options):
             root.name, show_time(root.time), root.body.get(2, "-"), paths, f"[{','.join(root.tags)}]", trust, sep="\t"
         )
     return problems
+
+
+def command_runs(repository, _options):
+    """Lists the runs that are kept."""
+    for _, (action, record_id, status, _, seconds) in repository.runs():
+        record = read_record(repository.object(record_id))
+        words = [record_id.hex(), action.hex(), str(status), show_time([seconds, 0]), record.get(2, "-")]
+        print(*words, record.get(3, "-"), sep="\t")
 
 
 def command_ls(repository, options):
@@ -189,6 +198,7 @@ def command_check(repository, _options):
 
 COMMANDS = {
     "snapshots": (command_snapshots, []),
+    "runs": (command_runs, []),
     "ls": (command_ls, ["snapshot"]),
     "extract": (command_extract, ["snapshot", "path", "out"]),
     "extract-all": (command_extract_all, ["snapshot", "directory"]),

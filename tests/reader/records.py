@@ -8,7 +8,8 @@ from encoding import Cursor, cbor_sequence, get, need
 from sealed import derive
 
 WHOLE, CHUNK, NODE, ALIAS = 1, 2, 3, 4
-KIND_TREE, KIND_LINKS = 2, 128
+KINDS = {0: "unknown", 1: "blob", 2: "tree", 3: "action", 4: "run", 5: "manifest", 128: "links"}
+KIND_TREE, KIND_ACTION, KIND_RUN, KIND_LINKS = 2, 3, 4, 128
 FILE, DIR, SYMLINK, FIFO, SOCKET, CHARACTER, BLOCK = 1, 2, 3, 4, 5, 6, 7
 NODE_ENTRIES_MAX = 4096
 LEVELS_MAX = 8

@@ -15,6 +15,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from encoding import Damaged, cbor, get, need, show, without
 from records import ALIAS, CHUNK, DIR, EMPTY_ID, NODE, WHOLE, Gear, read_node, read_pack, read_segment, read_tree
+from runs import read_batch
 from sealed import (
     PACK,
     PURPOSE_CHUNK_IDS,
@@ -287,6 +288,13 @@ class Repository:
             except (Damaged, OSError) as error:
                 problems.append(f"roots/{name}: {error}")
         return found, problems
+
+    def runs(self):
+        """(name of its batch, entry) for each run that no forget record takes away."""
+        roots, _ = self.roots()
+        forgotten = {entry[0].hex() for root in roots if root.type == 3 for entry in root.body[0]}
+        batches = [root for root in roots if root.type == 2 and root.name not in forgotten]
+        return [(root.name, entry) for root in batches for entry in read_batch(root.body)]
 
     def history(self):
         """The live snapshots with their tags, oldest first, and a line about each thing wrong in the history."""

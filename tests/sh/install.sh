@@ -9,6 +9,7 @@ for file in bash-completion/completions/larder zsh/site-functions/_larder fish/v
     [ -s "$root/share/$file" ] || fail "$file is not installed"
 done
 bash -c ". '$root/share/bash-completion/completions/larder'; complete -p larder" >/dev/null
+[ -s "$root/share/doc/larder/larder.schema.json" ]
 [ -s "$root/lib/systemd/system/larder-backup.timer" ]
 make -s -C "$TOP" uninstall DESTDIR="$PWD/root"
 [ ! -e root ] || fail "uninstall leaves $(find root)"

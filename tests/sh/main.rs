@@ -26,9 +26,12 @@ scripts! {
     pipes
     quickstart
     quiet
+    replicas
     restores
     rollback
+    schema
     together
+    zlib
 }
 
 #[test]
@@ -63,7 +66,12 @@ fn run(name: &str) {
         .env("TOP", top)
         .env("LARDER", binary)
         .env("LC_ALL", "C")
-        .envs(["CARGO_HOME", "RUSTUP_HOME", "CI"].iter().filter_map(|name| Some((name, std::env::var_os(name)?))))
+        .envs(
+            ["CI", "LARDER_TEST_PYTHON", "http_proxy", "https_proxy"]
+                .iter()
+                .filter_map(|name| Some((name, std::env::var_os(name)?))),
+        )
+        .envs([("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup")].map(|(name, dir)| (name, tools_home(name, dir))))
         .stdin(Stdio::null())
         .output()
         .unwrap();
@@ -76,4 +84,10 @@ fn run(name: &str) {
     for line in said.lines().filter(|line| line.starts_with("skip: ")) {
         eprintln!("{line}");
     }
+}
+
+/// Where the tools of Rust keep what they have fetched; below the home unless said, and the scripts have another home.
+fn tools_home(name: &str, dir: &str) -> std::ffi::OsString {
+    let below_home = || Path::new(&std::env::var_os("HOME").unwrap()).join(dir).into_os_string();
+    std::env::var_os(name).unwrap_or_else(below_home)
 }

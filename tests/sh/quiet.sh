@@ -19,7 +19,8 @@ complains() {
     shift
     expect "$expected" larder "$@" >out 2>err
     [ ! -s out ] || fail "larder $* answers: $(cat out)"
-    [ "$(grep -c '^larder: ' err)" -eq 1 ] || fail "larder $* does not say one line: $(cat err)"
+    [ "$(grep -c '^larder: ' err)" -eq 1 ] || fail "larder $* does not say what is wrong: $(cat err)"
+    [ "$(wc -l <err)" -eq 1 ] || fail "larder $* does not say one line: $(cat err)"
 }
 complains 4 backup -q "$PWD/nowhere"
 complains 10 restore -q deadbeef --target out

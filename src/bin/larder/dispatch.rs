@@ -26,13 +26,13 @@ pub fn main(words: Vec<OsString>) -> ExitCode {
         .collect();
     let globals = match Globals::parse(&plain) {
         Ok(globals) => globals,
-        Err(error) => return usage_failure(&error, wants_json(&words)),
+        Err(error) => return usage_failure(&error, None, wants_json(&words)),
     };
     if says("-V", "--version") {
-        return finish(&Ui::new(&globals), |ui| ui.line(&commands::version_line()));
+        return finish(&Ui::new(&globals, None), |ui| ui.line(&commands::version_line()));
     }
     if says("-h", "--help") || name.is_none() {
-        return finish(&Ui::new(&globals), |ui| ui.text(&commands::front_page(false)));
+        return finish(&Ui::new(&globals, None), |ui| ui.text(&commands::front_page(false)));
     }
     let name = name.unwrap_or_default();
     match Row::find(&name.to_string_lossy()) {
@@ -45,7 +45,7 @@ fn run(row: &'static Row, globals: Globals, words: &[OsString]) -> ExitCode {
     let command = row.command().no_binary_name(true);
     let matches = match command.try_get_matches_from(words) {
         Ok(matches) => matches,
-        Err(error) => return usage_failure(&error, globals.json || wants_json(words)),
+        Err(error) => return usage_failure(&error, Some(row.name), globals.json || wants_json(words)),
     };
     let later = <Globals as clap::FromArgMatches>::from_arg_matches(innermost(&matches)).unwrap_or_default();
     let session = Session::new(row.name, row.asks, globals.and(later));
@@ -99,7 +99,7 @@ fn wants_json(words: &[OsString]) -> bool {
 
 /// `larder-NAME` on the PATH is `larder NAME`; else the nearest name is offered.
 fn external(name: &OsStr, words: &[OsString], globals: &Globals) -> ExitCode {
-    let ui = Ui::new(globals);
+    let ui = Ui::new(globals, None);
     if let Some(program) = on_path(name) {
         let failed = config::child(&program).args(words).exec();
         return ui.end(Err(Error::io("run", program, failed).into()));
@@ -136,12 +136,12 @@ fn nearest(name: &str) -> Option<&'static str> {
 }
 
 /// What clap found wrong, or the help it was asked for, in our words.
-fn usage_failure(error: &clap::Error, json: bool) -> ExitCode {
-    let ui = Ui::new(&Globals { json, ..Globals::default() });
+fn usage_failure(error: &clap::Error, command: Option<&'static str>, json: bool) -> ExitCode {
+    let ui = Ui::new(&Globals { json, ..Globals::default() }, command);
     if !error.use_stderr() {
         return finish(&ui, |ui| ui.text(&error.render().to_string()));
     }
-    ui.end(Err(ui::failure::from_usage(error).into()))
+    ui.end(Err(ui::failure::from_usage(error, command).into()))
 }
 
 #[cfg(test)]

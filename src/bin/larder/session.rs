@@ -27,7 +27,7 @@ pub struct Session {
 impl Session {
     /// For this command and these options.
     pub fn new(name: &'static str, may_ask: bool, globals: Globals) -> Session {
-        let ui = Ui::new(&globals);
+        let ui = Ui::new(&globals, Some(name));
         if globals.banner {
             ui.banner();
         }
@@ -42,6 +42,11 @@ impl Session {
     /// Where the repository is.
     pub fn place(&self) -> Result<Place> {
         Place::find(self.globals.repo.as_deref())
+    }
+
+    /// Whether there is none where one would be looked for. That one is missing which -r names is an error instead.
+    pub fn has_no_repo(&self) -> bool {
+        self.globals.repo.is_none() && self.place().is_err_and(|error| error.code() == Code::ConfigMissing)
     }
 
     /// Opens the repository, as far as the command's row says that it needs one.
@@ -78,6 +83,21 @@ impl Session {
     /// Opens another repository to read, with secrets of its own where there are some.
     pub fn other(&self, path: &Path, secrets: Option<SecretOptions>) -> Result<Repo> {
         Place::at(path)?.open(OpenOptions::default(), &secrets.unwrap_or_else(|| self.secrets()), self)
+    }
+
+    /// The repository here, if there is one, and the place that a remote's name, an address or a path means; the usual
+    /// remote if nothing is named. Neither is opened.
+    pub fn remote(&self, name: Option<&Path>) -> Result<(Option<Place>, Place)> {
+        let here = match self.place() {
+            Err(error) if error.code() == Code::ConfigMissing && name.is_some() => None,
+            answer => Some(answer?),
+        };
+        let there = match (name, &here) {
+            (Some(name), here) => Place::remote(here.as_ref(), name)?,
+            (None, Some(here)) => Place::remote(Some(here), Path::new(here.remotes()?.usual()?.0))?,
+            (None, None) => return Err(Error::new(Code::ConfigMissing, "there is no repository here")),
+        };
+        Ok((here, there))
     }
 
     /// Where the options say that the secret is.

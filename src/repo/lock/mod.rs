@@ -27,6 +27,8 @@ use std::time::{Duration, Instant};
 const PAUSE_MIN: Duration = Duration::from_millis(1);
 /// The longest pause: what a waiter may come late.
 const PAUSE_MAX: Duration = Duration::from_millis(50);
+/// The longest pause between two looks for the name of a holder that has written none.
+const NAME_PAUSE_MAX: Duration = Duration::from_millis(16);
 
 /// With whom a lock is shared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -197,7 +199,8 @@ fn is_named(file: &File, path: &Path) -> bool {
 }
 
 fn held_error(path: &Path) -> Error {
-    let mut known: Vec<String> = Lock::holders(path).unwrap_or_default().iter().map(Holder::to_string).collect();
+    let holders = look_often(&mut || Lock::holders(path).unwrap_or_default());
+    let mut known: Vec<String> = holders.iter().map(Holder::to_string).collect();
     let more = known.len().saturating_sub(3);
     known.truncate(3);
     let mut holder = if known.is_empty() { "another process".to_string() } else { known.join("; ") };
@@ -205,6 +208,19 @@ fn held_error(path: &Path) -> Error {
         holder.push_str(&format!("; and {more} more"));
     }
     Error::LockHeld { holder }
+}
+
+/// Looks again for a moment where nobody is named: who got the lock just now has not written the name yet.
+fn look_often(look: &mut dyn FnMut() -> Vec<Holder>) -> Vec<Holder> {
+    let mut pause = PAUSE_MIN;
+    loop {
+        let found = look();
+        if !found.is_empty() || pause > NAME_PAUSE_MAX {
+            return found;
+        }
+        sleep(pause);
+        pause *= 2;
+    }
 }
 
 fn token_hash(token: &str) -> String {

@@ -140,3 +140,19 @@ fn a_lock_file_that_was_replaced_is_not_the_lock() {
     let _new = Lock::acquire(&path, Mode::Exclusive, Wait::No, "new").unwrap();
     assert!(!is_named(&old.held.as_ref().unwrap().file, &path));
 }
+
+#[test]
+fn a_holder_without_a_name_is_looked_for_again_and_not_for_ever() {
+    let mut looks = 0;
+    let named = look_often(&mut || {
+        looks += 1;
+        if looks < 3 { Vec::new() } else { vec![Holder::this_process(Mode::Exclusive, "late")] }
+    });
+    assert_eq!((looks, named.len()), (3, 1));
+    let mut looks = 0;
+    let nobody = look_often(&mut || {
+        looks += 1;
+        Vec::new()
+    });
+    assert_eq!((looks, nobody), (6, Vec::new()));
+}

@@ -1,6 +1,6 @@
 //! One attempt at a task: clear its outputs, run its command, keep what it left.
 
-use super::known::Hit;
+use super::known::{self, Hit};
 use super::shelf::Row;
 use super::tell::Output;
 use super::{Engine, locked};
@@ -358,7 +358,7 @@ impl Engine<'_> {
                     action: keyed.id,
                     record,
                     tree: result.clone(),
-                    logs,
+                    logs: known::boxed(logs),
                     observed: verdict.observed.clone(),
                     duration_ms: ended.wall_ms,
                     used_seconds: 0,

@@ -1,11 +1,14 @@
 //! What a run would do, without doing it.
 
-use super::known::Lookup;
-use crate::error::Result;
+use super::known::{Hit, Lookup};
+use crate::action::Action;
+use crate::error::{Code, Error, Result};
+use crate::id::Id;
 use crate::repo::Repo;
-use crate::run::manifest::TaskNo;
+use crate::run::manifest::{Manifest, TaskNo};
 use crate::run::portable::{self, ResultTree};
-use crate::run::project::{Project, Standing, Survey};
+use crate::run::project::{Keyed, Keyer, Known, Project, Standing, Survey};
+use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -26,66 +29,201 @@ pub enum Forecast {
     Failed,
 }
 
-/// What would become of all that is wanted, each after what it depends on. Writes nothing; the repository is opened only
-/// if something is not current.
-///
-/// # Errors
-/// What opening the repository and reading its roots answer.
-pub fn forecast(
-    project: &Project,
-    survey: &Survey,
-    force: bool,
-    open: &dyn Fn() -> Result<Repo>,
-) -> Result<Vec<(TaskNo, Forecast)>> {
-    if survey.is_current() && !force {
-        let of = |task: &TaskNo| match survey.standing(*task) {
-            Some(Standing::Group) => (*task, Forecast::Group),
-            _ => (*task, Forecast::Current),
-        };
-        return Ok(survey.tasks().iter().map(of).collect());
+/// What would become of one task, and what is known of it.
+#[derive(Debug)]
+pub struct Outlook {
+    /// The task.
+    pub task: TaskNo,
+    /// What would become of it.
+    pub what: Forecast,
+    /// Its action, as far as it had to be made to tell.
+    pub action: Option<(Id, Action)>,
+    /// What stands for running it: of [`Forecast::Current`] and [`Forecast::Hit`].
+    pub known: Option<Known>,
+    /// Why it cannot run: of [`Forecast::Failed`].
+    pub error: Option<Error>,
+}
+
+impl Outlook {
+    /// The id of its action, as far as that is known.
+    pub fn action_id(&self) -> Option<Id> {
+        self.known.map(|known| known.action).or(self.action.as_ref().map(|(id, _)| *id))
     }
-    let repo = open()?;
-    let keyer = project.keyer()?;
-    let manifest = project.manifest()?;
-    let lookup = Lookup::new(&repo, keyer, manifest.project.as_deref().unwrap_or_default());
-    let mut trees: HashMap<TaskNo, Arc<ResultTree>> = HashMap::new();
-    let mut all: HashMap<TaskNo, Forecast> = HashMap::new();
-    let mut order = Vec::with_capacity(survey.tasks().len());
-    for task in survey.tasks() {
-        let is_open = |before: &TaskNo| match all.get(before) {
+}
+
+/// Looks what would become of tasks. Writes nothing; the repository is opened only if something that is not current must
+/// be looked up.
+pub struct Seer<'a> {
+    project: &'a Project,
+    survey: &'a Survey,
+    manifest: &'a Manifest,
+    keyer: Keyer<'a>,
+    force: bool,
+    open: &'a dyn Fn() -> Result<Repo>,
+    repo: OnceCell<Repo>,
+    trees: RefCell<HashMap<TaskNo, Arc<ResultTree>>>,
+    seen: RefCell<HashMap<TaskNo, Forecast>>,
+}
+
+impl<'a> Seer<'a> {
+    /// For the wanted tasks of a survey. With `force` all of them would run.
+    ///
+    /// # Errors
+    /// What reading the manifest answers.
+    pub fn new(
+        project: &'a Project,
+        survey: &'a Survey,
+        force: bool,
+        open: &'a dyn Fn() -> Result<Repo>,
+    ) -> Result<Self> {
+        Ok(Seer {
+            project,
+            survey,
+            manifest: project.manifest()?,
+            keyer: project.keyer()?,
+            force,
+            open,
+            repo: OnceCell::new(),
+            trees: RefCell::default(),
+            seen: RefCell::default(),
+        })
+    }
+
+    /// Looks at all of them, each after what it depends on.
+    ///
+    /// # Errors
+    /// What opening the repository and reading its roots answer; what `each` answers.
+    pub fn look(&self, each: &mut dyn FnMut(Outlook) -> Result<()>) -> Result<()> {
+        self.look_for(&|_| true, each)
+    }
+
+    /// Looks at those that `is_asked` asks for.
+    ///
+    /// # Errors
+    /// As [`Seer::look`].
+    pub fn look_for(
+        &self,
+        is_asked: &dyn Fn(TaskNo) -> bool,
+        each: &mut dyn FnMut(Outlook) -> Result<()>,
+    ) -> Result<()> {
+        let lookup = OnceCell::new();
+        for task in self.survey.tasks().iter().copied().filter(|task| is_asked(*task)) {
+            let (mut outlook, tree) = self.outlook(task, &lookup)?;
+            self.trees.borrow_mut().extend(tree.map(|tree| (task, tree)));
+            // A group that waits is told by what it waits for, and is none itself.
+            self.seen.borrow_mut().insert(task, outlook.what);
+            if self.manifest.task(task).is_group() {
+                outlook.what = Forecast::Group;
+            }
+            each(outlook)?;
+        }
+        Ok(())
+    }
+
+    /// The action of a task, whose dependencies were looked at.
+    ///
+    /// # Errors
+    /// FILE_NOT_FOUND when the result of one is not known; INVALID_ARG for a group; what [`Keyer::key`] answers.
+    pub fn key(&self, task: TaskNo) -> Result<Keyed> {
+        let name = &self.manifest.task(task).name;
+        if self.manifest.task(task).is_group() {
+            return Err(Error::new(Code::InvalidArg, format!("`{name}` runs nothing: it stands for other tasks")));
+        }
+        if let Some(other) = self.waits_for(task) {
+            let other = &self.manifest.task(other).name;
+            let message = format!("the action of `{name}` depends on what `{other}` yields, which is not known");
+            return Err(Error::new(Code::FileNotFound, message).with_hint(format!("larder run {other}")));
+        }
+        self.keyer.key(task, &|task| self.result(task))
+    }
+
+    /// The task that must run before this one can be told of.
+    pub fn waits_for(&self, task: TaskNo) -> Option<TaskNo> {
+        let seen = self.seen.borrow();
+        self.keyer.needs(task).iter().find_map(|before| match seen.get(before) {
             Some(Forecast::Run | Forecast::Failed) => Some(*before),
             Some(Forecast::After(other)) => Some(*other),
             _ => None,
-        };
-        let waits_for = keyer.needs(*task).iter().find_map(is_open);
-        let result =
-            |task: TaskNo| trees.get(&task).cloned().or_else(|| project.known_tree(survey, task).map(Arc::new));
-        let (what, tree) = match (survey.standing(*task), waits_for) {
-            (Some(Standing::Group), Some(other)) => (Forecast::After(other), None),
-            (Some(Standing::Group), None) => (Forecast::Group, None),
-            (_, _) if force => (Forecast::Run, None),
-            (_, Some(other)) => (Forecast::After(other), None),
-            (Some(Standing::Current(_)), None) => (Forecast::Current, None),
-            (Some(Standing::Displaced(known, _)), None) => match portable::read(&repo, &known.result) {
-                Ok(tree) => (Forecast::Hit, Some(Arc::new(tree))),
-                Err(_) => (Forecast::Run, None),
-            },
-            _ => match keyer.key(*task, &result) {
-                Err(_) => (Forecast::Failed, None),
-                Ok(_) if !manifest.task(*task).cache || manifest.task(*task).interactive => (Forecast::Run, None),
-                Ok(keyed) => match lookup.find(*task, &keyed, &result, &|_| {})? {
-                    Some(hit) => (Forecast::Hit, Some(hit.tree)),
-                    None => (Forecast::Run, None),
-                },
-            },
-        };
-        if let Some(tree) = tree {
-            trees.insert(*task, tree);
-        }
-        // A group that waits is told by what it waits for, and is none itself.
-        all.insert(*task, what);
-        let is_group = manifest.task(*task).is_group();
-        order.push((*task, if is_group { Forecast::Group } else { what }));
+        })
     }
-    Ok(order)
+
+    /// What a task left, or would leave: of those that are current or a hit.
+    pub fn result(&self, task: TaskNo) -> Option<Arc<ResultTree>> {
+        let tree = self.trees.borrow().get(&task).cloned();
+        tree.or_else(|| self.project.known_tree(self.survey, task).map(Arc::new))
+    }
+
+    /// Whether what a run was seen to read is there as it was.
+    ///
+    /// # Errors
+    /// SYSTEM_ERROR when a result that is asked for is not known.
+    pub fn holds(&self, task: TaskNo, observed: &[crate::record::Observed]) -> Result<bool> {
+        self.keyer.holds(task, observed, &|task| self.result(task))
+    }
+
+    /// The repository.
+    ///
+    /// # Errors
+    /// What opening it answers.
+    pub fn repo(&self) -> Result<&Repo> {
+        if let Some(repo) = self.repo.get() {
+            return Ok(repo);
+        }
+        let repo = (self.open)()?;
+        Ok(self.repo.get_or_init(|| repo))
+    }
+
+    fn outlook<'s>(
+        &'s self,
+        task: TaskNo,
+        lookup: &OnceCell<Lookup<'s>>,
+    ) -> Result<(Outlook, Option<Arc<ResultTree>>)> {
+        let mut outlook = Outlook { task, what: Forecast::Run, action: None, known: None, error: None };
+        let waits_for = self.waits_for(task);
+        let mut tree = None;
+        outlook.what = match (self.survey.standing(task), waits_for) {
+            (Some(Standing::Group), Some(other)) => Forecast::After(other),
+            (Some(Standing::Group), None) => Forecast::Group,
+            (_, _) if self.force => Forecast::Run,
+            (_, Some(other)) => Forecast::After(other),
+            (Some(Standing::Current(known)), None) => {
+                outlook.known = Some(known);
+                Forecast::Current
+            }
+            (Some(Standing::Displaced(known, _)), None) => match portable::read(self.repo()?, &known.result) {
+                Ok(read) => {
+                    outlook.known = Some(known);
+                    tree = Some(Arc::new(read));
+                    Forecast::Hit
+                }
+                Err(_) => Forecast::Run,
+            },
+            _ => match self.keyer.key(task, &|task| self.result(task)) {
+                Err(error) => {
+                    outlook.error = Some(error);
+                    Forecast::Failed
+                }
+                Ok(keyed) => {
+                    let hit = self.hit(task, &keyed, lookup)?;
+                    outlook.action = Some((keyed.id, keyed.action));
+                    outlook.known =
+                        hit.as_ref().map(|hit| Known { action: hit.action, record: hit.record, result: hit.tree.id });
+                    tree = hit.map(|hit| hit.tree);
+                    if tree.is_some() { Forecast::Hit } else { Forecast::Run }
+                }
+            },
+        };
+        Ok((outlook, tree))
+    }
+
+    fn hit<'s>(&'s self, task: TaskNo, keyed: &Keyed, lookup: &OnceCell<Lookup<'s>>) -> Result<Option<Hit>> {
+        let settings = &self.manifest.task(task).settings;
+        if !settings.cache || settings.interactive {
+            return Ok(None);
+        }
+        let project = self.manifest.project.as_deref().unwrap_or_default();
+        let repo = self.repo()?;
+        let lookup = lookup.get_or_init(|| Lookup::new(repo, self.keyer, project));
+        lookup.find(task, keyed, &|task| self.result(task), &|_| {})
+    }
 }

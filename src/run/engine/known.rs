@@ -24,7 +24,8 @@ pub(super) struct Hit {
     pub(super) action: Id,
     pub(super) record: Id,
     pub(super) tree: Arc<ResultTree>,
-    pub(super) logs: LogIds,
+    /// `None` if it printed nothing, as most do.
+    pub(super) logs: Option<Box<LogIds>>,
     pub(super) observed: Vec<crate::record::Observed>,
     pub(super) duration_ms: u64,
     /// When it was last used, Unix seconds.
@@ -38,7 +39,7 @@ pub(super) struct Lookup<'a> {
     project: String,
     runs: RwLock<Option<Arc<Runs>>>,
     /// What this run made and is not yet found in the repository.
-    made: Mutex<HashMap<Id, Hit>>,
+    made: Mutex<HashMap<Id, Box<Hit>>>,
 }
 
 impl<'a> Lookup<'a> {
@@ -55,7 +56,7 @@ impl<'a> Lookup<'a> {
         if let Some(runs) = &*slot {
             return Ok(runs.clone());
         }
-        let runs = Arc::new(Runs::load(&self.repo.roots()?, clock::now()));
+        let runs = Arc::new(Runs::load(&self.repo.roots()?, clock::now()).without_batches());
         *slot = Some(runs.clone());
         Ok(runs)
     }
@@ -63,17 +64,17 @@ impl<'a> Lookup<'a> {
     /// What other processes published is looked at again.
     pub(super) fn refresh(&self) -> Result<()> {
         self.repo.refresh()?;
-        let runs = Arc::new(Runs::load(&self.repo.roots()?, clock::now()));
+        let runs = Arc::new(Runs::load(&self.repo.roots()?, clock::now()).without_batches());
         *self.runs.write().unwrap_or_else(PoisonError::into_inner) = Some(runs);
         Ok(())
     }
 
     /// Remembers a result of this run.
     pub(super) fn made(&self, hit: Hit) {
-        self.lock_made().insert(hit.action, hit);
+        self.lock_made().insert(hit.action, Box::new(hit));
     }
 
-    fn lock_made(&self) -> MutexGuard<'_, HashMap<Id, Hit>> {
+    fn lock_made(&self) -> MutexGuard<'_, HashMap<Id, Box<Hit>>> {
         self.made.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -89,7 +90,7 @@ impl<'a> Lookup<'a> {
         if let Some(hit) = made
             && self.keyer.holds(task, &hit.observed, results)?
         {
-            return Ok(Some(hit));
+            return Ok(Some(*hit));
         }
         let runs = self.runs()?;
         let mut candidates: Vec<&Run> = runs.candidates(&keyed.id).iter().collect();
@@ -134,7 +135,7 @@ impl<'a> Lookup<'a> {
             action: run.action,
             record: run.record,
             tree: Arc::new(tree),
-            logs: LogIds { stdout: record.stdout, stderr: record.stderr, interleave: record.interleave },
+            logs: logs_of(record),
             observed: record.observed.clone(),
             duration_ms: record.wall_ms,
             used_seconds: run.used_seconds,
@@ -142,10 +143,19 @@ impl<'a> Lookup<'a> {
     }
 
     /// The logs of a record.
-    pub(super) fn logs(&self, record: &Id) -> Result<LogIds> {
-        let record = Record::load(self.repo, record)?;
-        Ok(LogIds { stdout: record.stdout, stderr: record.stderr, interleave: record.interleave })
+    pub(super) fn logs(&self, record: &Id) -> Result<Option<Box<LogIds>>> {
+        Ok(logs_of(&Record::load(self.repo, record)?))
     }
+}
+
+fn logs_of(record: &Record) -> Option<Box<LogIds>> {
+    boxed(LogIds { stdout: record.stdout, stderr: record.stderr, interleave: record.interleave })
+}
+
+/// Logs, if there is anything in them.
+pub(super) fn boxed(logs: LogIds) -> Option<Box<LogIds>> {
+    let has_some = logs.stdout.is_some() || logs.stderr.is_some() || logs.interleave.is_some();
+    has_some.then(|| Box::new(logs))
 }
 
 /// What is damaged is told and passed over; anything else is a failure.

@@ -8,7 +8,7 @@ mod resolve;
 mod shelf;
 mod tell;
 
-pub use forecast::{Forecast, forecast};
+pub use forecast::{Forecast, Outlook, Seer};
 
 use super::claim::Claims;
 use super::durations::Remembered;
@@ -60,7 +60,7 @@ pub(super) struct Desk<'a> {
 struct Slot {
     keyed: Option<Arc<Keyed>>,
     result: Option<Arc<ResultTree>>,
-    hit: Option<Hit>,
+    hit: Option<Box<Hit>>,
     /// It was only displaced: its row stays as it is but for the outputs.
     is_displaced: bool,
     attempts: Vec<Attempt>,
@@ -167,6 +167,7 @@ impl<'a> Engine<'a> {
         if self.desk.options.verify_stored {
             self.verify_current(&mut is_current)?;
         }
+        self.tell_totals(&is_current);
         for (number, task) in self.tasks.iter().enumerate().filter(|(number, _)| is_current[*number]) {
             locked(&self.slots[number]).end = Some(TaskEnd::Current);
             self.tell_current(*task)?;

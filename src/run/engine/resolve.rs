@@ -5,7 +5,6 @@ use super::{Engine, locked};
 use crate::error::{Code, Error, Result};
 use crate::id::Id;
 use crate::monitor::TaskEnd;
-use crate::run::logs::LogIds;
 use crate::run::options::Show;
 use crate::run::portable::{ResultTree, read_many};
 use crate::run::project::{Keyed, Known, Standing};
@@ -57,7 +56,7 @@ impl Engine<'_> {
         match found {
             Some(hit) => {
                 slot.result = Some(hit.tree.clone());
-                slot.hit = Some(hit);
+                slot.hit = Some(Box::new(hit));
                 drop(slot);
                 self.leave_action(number);
                 Ok(Answer::Hit)
@@ -137,13 +136,13 @@ impl Engine<'_> {
     fn take_displaced(&self, number: u32, known: &Known, tree: ResultTree) -> Result<()> {
         let logs = match self.desk.options.show {
             Show::Full => self.lookup.logs(&known.record)?,
-            _ => LogIds::default(),
+            _ => None,
         };
         let tree = Arc::new(tree);
         let mut slot = self.slot(number);
         slot.is_displaced = true;
         slot.result = Some(tree.clone());
-        slot.hit = Some(Hit {
+        slot.hit = Some(Box::new(Hit {
             action: known.action,
             record: known.record,
             tree,
@@ -151,7 +150,7 @@ impl Engine<'_> {
             observed: Vec::new(),
             duration_ms: 0,
             used_seconds: 0,
-        });
+        }));
         Ok(())
     }
 

@@ -12,8 +12,11 @@ use crate::run::portable::ResultTree;
 use crate::run::project::{Done, Keyed, Known};
 use crate::run::publish::Shelf;
 use crate::walk::Stat;
+use std::io::Read;
 use std::sync::Arc;
 
+/// So much of a manifest is in memory while it is stored.
+const PIECE_BYTES: usize = 64 << 10;
 const SECONDS_A_DAY: i64 = 86_400;
 
 /// What is told to the project's state once it is durable.
@@ -69,7 +72,7 @@ impl Engine<'_> {
         let hits = self
             .slots
             .iter()
-            .filter_map(|slot| locked(slot).hit.as_ref().filter(|hit| is_due(hit)).map(|hit| hit.record));
+            .filter_map(|slot| locked(slot).hit.as_deref().filter(|hit| is_due(hit)).map(|hit| hit.record));
         let mut ids: Vec<_> = hits.collect();
         if ids.is_empty() {
             return Ok(());
@@ -87,15 +90,21 @@ impl Engine<'_> {
         }
         let manifest = self.desk.manifest;
         let files = manifest.files.get(..manifest.manifests).unwrap_or_default();
-        let mut bytes = Vec::new();
+        let mut object = putter.object(Kind::Manifest);
+        let mut buffer = vec![0; PIECE_BYTES];
         for (at, file) in files.iter().enumerate() {
             // One file is stored as it is; of several each begins with a line that names it.
             if at > 0 {
-                bytes.extend(format!("\n# larder: {}\n", file.display()).into_bytes());
+                // From the root, so that it is the same in every clone.
+                let inner = file.strip_prefix(&manifest.root).unwrap_or(file);
+                object.write(format!("\n# larder: {}\n", inner.display()).as_bytes())?;
             }
-            bytes.extend(std::fs::read(file).unwrap_or_default());
+            let Ok(mut file) = std::fs::File::open(file) else { continue };
+            while let Ok(len @ 1..) = file.read(&mut buffer) {
+                object.write(&buffer[..len])?;
+            }
         }
-        let id = putter.put(Kind::Manifest, &bytes)?.id;
+        let id = object.finish()?.id;
         Ok(*self.manifest_object.get_or_init(|| id))
     }
 }

@@ -27,6 +27,16 @@ impl Engine<'_> {
         self.desk.monitor.event(&Event::Task { name: &self.task(number).name, what });
     }
 
+    /// How many tasks there are, and how many of them are done because nothing of them is told.
+    pub(super) fn tell_totals(&self, is_current: &[bool]) {
+        let items = self.desk.survey.counts().0 as u64;
+        self.desk.monitor.event(&Event::Total { items, bytes: 0 });
+        if !self.desk.options.report_current && self.desk.options.show != Show::Full {
+            let items = is_current.iter().filter(|is_current| **is_current).count() as u64;
+            self.desk.monitor.event(&Event::Advance { items, bytes: 0 });
+        }
+    }
+
     /// A stored result could not be read.
     pub(super) fn tell_damage(&self, number: u32, error: &Error) {
         locked(&self.stats).damaged += 1;
@@ -83,18 +93,18 @@ impl Engine<'_> {
         }
         let logs = match self.desk.options.show {
             Show::Full => self.lookup.logs(&known.record),
-            _ => Ok(LogIds::default()),
+            _ => Ok(None),
         };
         let logs = match logs {
             Ok(logs) => logs,
             Err(error) if error.class() == Class::Damaged => {
                 self.warn(&format!("the output of `{}` cannot be shown: {error}", self.task(number).name));
-                LogIds::default()
+                None
             }
             Err(error) => return Err(error),
         };
         let ids = Some((known.action, Some(known.record)));
-        self.tell_end(number, TaskEnd::Current, "", 0, ids, Some(Output::Stored(&logs)));
+        self.tell_end(number, TaskEnd::Current, "", 0, ids, logs.as_deref().map(Output::Stored));
         Ok(())
     }
 
@@ -102,6 +112,6 @@ impl Engine<'_> {
     pub(super) fn tell_hit(&self, number: u32, hit: &Hit, end: TaskEnd) {
         locked(&self.stats).saved_ms += hit.duration_ms;
         let ids = Some((hit.action, Some(hit.record)));
-        self.tell_end(number, end, "", hit.duration_ms, ids, Some(Output::Stored(&hit.logs)));
+        self.tell_end(number, end, "", hit.duration_ms, ids, hit.logs.as_deref().map(Output::Stored));
     }
 }

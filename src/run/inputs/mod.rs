@@ -10,7 +10,7 @@ mod git;
 mod read;
 mod walk;
 
-pub use depfile::parse_depfile;
+pub use depfile::{observed, parse_depfile, read_depfile, still_holds};
 pub use read::read_content;
 
 use super::graph::OutputArea;

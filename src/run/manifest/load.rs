@@ -179,6 +179,7 @@ impl Loader {
             }
         }
         let (mut tasks, pending) = (all.tasks, all.pending);
+        tasks.shrink_to_fit();
         let mut files: Vec<PathBuf> = self.files.iter().map(|(file, _)| file.path.clone()).collect();
         let manifests = files.len();
         files.extend(variable_files);

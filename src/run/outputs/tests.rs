@@ -85,8 +85,11 @@ fn cleaning_takes_what_larder_made_and_no_more() {
     ["out/made", "out/sub/made", "out/mine", "deep/er/made", "src/file"].iter().for_each(|path| write(&dir, path));
     let made = |path: &[u8]| path.ends_with(b"made");
     let clearing = Clearing::new(&tree, &made, None);
-    let cleaned = clearing.clean(&patterns(&["out", "deep/er/made", "gone"])).expect("clean");
-    assert_eq!(cleaned, Cleaned { removed: 3, foreign: vec![b"out/mine".to_vec()] });
+    let outputs = patterns(&["out", "deep/er/made", "gone"]);
+    let told = clearing.clean(&outputs, true).expect("told");
+    assert_eq!((told.removed.len(), told.foreign.as_slice()), (3, [b"out/mine".to_vec()].as_slice()));
+    let cleaned = clearing.clean(&outputs, false).expect("clean");
+    assert_eq!(cleaned, told, "telling touched nothing");
     assert_eq!(left(&dir, ""), ["out/mine", "src/file"]);
     assert!(!dir.path().join("deep").exists() && !dir.path().join("out/sub").exists());
 }

@@ -17,6 +17,8 @@ const IS_GROUP: u8 = 1;
 const IS_UNCACHED: u8 = 2;
 /// Counts in a plan are bounded by its bytes; strings by this.
 const TEXT_BYTES_MAX: usize = 1 << 20;
+/// Room for more items of a list is made as they come: what is read may be damaged.
+const LIST_RESERVED_MAX: usize = 1024;
 
 /// What tasks that say the same take from the environment.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -439,7 +441,17 @@ pub(super) fn put_texts(out: &mut Vec<u8>, texts: &[String]) {
 }
 
 pub(super) fn take_texts(cursor: &mut Cursor<'_>) -> Option<Vec<String>> {
-    (0..take_count(cursor)?).map(|_| take_text(cursor)).collect()
+    take_list(cursor, take_text)
+}
+
+/// A list that takes no more memory than it needs: collecting into an option makes room for four.
+pub(super) fn take_list<T>(cursor: &mut Cursor<'_>, one: impl Fn(&mut Cursor<'_>) -> Option<T>) -> Option<Vec<T>> {
+    let count = take_count(cursor)?;
+    let mut list = Vec::with_capacity(count.min(LIST_RESERVED_MAX));
+    for _ in 0..count {
+        list.push(one(cursor)?);
+    }
+    Some(list)
 }
 
 pub(super) fn take_text(cursor: &mut Cursor<'_>) -> Option<String> {
@@ -456,7 +468,7 @@ pub(super) fn put_pairs(out: &mut Vec<u8>, pairs: &[(String, String)]) {
 }
 
 pub(super) fn take_pairs(cursor: &mut Cursor<'_>) -> Option<Vec<(String, String)>> {
-    (0..take_count(cursor)?).map(|_| Some((take_text(cursor)?, take_text(cursor)?))).collect()
+    take_list(cursor, |cursor| Some((take_text(cursor)?, take_text(cursor)?)))
 }
 
 /// A count of things that take at least a byte each.

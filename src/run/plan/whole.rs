@@ -1,6 +1,6 @@
 //! A whole manifest, packed.
 
-use super::light::{put_all, put_pairs, put_texts, take_all, take_count, take_pairs, take_text, take_texts};
+use super::light::{put_all, put_pairs, put_texts, take_all, take_count, take_list, take_pairs, take_text, take_texts};
 use crate::run::manifest::{Command, EnvVar, Manifest, Place, Pool, SandboxLevel, Secret, Settings, Task, TaskNo};
 use crate::run::pattern::Pattern;
 use crate::run::state::pack::{begin, checked, finish, number, put_bytes};
@@ -158,7 +158,7 @@ fn take_patterns(cursor: &mut Cursor<'_>) -> Option<Vec<Pattern>> {
             _ => None,
         }
     };
-    (0..take_count(cursor)?).map(|_| one(cursor)).collect()
+    take_list(cursor, one)
 }
 
 fn put_settings(out: &mut Vec<u8>, settings: &Settings) {

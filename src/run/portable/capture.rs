@@ -388,7 +388,11 @@ impl Capturer<'_, '_> {
 
     fn finish(mut self, missing: Vec<Vec<u8>>, unmatched: Vec<Vec<u8>>) -> Result<Captured> {
         self.found.sort_unstable_by(|a, b| a.0.path.cmp(&b.0.path));
-        let (entries, stats): (Vec<ResultEntry>, Vec<Stat>) = self.found.into_iter().unzip();
+        let (mut entries, mut stats) = (Vec::with_capacity(self.found.len()), Vec::with_capacity(self.found.len()));
+        for (entry, stat) in self.found {
+            entries.push(entry);
+            stats.push(stat);
+        }
         let id = match &mut self.putter {
             Some(putter) => encode(&entries, &mut |bytes| {
                 let put = putter.put(Kind::Tree, bytes)?;

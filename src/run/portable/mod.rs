@@ -249,6 +249,8 @@ fn read_together(repo: &Repo, trees: &[Id], jobs: usize) -> Result<Vec<Result<Re
     let finish = |(entries, id): (Result<Vec<ResultEntry>>, &Id)| {
         entries.map(|mut entries| {
             entries.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+            // Results are held by the hundred thousand, and most have one entry.
+            entries.shrink_to_fit();
             ResultTree { id: *id, entries }
         })
     };

@@ -121,7 +121,7 @@ struct Job<'a> {
     surplus: Vec<(Vec<u8>, usize)>,
     /// Pieces that have not arrived.
     left: AtomicUsize,
-    progress: Mutex<Progress>,
+    progress: Mutex<Option<Box<Progress>>>,
 }
 
 /// What has arrived of a result.
@@ -256,7 +256,9 @@ impl<'p> Placer<'p> {
                 .plan_pieces(content, *size, to, wants, uses)
                 .and_then(|()| self.stage.create(self.clearing.tree(), *executable, *size));
             match planned {
-                Ok(staged) => _ = job.progress().contents.insert(at as u32, Content::Staged(staged)),
+                Ok(staged) => {
+                    job.progress(|progress| _ = progress.contents.insert(at as u32, Content::Staged(staged)));
+                }
                 Err(error) => job.fail(error),
             }
         }
@@ -281,7 +283,7 @@ impl<'p> Placer<'p> {
         let kept = match bytes {
             // It need not be kept: everything else of the result is here.
             Ok(bytes) if is_last && to.offset.is_none() => {
-                job.progress().bytes += bytes.len() as u64;
+                job.progress(|progress| progress.bytes += bytes.len() as u64);
                 if let Err(error) = check_size(&want.key.id, bytes.len() as u64, want.len) {
                     job.fail(error);
                 }
@@ -305,13 +307,14 @@ impl<'p> Placer<'p> {
 
     /// Keeps a piece until the rest of its result is here.
     fn keep(&self, job: &Job<'_>, to: Use, want: &Want, bytes: &[u8]) -> Result<()> {
-        job.progress().bytes += bytes.len() as u64;
+        job.progress(|progress| progress.bytes += bytes.len() as u64);
         let tree = self.clearing.tree();
         if let Some(offset) = to.offset {
-            let writer = match job.progress().contents.get(&to.entry) {
-                Some(Content::Staged(staged)) => staged.writer(),
-                _ => return Ok(()),
-            };
+            let writer = job.progress(|progress| match progress.contents.get(&to.entry) {
+                Some(Content::Staged(staged)) => Some(staged.writer()),
+                _ => None,
+            });
+            let Some(writer) = writer else { return Ok(()) };
             return writer.write_at(tree, bytes, offset);
         }
         check_size(&want.key.id, bytes.len() as u64, want.len)?;
@@ -326,7 +329,7 @@ impl<'p> Placer<'p> {
             staged.writer().write_at(tree, bytes, 0)?;
             Content::Staged(staged)
         };
-        job.progress().contents.insert(to.entry, content);
+        job.progress(|progress| _ = progress.contents.insert(to.entry, content));
         Ok(())
     }
 
@@ -335,7 +338,8 @@ impl<'p> Placer<'p> {
         if (self.options.is_stopped)() {
             return;
         }
-        let Progress { mut contents, error, bytes } = std::mem::take(&mut *job.progress());
+        let progress = locked(&job.progress).take().unwrap_or_default();
+        let Progress { mut contents, error, bytes } = *progress;
         let held: u64 = contents.values().map(Content::held_bytes).sum();
         let placed = match error {
             Some(error) => Err(error),
@@ -470,12 +474,13 @@ impl<'p> Placer<'p> {
 }
 
 impl Job<'_> {
-    fn progress(&self) -> MutexGuard<'_, Progress> {
-        locked(&self.progress)
+    /// Made by the first that arrives: there may be a hundred thousand jobs.
+    fn progress<T>(&self, work: impl FnOnce(&mut Progress) -> T) -> T {
+        work(locked(&self.progress).get_or_insert_default())
     }
 
     fn fail(&self, error: Error) {
-        self.progress().error.get_or_insert(error);
+        self.progress(|progress| _ = progress.error.get_or_insert(error));
     }
 
     fn spot(&self, at: usize) -> Spot<'_> {

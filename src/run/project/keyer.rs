@@ -202,8 +202,12 @@ impl Draft<'_> {
 
     fn is_link_to_directory(&self, path: &[u8]) -> bool {
         let mut files = self.keyer.project.sources.files();
-        let (link, target) = (files.number(path, false), files.number(path, true));
-        files.known(link).stamp.is_symlink() && files.known(target).stamp.is_directory()
+        let link = files.number(path, false);
+        // Only what is a link gets a number for what it leads to: there is an entry for each number.
+        files.known(link).stamp.is_symlink() && {
+            let target = files.number(path, true);
+            files.known(target).stamp.is_directory()
+        }
     }
 
     fn missing(&self, path: &[u8]) -> Result<()> {

@@ -1,17 +1,12 @@
 //! What a command was seen to read beyond its inputs.
 
 use super::keyer::{Keyed, Keyer, Results};
-use crate::error::{Code, Error, IoContext, Result};
+use crate::error::Result;
 use crate::id::Id;
 use crate::record::Observed;
-use crate::run::inputs::parse_depfile;
+use crate::run::inputs::read_depfile;
 use crate::run::manifest::TaskNo;
 use crate::run::portable::ResultKind;
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
-
-/// A depfile longer than this is none.
-const DEPFILE_BYTES_MAX: u64 = 64 << 20;
 
 /// What a command was seen to read.
 #[derive(Clone, Debug, Default)]
@@ -34,17 +29,8 @@ impl Keyer<'_> {
         let mut observation = Observation::default();
         let task = self.manifest.task(keyed.seen.task);
         let Some(depfile) = &task.depfile else { return Ok(observation) };
-        let path = self.project.root().join(OsStr::from_bytes(depfile));
-        let size = path.metadata().at("look at the depfile", &path)?.len();
-        if size > DEPFILE_BYTES_MAX {
-            return Err(Error::new(Code::ResourceExhausted, format!("the depfile {} is over 64 MiB", path.display())));
-        }
-        let text = std::fs::read(&path).at("read the depfile", &path)?;
         let started_ns = started.seconds.saturating_mul(1_000_000_000).saturating_add(i64::from(started.nanoseconds));
-        let mut paths: Vec<Vec<u8>> =
-            parse_depfile(&text).iter().map(|path| self.named_path(&task.cwd, path)).collect();
-        paths.sort_unstable();
-        paths.dedup();
+        let paths = read_depfile(self.project.root(), &task.cwd, depfile)?;
         for path in paths {
             let is_input = keyed.action.inputs.binary_search_by(|input| input.path.cmp(&path)).is_ok();
             if is_input || self.area.owner(&path) == Some(keyed.seen.task) {
@@ -100,22 +86,5 @@ impl Keyer<'_> {
             ResultKind::File { content, .. } => Some(*content),
             ResultKind::Directory | ResultKind::Symlink(_) => None,
         }))
-    }
-
-    /// A path that a command names, from the root if it lies below it, else absolute.
-    fn named_path(&self, cwd: &[u8], path: &[u8]) -> Vec<u8> {
-        let root = self.project.root();
-        let whole = root.join(OsStr::from_bytes(cwd)).join(OsStr::from_bytes(path));
-        let mut parts: Vec<&[u8]> = Vec::new();
-        for part in whole.as_os_str().as_bytes().split(|byte| *byte == b'/') {
-            match part {
-                b"" | b"." => {}
-                b".." => _ = parts.pop(),
-                part => parts.push(part),
-            }
-        }
-        let absolute = [b"/", parts.join(&b'/').as_slice()].concat();
-        let inner = absolute.strip_prefix(root.as_os_str().as_bytes()).and_then(|rest| rest.strip_prefix(b"/"));
-        inner.map(<[u8]>::to_vec).unwrap_or(absolute)
     }
 }

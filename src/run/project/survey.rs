@@ -292,6 +292,18 @@ impl Project {
         Ok(paths)
     }
 
+    /// The outputs of surveyed tasks that are as larder put them.
+    pub fn intact_paths(&self, survey: &Survey) -> std::collections::HashSet<Vec<u8>> {
+        let files = self.sources.files();
+        let mut paths = std::collections::HashSet::new();
+        for row in survey.tasks().iter().filter_map(|task| survey.row(*task)) {
+            let Some(lists) = row.lists() else { continue };
+            let intact = lists.outputs.map(FileNo).filter(|file| files.changed(*file) <= row.keyed);
+            paths.extend(intact.map(|file| files.path(file).to_vec()));
+        }
+        paths
+    }
+
     /// What a current task left behind, from what the state knows of its outputs.
     pub fn known_tree(&self, survey: &Survey, task: TaskNo) -> Option<ResultTree> {
         if survey.marks.get(task.index()) != Some(&Mark::Current) {
@@ -360,7 +372,8 @@ impl Surveyor<'_> {
         {
             (*slot, *result) = (mark, changed);
         }
-        if let Some(why) = why {
+        // Of what has none it is new: at the first run that is all of them.
+        if let Some(why) = why.filter(|why| *why != Why::New) {
             self.whys.insert(task, why);
         }
     }

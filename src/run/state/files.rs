@@ -82,6 +82,11 @@ impl Files {
         Files { dirs: vec![(0, 0)], epoch: 1, trusted_epoch: u32::MAX, ..Files::default() }
     }
 
+    /// Makes room for so many at once.
+    pub fn reserve(&mut self, count: usize) {
+        self.entries.reserve_exact(count.saturating_sub(self.entries.len()));
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.entries.len()
@@ -218,7 +223,7 @@ impl Files {
     }
 
     fn make_numbers(&self) -> HashMap<u64, u32> {
-        let mut numbers = HashMap::with_capacity(self.entries.len() * 2);
+        let mut numbers = HashMap::with_capacity(self.entries.len());
         for (number, entry) in (0..).zip(&self.entries) {
             let mut hash = self.hash(self.slice(entry.at, entry.len), entry.follow);
             while numbers.contains_key(&hash) {

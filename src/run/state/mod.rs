@@ -26,6 +26,8 @@ pub const FILE: &str = "run.sqlite";
 const SCHEMA_VERSION: i64 = 1;
 /// How long one process waits for another's transaction.
 const BUSY_TIMEOUT_SECONDS: u64 = 60;
+/// Room for more files than these is made as they come.
+const FILES_RESERVED_MAX: u32 = 4 << 20;
 /// So many ways to read manifests are remembered.
 const PLANS_MAX: i64 = 8;
 const SCHEMA: &str = "
@@ -187,6 +189,8 @@ impl State {
         files.epoch = counters.epoch.saturating_add(1);
         files.trusted_epoch = counters.trusted_epoch;
         if let Some(reader) = &self.reader {
+            // A number that is not true costs no more than address space.
+            files.reserve(counters.files.min(FILES_RESERVED_MAX) as usize);
             let mut select = reader.prepare("SELECT n, row FROM file ORDER BY n").map_err(sql)?;
             let mut found = select.query([]).map_err(sql)?;
             while let Some(row) = found.next().map_err(sql)? {

@@ -40,7 +40,7 @@ pub struct Backup {
     stdin: bool,
 
     /// The path under which --stdin is stored
-    #[arg(long, value_name = "PATH", default_value = "/stdin", requires = "stdin", help_heading = "Sources")]
+    #[arg(long, value_name = "PATH", default_value = "/stdin", requires = "stdin", conflicts_with_all = ["sources", "files_from", "files_from0", "from_command"], help_heading = "Sources")]
     stdin_name: PathBuf,
 
     /// Store what COMMAND prints as a file of this path, if COMMAND succeeds
@@ -96,8 +96,8 @@ pub struct Backup {
     force: bool,
 
     /// Threads; one for each processor otherwise
-    #[arg(short = 'j', long, value_name = "N")]
-    jobs: Option<usize>,
+    #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    jobs: Option<u16>,
 }
 
 impl Subcommand for Backup {
@@ -137,6 +137,9 @@ impl Subcommand for Backup {
             return Err(Error::new(Code::InvalidArg, "there is nothing to back up")
                 .with_hint("larder backup DIR")
                 .into());
+        }
+        if is_stream && self.excludes.is_given() {
+            return Err(Error::new(Code::InvalidArg, "nothing can be left out of a stream").into());
         }
         let repo = session.repo()?;
         let options = self.options(session, listed)?;
@@ -192,7 +195,7 @@ impl Backup {
             report_unmodified: session.ui.verbosity() > 1,
             birth_times: self.birth_times,
             git: !self.no_git,
-            jobs: self.jobs.unwrap_or(writer.jobs),
+            jobs: self.jobs.map_or(writer.jobs, usize::from),
             flush_bytes: FLUSH_BYTES,
             writer,
         })
@@ -231,7 +234,7 @@ fn report(session: &Session, outcome: &BackupStats, dry_run: bool) -> anyhow::Re
         value["partial"] = json!(outcome.is_partial);
         value["unchanged"] = json!(outcome.is_unchanged);
         value["dry_run"] = json!(dry_run);
-        value["dedup_ratio"] = json!(ratio(stats.read_bytes, stats.added_bytes));
+        value["dedup_ratio"] = json!(dedup_ratio(stats));
         value["compression_ratio"] = json!(ratio(stats.added_bytes, stats.stored_bytes));
         return session.ui.json(&value);
     }
@@ -246,7 +249,10 @@ fn report(session: &Session, outcome: &BackupStats, dry_run: bool) -> anyhow::Re
     ));
     session.ui.status(&sizes(stats, dry_run));
     if stats.errors > 0 {
-        session.ui.warn(&format!("{} items could not be read and are not in the snapshot", stats.errors));
+        session.ui.warn(&match stats.errors {
+            1 => "one item could not be read, or not as it was: see above".to_string(),
+            errors => format!("{errors} items could not be read, or not as they were: see above"),
+        });
     }
     match outcome.snapshot {
         _ if session.ui.is_quiet() => Ok(()),
@@ -273,10 +279,15 @@ fn sizes(stats: &Stats, dry_run: bool) -> String {
         "{total} in all, {read} read, {} added, {} stored (dedup {:.2}, compression {:.2}) in {}",
         format_size(stats.added_bytes),
         format_size(stats.stored_bytes),
-        ratio(stats.read_bytes, stats.added_bytes),
+        dedup_ratio(stats),
         ratio(stats.added_bytes, stats.stored_bytes),
         format_duration(seconds)
     )
+}
+
+/// Trees are among what was added and not among what was read: alone, they are no ratio below one.
+fn dedup_ratio(stats: &Stats) -> f64 {
+    ratio(stats.read_bytes, stats.added_bytes).max(1.0)
 }
 
 fn ratio(before: u64, after: u64) -> f64 {

@@ -2,11 +2,13 @@
 
 use super::{Exit, Layer, Manual, Need, Subcommand};
 use crate::session::Session;
+use crate::ui::json_path;
 use larder::context::Names;
 use larder::error::{Class, Code, Error, Result};
 use larder::id::Id;
 use larder::object::Kind;
 use larder::repo::{ObjectInfo, Repo};
+use serde_json::json;
 use std::ffi::OsString;
 use std::io::{BufReader, Stdin};
 use std::os::unix::ffi::OsStrExt;
@@ -91,7 +93,9 @@ impl Subcommand for CatObject {
         let Some(info) = repo.find(&id)? else {
             return Err(Error::new(Code::ChunkNotFound, format!("the object {id} is not here")).into());
         };
-        if self.kind {
+        if (self.kind || self.size) && session.ui.is_json() {
+            session.ui.json(&about(&id, &info))?;
+        } else if self.kind {
             session.ui.line(&info.kind.name())?;
         } else if self.size {
             session.ui.line(&info.len.to_string())?;
@@ -111,7 +115,10 @@ impl CatObject {
             let name = name.as_bytes();
             match find(repo, names, name) {
                 Ok((id, info)) => {
-                    session.ui.line(&format!("{id} {} {}", info.kind.name(), info.len))?;
+                    match session.ui.is_json() {
+                        true => session.ui.json(&about(&id, &info))?,
+                        false => session.ui.line(&format!("{id} {} {}", info.kind.name(), info.len))?,
+                    }
                     if self.batch {
                         print(session, repo, &id, info)?;
                         session.ui.bytes(b"\n")?;
@@ -123,7 +130,13 @@ impl CatObject {
                         Class::Usage => "ambiguous",
                         _ => return Err(error.into()),
                     };
-                    session.ui.bytes(&[name, b" ", word.as_bytes(), b"\n"].concat())?;
+                    if session.ui.is_json() {
+                        let mut value = json_path("name", name);
+                        value["type"] = word.into();
+                        session.ui.json(&value)?;
+                    } else {
+                        session.ui.bytes(&[name, b" ", word.as_bytes(), b"\n"].concat())?;
+                    }
                 }
             }
             flush_before_waiting(session, &input)?;
@@ -141,6 +154,11 @@ fn find(repo: &Repo, names: &Names<'_>, name: &[u8]) -> Result<(Id, ObjectInfo)>
     let id = names.find(name)?.object()?;
     let missing = || Error::new(Code::FileNotFound, format!("the object {id} is not here"));
     repo.find(&id)?.map(|info| (id, info)).ok_or_else(missing)
+}
+
+/// What programs are told of an object, beside its content.
+fn about(id: &Id, info: &ObjectInfo) -> serde_json::Value {
+    json!({"type": "object", "id": id.to_hex(), "kind": info.kind.name(), "bytes": info.len})
 }
 
 /// A name that cannot be an id nor anything that resolve knows is told apart before a repository is opened.

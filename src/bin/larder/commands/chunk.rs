@@ -16,11 +16,11 @@ const NO_KEY: [u8; 32] = [0; 32];
 #[derive(clap::Args)]
 pub struct Chunk {
     /// The profile of sizes: default (16/64/256 KiB), fine (4/16/64 KiB) or coarse (256/1024/4096 KiB)
-    #[arg(long, value_name = "NAME", value_parser = Sizes::profile, conflicts_with = "sizes")]
+    #[arg(long, alias = "chunk-profile", value_name = "NAME", value_parser = Sizes::profile, conflicts_with = "sizes")]
     profile: Option<Sizes>,
 
     /// The shortest, average and longest chunk: 4096/32768/131072
-    #[arg(long, value_name = "MIN/AVG/MAX", value_parser = parse_sizes)]
+    #[arg(long, alias = "chunk-sizes", value_name = "MIN/AVG/MAX", value_parser = parse_sizes)]
     sizes: Option<Sizes>,
 
     /// The file; none or `-` is standard input

@@ -2,7 +2,7 @@
 
 use super::{Exit, Layer, Manual, Need, Subcommand};
 use crate::session::Session;
-use crate::ui::git_quoted;
+use crate::ui::{git_quoted, json_path};
 use larder::compress::{Algorithm, Compression, compress_stream, estimate_file_saving};
 use larder::error::IoContext;
 use std::fs::File;
@@ -16,7 +16,7 @@ pub struct Compress {
     algorithm: Algorithm,
 
     /// How hard to try: 1 to 9 for zlib and gzip, 1 to 12 for lz4, 1 to 19 for zstd
-    #[arg(short = 'l', long, value_name = "NUMBER", allow_negative_numbers = true)]
+    #[arg(short = 'l', short_alias = 'L', long, value_name = "NUMBER", allow_negative_numbers = true)]
     level: Option<i32>,
 
     /// Compress nothing: print what it would save, in percent
@@ -34,8 +34,8 @@ impl Subcommand for Compress {
     const NEED: Need = Need::Nothing;
     const ABOUT: &'static str = "Compress a file to standard output";
     const MANUAL: Manual = Manual {
-        description: "The output is in the algorithm's own format, which gzip, lz4 and zstd read too. Memory does not \
-            grow with the input.\n\n\
+        description: "The output is in the algorithm's own format, which gzip, lz4 and zstd read too; none is gzip \
+            with stored blocks, so that any bytes come back and a missing end is noticed. Memory does not grow with the input.\n\n\
             With --estimate, one line: the share that would be saved in percent with one decimal, a tab, and the name \
             of the file. It is taken from samples.",
         examples: &[
@@ -51,10 +51,16 @@ impl Subcommand for Compress {
         if self.estimate {
             let path = if self.file.as_os_str() == "-" { PathBuf::from("/dev/stdin") } else { self.file.clone() };
             let saving = estimate_file_saving(&File::open(&path).at("open", &path)?, &path, compression)?;
-            let mut line = format!("{:.1}\t", saving * 100.0).into_bytes();
-            line.extend(git_quoted(self.file.as_os_str().as_encoded_bytes()));
-            line.push(b'\n');
-            session.ui.bytes(&line)?;
+            let name = self.file.as_os_str().as_encoded_bytes();
+            if session.ui.is_json() {
+                let mut value = json_path("path", name);
+                value["type"] = "estimate".into();
+                value["saved_percent"] = (saving * 100.0).into();
+                session.ui.json(&value)?;
+            } else {
+                let percent = format!("{:.1}\t", saving * 100.0);
+                session.ui.bytes(&[percent.as_bytes(), &git_quoted(name), b"\n"].concat())?;
+            }
         } else {
             compress_stream(super::open(&self.file)?, session.ui.writer(), compression)?;
         }

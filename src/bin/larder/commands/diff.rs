@@ -84,6 +84,10 @@ impl Subcommand for Diff {
                     let dir = PathBuf::from(&self.after);
                     diff_dir(&repo, &old, path, &dir, &options, &progress, &mut each)
                 }
+                Err(error) if Path::new(&self.after).exists() => {
+                    let hint = format!("`./{}` is the one on disk", Path::new(&self.after).display());
+                    Err(error.with_hint(hint))
+                }
                 Err(error) => Err(error),
             }
         };

@@ -26,7 +26,7 @@ use std::sync::Arc;
 #[derive(clap::Args)]
 pub struct ExecTask {
     /// Execute the command of this action, whose object is stored
-    #[arg(long, value_name = "ID", conflicts_with_all = ["shell", "cwd", "env", "command"])]
+    #[arg(long, value_name = "ID", conflicts_with_all = ["shell", "cwd", "command"])]
     action: Option<Id>,
 
     /// Execute this text by sh -c
@@ -92,7 +92,8 @@ impl Subcommand for ExecTask {
             `none`), start, wall-ms, user-ms, system-ms, memory-bytes, attempts, survivors (none, ended, killed), \
             stdout, stderr, interleave (ids with -w, otherwise, and when there is nothing, `-`).\n\n\
             Outputs are neither removed before nor stored after: write-tree and record do the latter. With --action, a \
-            variable whose value is another than that of the action is refused; its inputs are taken as they are.",
+            variable whose value is another than that of the action is refused; --env NAME=VALUE gives those that the \
+            manifest sets. Its inputs are taken as they are.",
         examples: &[
             ("larder exec-task -- cc -c main.c", "Executes the compiler in a clean environment."),
             (
@@ -167,7 +168,7 @@ impl ExecTask {
         let (command, cwd) = match (&self.action, &self.shell) {
             (Some(id), _) => {
                 let action = Action::decode(&session.repo()?.read(id)?)?;
-                settings.env.extend(of_action(&action, &environment)?);
+                settings.env = of_action(&action, &environment, &settings.env)?;
                 let secrets =
                     action.secrets.iter().map(|(name, label)| Secret { name: name.clone(), label: label.clone() });
                 settings.secrets.extend(secrets);
@@ -235,15 +236,24 @@ fn variable(text: &str) -> EnvVar {
     }
 }
 
-/// The variables of an action, whose values must be those that it was made with.
-fn of_action(action: &Action, environment: &Environment) -> Result<Vec<EnvVar>> {
+/// The variables of an action, whose values must be those that it was made with: given here, or of the environment.
+fn of_action(action: &Action, environment: &Environment, given: &[EnvVar]) -> Result<Vec<EnvVar>> {
+    if let Some(other) = given.iter().find(|given| !action.env.iter().any(|(name, _)| *name == given.name)) {
+        return Err(Error::new(Code::InvalidArg, format!("the action has no variable {}", other.name)));
+    }
     let mut variables = Vec::new();
-    for (name, value) in &action.env {
-        if environment.get(name).map(|value| hash(value.as_bytes())) != Some(*value) {
+    for (name, hashed) in &action.env {
+        let value = given.iter().find(|given| given.name == *name).and_then(|given| given.value.clone());
+        let found = match &value {
+            Some(value) => Some(hash(value.as_bytes())),
+            None => environment.get(name).map(|value| hash(value.as_bytes())),
+        };
+        if found != Some(*hashed) {
             let message = format!("the variable {name} does not have the value that the action was made with");
-            return Err(Error::new(Code::InvalidArg, message).with_hint(format!("{name}=... larder exec-task ...")));
+            return Err(Error::new(Code::InvalidArg, message)
+                .with_hint(format!("larder exec-task --env {name}=... , or set it in the environment")));
         }
-        variables.push(EnvVar { name: name.clone(), value: None });
+        variables.push(EnvVar { name: name.clone(), value });
     }
     Ok(variables)
 }

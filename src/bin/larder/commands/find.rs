@@ -34,7 +34,7 @@ pub struct Find {
     #[arg(short = 'i', long)]
     ignore_case: bool,
 
-    /// Only entries of this type: file, directory, symlink, fifo, socket, chardev, blockdev
+    /// Only entries of this type: file, dir, symlink, fifo, socket, chardev, blockdev
     #[arg(long, value_name = "TYPE", value_parser = parse_kind)]
     kind: Vec<EntryKind>,
 

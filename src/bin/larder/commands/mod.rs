@@ -3,19 +3,23 @@
 //! A command is one file here, one `mod` line and one row of [`TABLE`]. Dispatch, help, man pages, completions and the
 //! command reference are all made from the row: there is no second list of names.
 
+mod action_id;
 mod backup;
 mod bench;
 mod cat_object;
 mod chunk;
+mod clean;
 mod complete;
 mod completions;
 mod compress;
+mod copy;
 mod decompress;
 mod diff;
 mod digest;
 mod dump;
 mod excludes;
 mod exec_task;
+mod explain;
 mod find;
 mod forget;
 mod gc;
@@ -30,10 +34,14 @@ mod list_objects;
 mod lock;
 mod log;
 mod ls;
+mod ls_remote;
 mod ls_tree;
 mod manifest_args;
+mod mend;
 mod parse_manifest;
+mod project_args;
 mod record;
+mod remote;
 mod resolve;
 mod restore;
 mod restore_tree;
@@ -44,6 +52,7 @@ mod show;
 mod snapshots;
 mod stats;
 mod status;
+mod sync;
 mod tag;
 mod tasks;
 mod time;
@@ -72,6 +81,7 @@ pub const TABLE: &[Row] = &[
     row::<resolve::Resolve>(),
     row::<record::RecordArgs>(),
     row::<parse_manifest::ParseManifest>(),
+    row::<action_id::ActionId>(),
     row::<exec_task::ExecTask>(),
     row::<verify::Verify>(),
     row::<gc::Gc>(),
@@ -83,11 +93,14 @@ pub const TABLE: &[Row] = &[
     row::<decompress::Decompress>(),
     row::<lock::Lock>(),
     row::<serve_stdio::ServeStdio>(),
+    row::<ls_remote::LsRemote>(),
     row::<complete::Complete>(),
     // Porcelain: for people.
     row::<tasks::Tasks>(),
     row::<graph::GraphArgs>(),
     row::<run::Run>(),
+    row::<explain::Explain>(),
+    row::<clean::Clean>(),
     row::<backup::Backup>(),
     row::<restore::Restore>(),
     row::<snapshots::Snapshots>(),
@@ -99,6 +112,9 @@ pub const TABLE: &[Row] = &[
     row::<dump::Dump>(),
     row::<forget::Forget>(),
     row::<tag::TagArgs>(),
+    row::<remote::RemoteArgs>(),
+    row::<sync::Sync>(),
+    row::<copy::Copy>(),
     row::<status::Status>(),
     row::<stats::StatsArgs>(),
     row::<bench::Bench>(),

@@ -5,7 +5,7 @@ use super::{Exit, Layer, Manual, Need, Subcommand};
 use crate::session::Session;
 use larder::run::graph::Graph;
 use larder::run::graph::select::select;
-use larder::run::manifest::{LoadOptions, load};
+use larder::run::manifest::{LoadOptions, Manifest, load};
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -42,29 +42,34 @@ impl Subcommand for Tasks {
         let (file, words) = manifest_and_targets(self.file.as_deref(), &self.words)?;
         let manifest = load(&file, None, &LoadOptions::default())?;
         manifest.warnings.iter().for_each(|warning| session.ui.warn(warning));
-        let chosen = match words.as_slice() {
-            [] => manifest.numbers().collect(),
-            words => select(&manifest.tasks, &Graph::new(&manifest.tasks)?, words)?,
-        };
-        let wide = chosen.iter().map(|task| manifest.task(*task).name.chars().count()).max().unwrap_or(0).min(40);
-        for task in chosen {
-            let task = manifest.task(task);
-            if session.ui.is_json() {
-                let deps: Vec<&str> = task.deps.iter().map(|dep| manifest.task(*dep).name.as_str()).collect();
-                session.ui.json(&json!({
-                    "type": "task", "name": task.name, "description": task.description,
-                    "group": task.is_group(), "deps": deps,
-                }))?;
-                continue;
-            }
-            match &task.description {
-                Some(text) => {
-                    let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-                    session.ui.line(&format!("{:<wide$}  {text}", task.name))?;
-                }
-                None => session.ui.line(&task.name)?,
-            }
-        }
-        Ok(Exit::DONE)
+        list(session, &manifest, &words)
     }
+}
+
+/// Lists the tasks that these words name; without words all.
+pub fn list(session: &Session, manifest: &Manifest, words: &[String]) -> anyhow::Result<Exit> {
+    let chosen = match words {
+        [] => manifest.numbers().collect(),
+        words => select(&manifest.tasks, &Graph::new(&manifest.tasks)?, words)?,
+    };
+    let wide = chosen.iter().map(|task| manifest.task(*task).name.chars().count()).max().unwrap_or(0).min(40);
+    for task in chosen {
+        let task = manifest.task(task);
+        if session.ui.is_json() {
+            let deps: Vec<&str> = task.deps.iter().map(|dep| manifest.task(*dep).name.as_str()).collect();
+            session.ui.json(&json!({
+                "type": "task", "name": task.name, "description": task.description,
+                "group": task.is_group(), "deps": deps,
+            }))?;
+            continue;
+        }
+        match &task.description {
+            Some(text) => {
+                let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+                session.ui.line(&format!("{:<wide$}  {text}", task.name))?;
+            }
+            None => session.ui.line(&task.name)?,
+        }
+    }
+    Ok(Exit::DONE)
 }

@@ -31,6 +31,15 @@ pub struct Verify {
     #[arg(long, conflicts_with = "snapshots")]
     all: bool,
 
+    /// Fetch what is missing or damaged from the remotes that have it, and look again. Reads all data, unless another level
+    /// is given
+    #[arg(long, conflicts_with = "scrub")]
+    repair: bool,
+
+    /// Repair from this replica instead of from all remotes: a remote, an address or a directory; may be given several times
+    #[arg(long, value_name = "NAME", requires = "repair", value_hint = clap::ValueHint::AnyPath)]
+    from: Vec<std::path::PathBuf>,
+
     /// Answer with one JSON object, the totals, and nothing else
     #[arg(long)]
     report: bool,
@@ -48,7 +57,10 @@ impl Subcommand for Verify {
     const ABOUT: &'static str = "Check that a repository is whole and unchanged";
     const MANUAL: Manual = Manual {
         description: "Without an option, reads all metadata: roots, signatures, trees, segments, keys, directories of \
-            packs. Nothing is repaired or deleted. All damage is listed, not the first.\n\n\
+            packs. All damage is listed, not the first. Nothing is deleted.\n\n\
+            With --repair the replicas that `larder remote` knows are asked for what is missing or damaged: for whole \
+            files of the same name first, then for objects one by one. What arrives is compared with its name before it \
+            is stored. Then everything is looked at again, and what is printed is what is left.\n\n\
             Lines are fields with tabs between them. One line for each thing that is wrong: missing, damaged or \
             invalid-signature; file, object, chunk or node; its id or path; the file it is in or `-`; why. Below it, \
             `path` lines say what in which snapshots is hurt. At the end, `total` lines: a name and a number, among \
@@ -58,6 +70,7 @@ impl Subcommand for Verify {
             ("larder verify --read-data", "Reads every byte."),
             ("larder verify -q --read-data=5%", "From cron, every day: reads everything in twenty days."),
             ("larder verify --report | jq .health_percentage", "Prints one number."),
+            ("larder verify --repair", "Mends from the remotes what is damaged here."),
             ("larder -r /mnt/copy verify --scrub", "Checks a copy where there is no key."),
         ],
         exits: &[(0, "Nothing is wrong."), (13, "Something is missing or damaged.")],
@@ -65,7 +78,11 @@ impl Subcommand for Verify {
     };
 
     fn need(&self) -> Need {
-        if self.scrub { Need::Config } else { Need::Shared }
+        match (self.scrub, self.repair) {
+            (true, _) => Need::Config,
+            (_, true) => Need::Append,
+            _ => Need::Shared,
+        }
     }
 
     fn run(self, session: &Session) -> anyhow::Result<Exit> {
@@ -82,10 +99,16 @@ impl Subcommand for Verify {
             let level = match (self.quick, self.read_data) {
                 (true, _) => Level::Quick,
                 (_, Some(subset)) => Level::ReadData(subset),
+                _ if self.repair => Level::ReadData(Subset::All),
                 _ => Level::Metadata,
             };
             let options = VerifyOptions { level, snapshots: snapshots?, jobs: jobs(), budget_bytes: SETS_BYTES };
-            verify(&repo, &options, &session.ui.progress("verifying"))?
+            drop(names);
+            let report = verify(&repo, &options, &session.ui.progress("verifying"))?;
+            match self.repair && !report.is_clean() {
+                true => super::mend::mend(session, repo, &options, report, &self.from)?,
+                false => report,
+            }
         };
         if self.report {
             session.ui.json(&summary(&report))?
@@ -97,7 +120,11 @@ impl Subcommand for Verify {
         }
         let wrong = report.damage.len();
         let message = format!("{wrong} things are wrong, {} objects are lost", report.objects_lost);
-        let hint = "what is named above is hurt; everything else can be restored";
+        let hint = match (report.objects_lost, report.damage.iter().any(|damage| damage.item == Item::File)) {
+            (0, false) => "every damaged copy has a sound one beside it, which is what is read",
+            _ if self.repair => "what is named above is hurt, and no replica that was asked has it",
+            _ => "what is named above is hurt; everything else can be restored; --repair asks the remotes for it",
+        };
         Err(Error::new(Code::StorageCorrupted, message).with_hint(hint).into())
     }
 }

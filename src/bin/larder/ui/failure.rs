@@ -1,6 +1,8 @@
 //! What a failure looks like: one message, its causes, the next thing to type, the code.
 
 use super::paint::Paint;
+use super::text::{escaped, lines_escaped};
+use clap::error::ErrorKind;
 use larder::error::{Class, Code, Error};
 use serde_json::json;
 
@@ -14,8 +16,8 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// From what a command ended with. What is no error of the library is a failure of the system.
-    pub fn of(error: &anyhow::Error) -> Failure {
+    /// From what `command` ended with. What is no error of the library is a failure of the system.
+    pub fn of(error: &anyhow::Error, command: Option<&str>) -> Failure {
         let ours = error.chain().find_map(|link| link.downcast_ref::<Error>());
         let mut texts: Vec<String> = error.chain().map(ToString::to_string).collect();
         texts.dedup();
@@ -24,7 +26,10 @@ impl Failure {
             code: ours.map_or(Code::SystemError, Error::code),
             message,
             causes: texts,
-            hint: ours.and_then(Error::hint),
+            hint: ours.and_then(|ours| {
+                let is_usage = ours.class() == Class::Usage;
+                ours.hint().or_else(|| is_usage.then(|| help_on(command)))
+            }),
         }
     }
 
@@ -40,14 +45,20 @@ impl Failure {
 
     /// The lines for a person.
     pub fn text(&self, paint: Paint) -> String {
-        let mut text = format!("{} {} [{}]\n", paint.bad("larder:"), self.message, self.code.name());
+        let mut text = format!("{} {} [{}]\n", paint.bad("larder:"), lines_escaped(&self.message), self.code.name());
         for cause in &self.causes {
-            text.push_str(&format!("{} {cause}\n", paint.dim("cause:")));
+            text.push_str(&format!("{} {}\n", paint.dim("cause:"), lines_escaped(cause)));
         }
         if let Some(hint) = &self.hint {
-            text.push_str(&format!("{} {hint}\n", paint.good("hint:")));
+            text.push_str(&format!("{} {}\n", paint.good("hint:"), lines_escaped(hint)));
         }
         text
+    }
+
+    /// The one line that `-q` leaves: for a cron job's mail.
+    pub fn line(&self, paint: Paint) -> String {
+        let texts: Vec<&str> = std::iter::once(&self.message).chain(&self.causes).map(String::as_str).collect();
+        format!("{} {} [{}]\n", paint.bad("larder:"), escaped(texts.join(": ").as_bytes()), self.code.name())
     }
 
     /// The line for a program.
@@ -65,8 +76,21 @@ impl Failure {
     }
 }
 
-/// A complaint of clap as an error of ours: its first paragraph is the message, its tips and usage the hint.
-pub fn from_usage(error: &clap::Error) -> Error {
+/// Where to read how a command is used.
+fn help_on(command: Option<&str>) -> String {
+    match command {
+        Some(name) => format!("`larder help {name}` shows how it is used"),
+        None => "`larder help` lists the commands".to_string(),
+    }
+}
+
+/// A complaint of clap about a command as an error of ours: its first paragraph is the message, its tips and usage the hint.
+pub fn from_usage(error: &clap::Error, command: Option<&str>) -> Error {
+    // Where the action of a group is missing, clap prints the group's whole help instead of a complaint.
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        let message = format!("`{}` needs to be told what to do", command.unwrap_or("larder"));
+        return Error::new(Code::InvalidArg, message).with_hint(help_on(command));
+    }
     let text = error.render().to_string();
     let mut paragraphs = text.split("\n\n").map(str::trim).filter(|part| !part.is_empty());
     let message = paragraphs.next().unwrap_or("the arguments do not fit").trim_start_matches("error: ");
@@ -82,9 +106,9 @@ pub fn from_usage(error: &clap::Error) -> Error {
     let beneath = std::error::Error::source(error).and_then(|source| source.downcast_ref::<Error>());
     let code = beneath.map_or(Code::InvalidArg, Error::code);
     let failure = Error::new(code, joined(message));
-    match beneath.and_then(Error::hint).filter(|_| code.class() != Class::Usage) {
+    match beneath.and_then(Error::hint) {
         Some(hint) => failure.with_hint(hint),
-        None if hints.is_empty() => failure.with_hint("`larder help COMMAND` shows how it is used"),
+        None if hints.is_empty() => failure.with_hint(help_on(command)),
         None => failure.with_hint(hints.join("; ")),
     }
 }

@@ -7,6 +7,7 @@ mod canvas;
 pub mod failure;
 mod paint;
 mod progress;
+mod run_progress;
 pub mod signals;
 mod table;
 pub mod terminal;
@@ -14,6 +15,7 @@ mod text;
 
 pub use paint::Paint;
 pub use progress::Progress;
+pub use run_progress::RunProgress;
 pub use table::{Align, Table};
 pub use text::{escaped, git_quoted, json_path, local_time, utc_time};
 
@@ -23,21 +25,23 @@ use failure::Failure;
 use indicatif::ProgressBar;
 use larder::config;
 use larder::error::{Code, Error};
-use signals::Cancellation;
+use larder::run::process::Stop;
+use signals::{Cancellation, Told};
 use std::backtrace::BacktraceStatus;
 use std::io::{self, BufWriter, IsTerminal, StderrLock, Stdout, Write};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// How much of an answer is gathered before it is written.
 const ANSWER_BUFFER_BYTES: usize = 64 << 10;
 
 /// The way to the user.
 pub struct Ui {
+    command: Option<&'static str>,
     quiet: bool,
     verbose: u8,
-    json: bool,
+    json: AtomicBool,
     shows_progress: bool,
     progress_interval_seconds: u64,
     out: Mutex<BufWriter<Stdout>>,
@@ -48,6 +52,7 @@ pub struct Ui {
     closed: AtomicBool,
     bar: Mutex<Option<ProgressBar>>,
     cancellation: OnceLock<Cancellation>,
+    told: OnceLock<Told>,
 }
 
 /// The reader of our answer went away: no failure, only an end.
@@ -56,15 +61,16 @@ pub struct Ui {
 pub struct ClosedPipe;
 
 impl Ui {
-    /// For these options and this terminal.
-    pub fn new(globals: &Globals) -> Ui {
+    /// For these options, this terminal, and the command that is run, if one is.
+    pub fn new(globals: &Globals, command: Option<&'static str>) -> Ui {
         let dumb = canvas::is_dumb();
         let colour = !globals.no_color && !globals.json && !dumb && config::variable("NO_COLOR").is_none();
         let out_is_terminal = io::stdout().is_terminal();
         Ui {
+            command,
             quiet: globals.quiet,
             verbose: globals.verbose,
-            json: globals.json,
+            json: AtomicBool::new(globals.json),
             shows_progress: !globals.quiet && !globals.no_progress,
             progress_interval_seconds: globals.progress_interval.unwrap_or(progress::LOG_INTERVAL_SECONDS),
             out: Mutex::new(BufWriter::with_capacity(ANSWER_BUFFER_BYTES, io::stdout())),
@@ -74,12 +80,18 @@ impl Ui {
             closed: AtomicBool::new(false),
             bar: Mutex::new(None),
             cancellation: OnceLock::new(),
+            told: OnceLock::new(),
         }
     }
 
     /// Whether the answer shall be JSON lines.
     pub fn is_json(&self) -> bool {
-        self.json
+        self.json.load(Ordering::Relaxed)
+    }
+
+    /// From now on it is JSON lines.
+    pub fn speak_json(&self) {
+        self.json.store(true, Ordering::Relaxed);
     }
 
     /// Whether only answers and failures are wanted.
@@ -154,14 +166,14 @@ impl Ui {
 
     /// Says what goes on; silent with `-q` and in JSON.
     pub fn status(&self, text: &str) {
-        if !self.quiet && !self.json {
+        if !self.quiet && !self.is_json() {
             self.say(&format!("{text}\n"));
         }
     }
 
     /// Says who speaks, at a terminal.
     pub fn banner(&self) {
-        if io::stderr().is_terminal() && !self.json {
+        if io::stderr().is_terminal() && !self.is_json() {
             let name = self.paint_err.name("larder");
             self.say(&format!("{name} {}: what you have, and how you made it\n", env!("CARGO_PKG_VERSION")));
         }
@@ -169,16 +181,16 @@ impl Ui {
 
     /// Says something that the user should know and that is no failure.
     pub fn warn(&self, text: &str) {
-        if self.json {
+        if self.is_json() {
             self.json_event(&serde_json::json!({"type": "warning", "message": text}));
         } else {
-            self.say(&format!("{} {text}\n", self.paint_err.doubtful("warning:")));
+            self.say(&format!("{} {}\n", self.paint_err.doubtful("warning:"), text::lines_escaped(text)));
         }
     }
 
     /// Reports one failed item while the rest goes on (promise 10).
     pub fn item_failed(&self, path: &[u8], error: &Error) {
-        if self.json {
+        if self.is_json() {
             let mut value = text::json_path("path", path);
             value["type"] = "failed".into();
             value["code"] = error.code().name().into();
@@ -202,18 +214,34 @@ impl Ui {
         Progress::new(self, what, names_items)
     }
 
+    /// Listens to a run of tasks; with `names_all` it names every task, whose output follows. What larder is told goes to
+    /// the tasks, too.
+    ///
+    /// # Errors
+    /// SYSTEM_ERROR when signals cannot be caught.
+    pub fn run_progress(&self, stop: &Arc<Stop>, names_all: bool) -> larder::error::Result<RunProgress<'_>> {
+        let told = signals::hand_to(stop)?;
+        self.told.get_or_init(|| told);
+        Ok(RunProgress::new(self, names_all))
+    }
+
     /// Ends the command: what is left is written, a failure is printed, the status is chosen.
     pub fn end(&self, outcome: anyhow::Result<Exit>) -> ExitCode {
         let flushed = self.flush();
         let signal = self.cancellation.get().and_then(Cancellation::signal);
+        let signal = signal.or_else(|| self.told.get().and_then(Told::signal));
         match outcome.and_then(|exit| flushed.map(|()| exit)) {
             _ if self.closed.load(Ordering::Relaxed) => signals::end_by_closed_pipe(),
             Ok(exit) => ExitCode::from(signal.map_or(exit.0, |signal| 128 + signal)),
             Err(error) => {
-                let failure = Failure::of(&error);
-                self.say(&if self.json { format!("{}\n", failure.json()) } else { failure.text(self.paint_err) });
+                let failure = Failure::of(&error, self.command);
+                self.say(&match (self.is_json(), self.quiet) {
+                    (true, _) => format!("{}\n", failure.json()),
+                    (false, true) => failure.line(self.paint_err),
+                    (false, false) => failure.text(self.paint_err),
+                });
                 let trace = error.backtrace();
-                if trace.status() == BacktraceStatus::Captured && !failure.is_usage() && !self.json {
+                if trace.status() == BacktraceStatus::Captured && !failure.is_usage() && !self.is_json() {
                     self.say(&format!("{trace}\n"));
                 }
                 ExitCode::from(signal.map_or(failure.exit_status(), |signal| 128 + signal))
@@ -222,7 +250,9 @@ impl Ui {
     }
 
     fn is_cancelled(&self) -> bool {
-        self.closed.load(Ordering::Relaxed) || self.cancellation.get().is_some_and(Cancellation::is_asked)
+        self.told.get().is_some_and(|told| told.signal().is_some())
+            || self.closed.load(Ordering::Relaxed)
+            || self.cancellation.get().is_some_and(Cancellation::is_asked)
     }
 
     /// Writes to stderr above a progress bar. A stderr that cannot be written to is nobody's business.
@@ -234,6 +264,13 @@ impl Ui {
         match self.current_bar() {
             Some(bar) => bar.suspend(write),
             None => write(),
+        }
+    }
+
+    /// Says something that programs are told otherwise.
+    fn say_unless_json(&self, text: &str) {
+        if !self.is_json() {
+            self.say(text);
         }
     }
 

@@ -5,7 +5,7 @@ use super::{Ui, text};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressState, ProgressStyle};
 use larder::clock::Stopwatch;
 use larder::config;
-use larder::monitor::{Change, Event, Monitor, TaskEnd, TaskEvent};
+use larder::monitor::{Change, Event, Monitor};
 use larder::units::{format_duration, format_size};
 use serde_json::json;
 use std::io::IsTerminal;
@@ -16,13 +16,11 @@ use std::time::Duration;
 /// How often a log gets a line, unless the user says otherwise.
 pub const LOG_INTERVAL_SECONDS: u64 = 60;
 /// How often JSON readers get a status, at most.
-const JSON_INTERVAL_MS: u64 = 1_000;
+pub(super) const JSON_INTERVAL_MS: u64 = 1_000;
 /// Redraws a second, at most.
-const REDRAWS_HZ: u8 = 10;
+pub(super) const REDRAWS_HZ: u8 = 10;
 /// Cells of the bar, where the terminal has room for them.
 const BAR_CELLS: usize = 40;
-/// So many executed tasks have a line of their own in a log.
-const LINES_MAX: u64 = 500;
 
 /// Listens to one engine.
 pub struct Progress<'a> {
@@ -42,7 +40,7 @@ pub struct Progress<'a> {
 
 impl<'a> Progress<'a> {
     pub(super) fn new(ui: &'a Ui, what: &'static str, names_items: bool) -> Progress<'a> {
-        let bar = (ui.shows_progress && !ui.json && std::io::stderr().is_terminal()).then(|| spinner(what));
+        let bar = (ui.shows_progress && !ui.is_json() && std::io::stderr().is_terminal()).then(|| spinner(what));
         *ui.bar.lock().unwrap_or_else(PoisonError::into_inner) = bar.clone();
         Progress {
             ui,
@@ -52,7 +50,11 @@ impl<'a> Progress<'a> {
             bytes: AtomicU64::new(0),
             items_total: AtomicU64::new(0),
             bytes_total: AtomicU64::new(0),
-            next_line_ms: AtomicU64::new(if ui.json { JSON_INTERVAL_MS } else { ui.progress_interval_seconds * 1_000 }),
+            next_line_ms: AtomicU64::new(if ui.is_json() {
+                JSON_INTERVAL_MS
+            } else {
+                ui.progress_interval_seconds * 1_000
+            }),
             bar,
             counts_bytes: AtomicBool::new(false),
             names_items,
@@ -112,13 +114,14 @@ impl<'a> Progress<'a> {
             return;
         }
         let (now, due) = (self.watch.elapsed_ms(), self.next_line_ms.load(Relaxed));
-        let interval = if self.ui.json { JSON_INTERVAL_MS } else { self.ui.progress_interval_seconds.max(1) * 1_000 };
+        let interval =
+            if self.ui.is_json() { JSON_INTERVAL_MS } else { self.ui.progress_interval_seconds.max(1) * 1_000 };
         if now < due || self.next_line_ms.compare_exchange(due, now + interval, Relaxed, Relaxed).is_err() {
             return;
         }
         let phase = self.phase();
         let (items_total, bytes_total) = (self.items_total.load(Relaxed), self.bytes_total.load(Relaxed));
-        if self.ui.json {
+        if self.ui.is_json() {
             let status = json!({"type": "status", "phase": phase, "items": items, "bytes": bytes,
                 "items_total": items_total, "bytes_total": bytes_total, "elapsed_ms": now});
             self.ui.json_event(&status);
@@ -146,7 +149,7 @@ impl<'a> Progress<'a> {
             Change::Removed => "removed",
             Change::Skipped => "skipped",
         };
-        if self.ui.json {
+        if self.ui.is_json() {
             let mut value = text::json_path("path", path);
             value["type"] = "item".into();
             value["change"] = word.into();
@@ -164,49 +167,6 @@ impl<'a> Progress<'a> {
     }
 }
 
-impl Progress<'_> {
-    /// A task: failures at once with their output, the others in a few lines of a log.
-    fn task(&self, name: &str, what: &TaskEvent<'_>) {
-        match what {
-            TaskEvent::Started { .. } => {
-                if let Some(bar) = &self.bar {
-                    bar.set_message(super::escaped(name.as_bytes()));
-                }
-            }
-            TaskEvent::Again { why, delay_ms } => {
-                let seconds = *delay_ms as f64 / 1_000.0;
-                self.ui.status(&format!("{}: {why}, again in {seconds:.1}s", super::escaped(name.as_bytes())));
-            }
-            TaskEvent::Ended { end, why, duration_ms, record, .. } => {
-                self.advance(1, 0);
-                self.task_ended(name, *end, why, *duration_ms, record.map(|id| id.to_hex()));
-            }
-            // That nobody reads it any more is seen by the engine as a wish to stop.
-            TaskEvent::Output { is_error: false, bytes } if !self.ui.json => _ = self.ui.bytes(bytes),
-            TaskEvent::Output { bytes, .. } if !self.ui.json => self.ui.say_bytes(bytes),
-            _ => {}
-        }
-    }
-
-    fn task_ended(&self, name: &str, end: TaskEnd, why: &str, duration_ms: u64, record: Option<String>) {
-        if self.ui.json {
-            let value = json!({"type": "task", "task": name, "end": end.name(), "why": why, "duration_ms": duration_ms,
-                "record": record});
-            return self.ui.json_event(&value);
-        }
-        let is_bad = matches!(end, TaskEnd::Failed | TaskEnd::TimedOut | TaskEnd::Cancelled);
-        let shown = super::escaped(name.as_bytes());
-        if is_bad {
-            let word = self.ui.paint_err.bad(end.name());
-            self.ui.say(&format!("{shown}: {word}: {}\n", super::escaped(why.as_bytes())));
-        } else if end == TaskEnd::Executed && self.bar.is_none() && self.items.load(Relaxed) <= LINES_MAX
-            || self.ui.verbose > 0
-        {
-            self.ui.status(&format!("{shown}: {} ({})", end.name(), format_duration(duration_ms as f64 / 1_000.0)));
-        }
-    }
-}
-
 impl Monitor for Progress<'_> {
     fn event(&self, event: &Event<'_>) {
         match event {
@@ -216,7 +176,6 @@ impl Monitor for Progress<'_> {
             Event::Item { path, change, bytes } => self.item(path, *change, *bytes),
             Event::Failed { path, error } => self.ui.item_failed(path, error),
             Event::Warning(text) => self.ui.warn(text),
-            Event::Task { name, what } => self.task(name, what),
             _ => {}
         }
     }
@@ -243,7 +202,7 @@ fn so_far(items: u64, bytes: u64) -> String {
     }
 }
 
-fn spinner(what: &'static str) -> ProgressBar {
+pub(super) fn spinner(what: &'static str) -> ProgressBar {
     let target = ProgressDrawTarget::term_like_with_hz(Box::new(Canvas::new()), REDRAWS_HZ);
     let bar = ProgressBar::with_draw_target(None, target).with_finish(ProgressFinish::AndClear);
     bar.set_style(spinner_style());
@@ -252,7 +211,7 @@ fn spinner(what: &'static str) -> ProgressBar {
     bar
 }
 
-fn is_plain() -> bool {
+pub(super) fn is_plain() -> bool {
     let utf8 = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| config::variable(name)).is_some_and(|value| {
         let value = value.to_string_lossy().to_ascii_lowercase();
         value.contains("utf-8") || value.contains("utf8")
@@ -285,7 +244,7 @@ fn bar_style(counts_bytes: bool, phase: String) -> ProgressStyle {
 }
 
 /// So many cells, filled as far as this share.
-fn bar_of(cells: usize, share: f64, is_plain: bool) -> String {
+pub(super) fn bar_of(cells: usize, share: f64, is_plain: bool) -> String {
     let [full, begun, empty] = if is_plain { ["#", "#", "-"] } else { ["█", "▓", "░"] };
     let filled = ((share * cells as f64) as usize).min(cells);
     let begun = if filled < cells && share > 0.0 { begun } else { "" };

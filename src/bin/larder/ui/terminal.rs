@@ -28,7 +28,9 @@ pub fn ask_passphrase(is_new: bool) -> Result<Zeroizing<Vec<u8>>> {
     };
     let first = ask(&tty, if is_new { "New passphrase: " } else { "Passphrase: " })?;
     if is_new && *first != *ask(&tty, "The same again: ")? {
-        return Err(Error::new(Code::InvalidKey, "the two passphrases differ"));
+        return Err(
+            Error::new(Code::InvalidKey, "the two passphrases differ").with_hint("nothing was changed: type it again")
+        );
     }
     Ok(first)
 }

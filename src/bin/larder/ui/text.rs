@@ -72,7 +72,12 @@ pub fn one_line(error: &Error) -> String {
         let _ = write!(text, ": {cause}");
         beneath = cause.source();
     }
-    text
+    escaped(text.as_bytes())
+}
+
+/// A text of several lines for a terminal: names in it cannot move the cursor.
+pub fn lines_escaped(text: &str) -> String {
+    text.split('\n').map(|line| escaped(line.as_bytes())).collect::<Vec<_>>().join("\n")
 }
 
 /// A moment where the user is: `2026-11-21 10:04:05`.

@@ -6,7 +6,9 @@ use larder::error::{Code, Error};
 use larder::id::Id;
 use larder::record::{Record, Status};
 use larder::repo::Repo;
+use larder::run::inputs::still_holds;
 use larder::runs::Runs;
+use std::path::{Path, PathBuf};
 
 /// Print the run that makes an action a hit: name, tab, id a line; of several the newest
 #[derive(clap::Args)]
@@ -19,6 +21,10 @@ pub struct Get {
     #[arg(long, conflicts_with = "field")]
     raw: bool,
 
+    /// The project's root, where what a run of the action read beyond its inputs must be as it was
+    #[arg(long, value_name = "DIR", default_value = ".", value_hint = clap::ValueHint::DirPath)]
+    root: PathBuf,
+
     /// An action, by its whole id, or a run
     #[arg(value_name = "ACTION|RUN")]
     name: String,
@@ -28,7 +34,7 @@ impl Get {
     pub fn run(self, session: &Session) -> anyhow::Result<Exit> {
         let repo = session.repo()?;
         let runs = run_view::load(session, &repo)?;
-        let Some(id) = find(&repo, &runs, &self.name)? else { return Ok(Exit::NEGATIVE) };
+        let Some(id) = find(&repo, &runs, &self.name, &self.root)? else { return Ok(Exit::NEGATIVE) };
         let record = Record::load(&repo, &id)?;
         if self.raw {
             session.ui.bytes(&repo.read(&id)?)?;
@@ -57,14 +63,15 @@ impl Get {
 }
 
 /// The newest success of an action, or the run of this name; none for an action that has no such run.
-fn find(repo: &Repo, runs: &Runs, name: &str) -> anyhow::Result<Option<Id>> {
+fn find(repo: &Repo, runs: &Runs, name: &str, root: &Path) -> anyhow::Result<Option<Id>> {
     let Ok(id) = name.parse::<Id>() else { return Ok(Some(runs.resolve(name)?.record)) };
     if runs.get(&id).is_some() {
         return Ok(Some(id));
     }
     for run in runs.candidates(&id).iter().filter(|run| run.status == Status::Success) {
         // A batch may claim anything of an action; the record says whose it is.
-        if Record::load(repo, &run.record).is_ok_and(|record| record.action == id) {
+        let Some(record) = Record::load(repo, &run.record).ok().filter(|record| record.action == id) else { continue };
+        if still_holds(root, &record.observed)? {
             return Ok(Some(run.record));
         }
     }

@@ -3,12 +3,14 @@
 use super::super::{Exit, run_view, version_line};
 use crate::session::Session;
 use crate::ui::json_path;
+use larder::action::Action;
 use larder::clock::{self, Time};
 use larder::context::reach_options;
 use larder::error::{Code, Error, Result};
 use larder::id::Id;
 use larder::keep::publish;
 use larder::record::{Exit as Ended, RECORD_BYTES_MAX, Record, Status};
+use larder::run::inputs::observed;
 use serde_json::json;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -72,6 +74,10 @@ pub struct Put {
     #[arg(long, value_name = "MS", default_value_t = 0)]
     wall_ms: u64,
 
+    /// The project's root: of an action with a depfile, what it names there is noted as read
+    #[arg(long, value_name = "DIR", default_value = ".", value_hint = clap::ValueHint::DirPath)]
+    root: PathBuf,
+
     /// Store these bytes as the record, as get --raw prints them; `-` is standard input
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, conflicts_with_all = ["action", "result"])]
     raw: Option<PathBuf>,
@@ -93,6 +99,14 @@ impl Put {
             None => self.record()?,
         };
         let repo = session.repo()?;
+        let record = match (&self.raw, record.status) {
+            // A result counts only while what was read for it is the same.
+            (None, Status::Success) if repo.find(&record.action)?.is_some() => {
+                let action = Action::decode(&repo.read(&record.action)?)?;
+                Record { observed: observed(&self.root, &action)?, ..record }
+            }
+            _ => record,
+        };
         let id = {
             let progress = session.ui.progress("checking");
             let options = session.writer_options()?;

@@ -1,0 +1,58 @@
+//! The project that a command works on: its manifest, its state, its environment.
+
+use super::manifest_args::manifest_and_targets;
+use larder::config;
+use larder::context::{REPOSITORY_DIR, jobs};
+use larder::error::{Error, Result};
+use larder::run::project::{Project, ProjectOptions};
+use std::path::{Path, PathBuf};
+
+/// The project that the words of a command line mean, and the targets among them.
+///
+/// # Errors
+/// FILE_NOT_FOUND when there is no manifest.
+pub fn project_and_targets(file: Option<&Path>, words: &[String]) -> Result<(ProjectOptions, Vec<String>)> {
+    let (manifest, targets) = manifest_and_targets(file, words)?;
+    Ok((project_options(&manifest, &[])?, targets))
+}
+
+/// Opens it, and says what is suspicious about its manifest.
+///
+/// # Errors
+/// What reading the manifest answers.
+pub fn open_project(options: &ProjectOptions, warn: &dyn Fn(&str)) -> Result<Project> {
+    let project = Project::open(options)?;
+    project.warnings().iter().for_each(|text| warn(text));
+    Ok(project)
+}
+
+/// What a project is opened with, for the manifest that was named.
+///
+/// # Errors
+/// FILE_IO when there is no current directory; CONFIG_MISSING without a home.
+pub fn project_options(manifest: &Path, args: &[String]) -> Result<ProjectOptions> {
+    let is_line_form = manifest.extension().is_none_or(|extension| extension != "toml");
+    let root = match is_line_form {
+        true => PathBuf::from("."),
+        false => {
+            manifest.parent().map(PathBuf::from).filter(|dir| !dir.as_os_str().is_empty()).unwrap_or_else(|| ".".into())
+        }
+    };
+    let root = std::path::absolute(&root).map_err(|error| Error::io("find", &root, error))?;
+    let own = root.join(REPOSITORY_DIR);
+    let state_dir = match own.join("config.toml").is_file() {
+        true => own.join("state"),
+        false => {
+            let name = larder::object::hash(root.as_os_str().as_encoded_bytes()).to_hex();
+            config::cache_dir()?.join("projects").join(name)
+        }
+    };
+    Ok(ProjectOptions {
+        manifest: manifest.to_path_buf(),
+        root: is_line_form.then_some(root),
+        state_dir,
+        environment: config::environment(),
+        args: args.to_vec(),
+        jobs: jobs(),
+    })
+}

@@ -1,0 +1,30 @@
+//! `larder remote list`: which there are.
+
+use super::super::Exit;
+use crate::session::Session;
+use crate::ui::escaped;
+use larder::backend::Location;
+use serde_json::json;
+
+/// List the remotes: name, tab, address without secrets
+#[derive(clap::Args)]
+pub struct List {}
+
+impl List {
+    pub fn run(self, session: &Session) -> anyhow::Result<Exit> {
+        let remotes = session.place()?.remotes()?;
+        for (name, address) in remotes.all() {
+            // An address that is not understood may have anything in it.
+            let (scheme, shown) = match Location::parse(address.as_ref()) {
+                Ok(location) => (Some(location.scheme()), escaped(location.to_string().as_bytes())),
+                Err(_) => (None, "(an address that this larder does not understand)".to_string()),
+            };
+            if session.ui.is_json() {
+                session.ui.json(&json!({"type": "remote", "name": name, "scheme": scheme, "address": shown}))?;
+            } else {
+                session.ui.line(&format!("{name}\t{shown}"))?;
+            }
+        }
+        Ok(Exit::DONE)
+    }
+}

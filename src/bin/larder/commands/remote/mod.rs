@@ -1,0 +1,58 @@
+//! `larder remote`: names for the places that a repository is synced with.
+
+mod add;
+mod list;
+mod remove;
+mod rename;
+mod test;
+
+use super::{Exit, Layer, Manual, Need, Subcommand};
+use crate::session::Session;
+
+/// Arguments of `larder remote`.
+#[derive(clap::Args)]
+pub struct RemoteArgs {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(clap::Subcommand)]
+enum Action {
+    Add(add::Add),
+    List(list::List),
+    Remove(remove::Remove),
+    Rename(rename::Rename),
+    Test(test::Test),
+}
+
+impl Subcommand for RemoteArgs {
+    const NAME: &'static str = "remote";
+    const LAYER: Layer = Layer::Porcelain;
+    const NEED: Need = Need::Config;
+    const ABOUT: &'static str = "Manage the places that a repository is synced with";
+    const MANUAL: Manual = Manual {
+        description: "A remote is a name for an address. Names are kept beside the repository, in `remotes.toml`, which \
+            only its owner may read, and which no sync carries. What lists and messages show of an address has no \
+            secret in it.\n\n\
+            A remote's name can stand wherever a repository can: `larder -r NAME snapshots`. Where a command needs a \
+            remote and none is named, it is `origin`, or the only one there is.",
+        examples: &[
+            ("larder remote add disk /mnt/disk/backup", "Gives a directory of another disk a name."),
+            ("larder remote add home ssh://me@host/srv/backup", "One on another machine that has larder."),
+            ("larder remote test disk", "Writes, reads, lists and deletes there."),
+            ("larder remote list", "Lists them: name, tab, address."),
+        ],
+        exits: &[(10, "There is no remote of this name.")],
+        ..Manual::EMPTY
+    };
+
+    fn run(self, session: &Session) -> anyhow::Result<Exit> {
+        match self.action {
+            Action::Add(add) => add.run(session),
+            Action::List(list) => list.run(session),
+            Action::Remove(remove) => remove.run(session),
+            Action::Rename(rename) => rename.run(session),
+            Action::Test(test) => test.run(session),
+        }
+    }
+}
