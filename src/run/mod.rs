@@ -11,7 +11,7 @@
 //! - [`project`]: what has changed since last time, and the actions of what must be looked up; it stands on [`state`]
 //!   (what is remembered), [`plan`] (a manifest as it was read), [`inputs`] (what tasks read) and [`environment`].
 //! - [`engine`]: the threads that do it. [`schedule`]: what comes next; [`durations`]: what goes first.
-//! - [`portable`], [`outputs`]: what a task left, kept and put back; and room made for it. [`clean`]: outputs
+//! - [`portable`], [`outputs`]: what a task left, kept and put back; and room made for it. [`mod@clean`]: outputs
 //!   removed.
 //! - [`process`], [`logs`]: one command, and what it said.
 //! - [`publish`], [`claim`], [`lockfile`]: results become durable, and one process makes each.
