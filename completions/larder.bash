@@ -5371,7 +5371,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__run)
-            opts="-f -j -k -n -t -o -m -r -q -v -h --file --jobs --max-concurrent --keep-going --force --dry-run --timeout --verify-cache --clean-cache --list-tasks --output --stats --metrics --repo --quiet --verbose --json --no-color --banner --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
+            opts="-f -j -k -n -t -o -m -r -q -v -h --file --jobs --max-concurrent --keep-going --force --dry-run --timeout --verify-cache --max-input-size --clean-cache --list-tasks --output --stats --metrics --repo --quiet --verbose --json --no-color --banner --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -5424,6 +5424,10 @@ _larder() {
                     return 0
                     ;;
                 -t)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-input-size)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

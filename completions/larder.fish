@@ -878,6 +878,7 @@ complete -c larder -n "__fish_larder_using_subcommand run" -s f -l file -d 'The 
 complete -c larder -n "__fish_larder_using_subcommand run" -s j -l jobs -d 'How many tasks run at once; otherwise as many as there are cores' -r
 complete -c larder -n "__fish_larder_using_subcommand run" -l max-concurrent -d 'Never run more tasks at once than this' -r
 complete -c larder -n "__fish_larder_using_subcommand run" -s t -l timeout -d 'End a task that takes longer than this and does not say itself how long it may take' -r
+complete -c larder -n "__fish_larder_using_subcommand run" -l max-input-size -d 'Refuse tasks that read a longer file; otherwise as the settings say, or 1 GiB' -r
 complete -c larder -n "__fish_larder_using_subcommand run" -s o -l output -d 'Which output of tasks is shown; `json` speaks JSON as --json does' -r -f -a "errors\t'That of tasks that fail'
 full\t'All of it; of tasks that need not run, what they wrote when they ran'
 none\t'None'

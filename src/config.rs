@@ -114,6 +114,8 @@ pub struct Settings {
     pub lock_wait: Option<u64>,
     /// Seconds between lines of progress in a log.
     pub progress_interval: Option<u64>,
+    /// The longest file, in bytes, that a task may read.
+    pub max_input_size: Option<u64>,
     /// The command that reaches other machines, run by `sh`; otherwise `ssh`.
     pub ssh_command: Option<String>,
     /// How larder is called on other machines; otherwise `larder`.

@@ -28,6 +28,24 @@ fn both_forms_are_read_and_written() {
 }
 
 #[test]
+fn what_is_printed_of_a_manifest_is_frozen() {
+    let world = World::new();
+    let data = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/manifest");
+    world.sh(&format!("cp -r {data}/larder.toml {data}/sub {data}/lines.txt .")).clean();
+    for (file, form, golden) in [
+        ("larder.toml", "json", "parsed.json"),
+        ("larder.toml", "toml", "parsed.toml"),
+        ("lines.txt", "json", "lines.json"),
+        ("lines.txt", "toml", "lines.toml"),
+    ] {
+        let said = world.larder(&["parse-manifest", "--to", form, file]);
+        let expected = std::fs::read_to_string(format!("{data}/golden/{golden}")).unwrap();
+        assert_eq!(said.ok(), expected, "{golden}");
+        assert_eq!(said.err.contains("not to be run"), golden == "parsed.toml", "{}", said.err);
+    }
+}
+
+#[test]
 fn what_is_wrong_has_a_place() {
     let world = World::new();
     for (text, exit, code, place) in [

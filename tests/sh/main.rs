@@ -20,6 +20,7 @@ scripts! {
     deep
     everything
     full
+    inputs
     install
     interrupt
     lint

@@ -6,63 +6,9 @@ python=${LARDER_TEST_PYTHON:-$TOP/target/test-python/bin/python3}
 "$python" -c 'import jsonschema, tomllib' 2>/dev/null || skip "no Python with jsonschema: run scripts/test-tools"
 
 mkdir good bad
-cat >good/everything.toml <<'END_OF_MANIFEST'
-min-version = "0.1"
-project = "demo"
-default = ["build", "all"]
-include = "sub"
-salt = "1"
-dotenv = [".env"]
-
-[defaults]
-env = { CC = "cc", LEVEL = 2, TERM = true }
-inputs = ["*.h"]
-tools = "sh"
-timeout = "1h30m"
-
-[pools]
-heavy = 2
-
-[task.build]
-description = "makes it"
-cmd = ["sh", "-c", "touch \"$0\" \"$1\"", "{{out}}"]
-inputs = ["in.c", "lib/**/*.[ch]", "@git(doc)"]
-outputs = "out.{{matrix.os}}.{{matrix.level}}"
-deps = ["sub:part"]
-after = ["first"]
-env = ["CC=gcc", "OTHER"]
-pass-env = ["DISPLAY"]
-secret = ["TOKEN=3"]
-tools = ["cc"]
-key-from = ["cc --version"]
-cwd = "dir"
-timeout = 90
-retries = 3
-retry-delay = "500ms"
-pool = "heavy"
-weight = 2
-cache = true
-depfile = "{{matrix.os}}.{{matrix.level}}.d"
-keep-outputs = false
-external-links = true
-interactive = false
-color = true
-rooted = false
-args = true
-matrix = { os = ["linux", "mac"], level = [1, 2] }
-sandbox = "none"
-
-[task.first]
-script = """
-#!/bin/sh
-true
-"""
-
-[task.all]
-deps = ["first"]
-END_OF_MANIFEST
-mkdir good/sub
-printf '[tasks.part]\ncmd = "true"\n' >good/sub/larder.toml
+# Every key that there is.
+cp -r "$TOP/testdata/manifest/larder.toml" "$TOP/testdata/manifest/sub" good
+mv good/larder.toml good/everything.toml
 cp "$TOP/docs/example/larder.toml" good/example.toml
 # The manifests that the reference shows.
 awk '/^```/ { is_toml = $0 == "```toml"; number += is_toml; next } is_toml { print >"good/shown-" number ".toml" }' "$TOP/docs/MANIFEST.md"

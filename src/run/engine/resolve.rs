@@ -87,7 +87,7 @@ impl Engine<'_> {
 
     /// A task that cannot start.
     pub(super) fn refuse(&self, number: u32, error: &Error) {
-        if error.code() == Code::PermissionDenied {
+        if matches!(error.code(), Code::PermissionDenied | Code::ResourceExhausted) {
             self.refused.store(true, Ordering::Relaxed);
         }
         if self.slot(number).is_damaged {

@@ -46,7 +46,7 @@ pub fn observed(root: &Path, action: &Action) -> Result<Vec<Observed>> {
     let beyond = paths.into_iter().filter(|path| !is_input(path) && !outputs.iter().any(|output| output.matches(path)));
     beyond
         .map(|path| {
-            let content = read_content(handle.as_fd(), &path, true)?.id;
+            let content = read_content(handle.as_fd(), &path, true, u64::MAX)?.id;
             Ok(Observed { path, content })
         })
         .collect()
@@ -63,7 +63,7 @@ pub fn still_holds(root: &Path, observed: &[Observed]) -> Result<bool> {
     let handle = crate::walk::open_path(rustix::fs::CWD, root).at("open", root)?;
     // What cannot be read is not what was read.
     let holds = |seen: &Observed| {
-        read_content(handle.as_fd(), &seen.path, true).is_ok_and(|content| content.id == seen.content)
+        read_content(handle.as_fd(), &seen.path, true, u64::MAX).is_ok_and(|content| content.id == seen.content)
     };
     Ok(observed.iter().all(holds))
 }

@@ -32,6 +32,7 @@ pub struct Sources {
     root: OwnedFd,
     root_path: PathBuf,
     jobs: usize,
+    bytes_max: u64,
     files: Mutex<Files>,
     patterns: Mutex<Patterns>,
 }
@@ -62,13 +63,14 @@ pub struct Found {
 }
 
 impl Sources {
-    /// The sources below a root, of which this is known.
+    /// The sources below a root, of which this is known. A longer file than `bytes_max` is not read.
     ///
     /// # Errors
     /// FILE_NOT_FOUND and so on when the root cannot be opened.
     pub fn new(
         root_path: &Path,
         jobs: usize,
+        bytes_max: u64,
         files: Files,
         patterns: HashMap<Vec<u8>, (u32, PatternRow)>,
     ) -> Result<Self> {
@@ -85,7 +87,7 @@ impl Sources {
             all.numbers.insert(text, number);
         }
         let (files, patterns) = (Mutex::new(files), Mutex::new(all));
-        Ok(Sources { root, root_path: root_path.to_path_buf(), jobs, files, patterns })
+        Ok(Sources { root, root_path: root_path.to_path_buf(), jobs, bytes_max, files, patterns })
     }
 
     /// The root, for looking at what is below it.
@@ -120,7 +122,7 @@ impl Sources {
         let work = |part: &[FileNo]| {
             for file in part {
                 let (path, follow) = self.place_of(*file);
-                let read = read_content(self.root(), &path, follow);
+                let read = read_content(self.root(), &path, follow, self.bytes_max);
                 let mut files = self.files();
                 match read {
                     Ok(content) => _ = files.set(*file, &content),
@@ -155,7 +157,7 @@ impl Sources {
             }
         }
         let (path, follow) = self.place_of(file);
-        let read = read_content(self.root(), &path, follow);
+        let read = read_content(self.root(), &path, follow, self.bytes_max);
         let mut files = self.files();
         // Another thread may have been first: one invocation sees one content.
         if let Some(content) = current(&files, file) {
@@ -191,7 +193,7 @@ impl Sources {
 
     fn is_changed(&self, file: FileNo) -> bool {
         let (path, follow) = self.place_of(file);
-        let read = read_content(self.root(), &path, follow);
+        let read = read_content(self.root(), &path, follow, self.bytes_max);
         let mut files = self.files();
         match read {
             Ok(content) if content.stamp.is_directory() => !files.known(file).stamp.is_directory(),

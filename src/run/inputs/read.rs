@@ -6,6 +6,7 @@ use crate::id::Id;
 use crate::object::{Hasher, hash};
 use crate::run::state::files::Content;
 use crate::run::state::stamp::{Stamp, look, stamp_now_ns};
+use crate::units::format_size;
 use crate::walk::{Stat, link_target, open_file, stat_fd};
 use rustix::fd::BorrowedFd;
 use std::ffi::OsStr;
@@ -22,8 +23,8 @@ const TRIES: usize = 3;
 ///
 /// # Errors
 /// FILE_IO, PERMISSION_DENIED and so on; RESOURCE_EXHAUSTED for a file that keeps changing; INVALID_ARG for what is
-/// neither file, directory nor symlink.
-pub fn read_content(root: BorrowedFd<'_>, path: &[u8], follow: bool) -> Result<Content> {
+/// neither file, directory nor symlink; RESOURCE_EXHAUSTED for a file of more than `bytes_max` bytes.
+pub fn read_content(root: BorrowedFd<'_>, path: &[u8], follow: bool, bytes_max: u64) -> Result<Content> {
     let shown = OsStr::from_bytes(path);
     if path.is_empty() && !follow {
         let stamp = look(root, c".", true).at("look at", shown)?;
@@ -45,6 +46,9 @@ pub fn read_content(root: BorrowedFd<'_>, path: &[u8], follow: bool) -> Result<C
                 Err(error) => return Err(error).at("read", shown),
             };
             let before = stat_fd(&file).at("look at", shown)?;
+            if before.size > bytes_max {
+                return Err(too_long(path, before.size, bytes_max));
+            }
             content.id = hash_file(&file, &before, path)?;
             let after = stat_fd(&file).at("look at", shown)?;
             if content.id.is_none() || Stamp::of(&before) != stamp || !before.is_same_as(&after) {
@@ -57,6 +61,13 @@ pub fn read_content(root: BorrowedFd<'_>, path: &[u8], follow: bool) -> Result<C
     }
     Err(Error::new(Code::ResourceExhausted, format!("`{}` changes while it is read", path.escape_ascii()))
         .with_hint("run again when nothing writes to it"))
+}
+
+fn too_long(path: &[u8], bytes: u64, bytes_max: u64) -> Error {
+    let (size, limit) = (format_size(bytes), format_size(bytes_max));
+    let message = format!("the input `{}` has {size}, and the limit is {limit}", path.escape_ascii());
+    Error::new(Code::ResourceExhausted, message)
+        .with_hint(format!("larder run --max-input-size {bytes}, or max-input-size in the settings"))
 }
 
 /// The hash of a file; none if it is longer than it was said to be.

@@ -56,6 +56,8 @@ pub struct ProjectOptions {
     pub args: Vec<String>,
     /// Threads that look at files and read them.
     pub jobs: usize,
+    /// A task that reads a longer file is refused.
+    pub input_bytes_max: Option<u64>,
 }
 
 /// Reads a manifest: its path, the root if that is another directory, the arguments for tasks.
@@ -115,7 +117,13 @@ impl Project {
             }
         };
         let root = light.root.clone();
-        let sources = Sources::new(&root, options.jobs, state.files(&counters)?, state.patterns()?)?;
+        let sources = Sources::new(
+            &root,
+            options.jobs,
+            options.input_bytes_max.unwrap_or(u64::MAX),
+            state.files(&counters)?,
+            state.patterns()?,
+        )?;
         let contexts = tools::Contexts::of(&light);
         Ok(Project {
             args: options.args.clone(),

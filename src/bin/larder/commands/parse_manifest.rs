@@ -67,6 +67,10 @@ impl Subcommand for ParseManifest {
                 writeln!(out, "\n]}}")?;
             }
             Form::Toml => {
+                if let Some(task) = manifest.tasks.iter().find(|task| task.name.contains(['@', ':'])) {
+                    let what = "comes from a matrix or an included file: this TOML is to be read, not to be run";
+                    session.ui.warn(&format!("`{}` {what}", task.name));
+                }
                 write!(out, "{}", render::toml_head(&manifest))?;
                 for task in &manifest.tasks {
                     write!(out, "{}", render::toml_task(&manifest, task))?;

@@ -1,11 +1,14 @@
 //! The project that a command works on: its manifest, its state, its environment.
 
 use super::manifest_args::manifest_and_targets;
-use larder::config;
+use larder::config::{self, Settings};
 use larder::context::{REPOSITORY_DIR, jobs};
 use larder::error::{Error, Result};
 use larder::run::project::{Project, ProjectOptions};
 use std::path::{Path, PathBuf};
+
+/// A longer input is more often a mistake in a pattern than meant.
+pub const INPUT_BYTES_MAX: u64 = 1 << 30;
 
 /// The project that the words of a command line mean, and the targets among them.
 ///
@@ -29,7 +32,7 @@ pub fn open_project(options: &ProjectOptions, warn: &dyn Fn(&str)) -> Result<Pro
 /// What a project is opened with, for the manifest that was named.
 ///
 /// # Errors
-/// FILE_IO when there is no current directory; CONFIG_MISSING without a home.
+/// FILE_IO when there is no current directory; CONFIG_MISSING without a home; PARSE_ERROR of the settings.
 pub fn project_options(manifest: &Path, args: &[String]) -> Result<ProjectOptions> {
     let is_line_form = manifest.extension().is_none_or(|extension| extension != "toml");
     let root = match is_line_form {
@@ -54,5 +57,6 @@ pub fn project_options(manifest: &Path, args: &[String]) -> Result<ProjectOption
         environment: config::environment(),
         args: args.to_vec(),
         jobs: jobs(),
+        input_bytes_max: Some(Settings::load()?.max_input_size.unwrap_or(INPUT_BYTES_MAX)),
     })
 }

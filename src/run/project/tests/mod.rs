@@ -142,6 +142,7 @@ impl Scene {
             environment: self.environment.clone(),
             args: Vec::new(),
             jobs: 2,
+            input_bytes_max: None,
         };
         let count = std::cell::Cell::new(0);
         let load = |_: &Path, _: Option<&Path>, _: &[String]| {

@@ -16,7 +16,7 @@ use larder::run::lockfile::TOKEN_VARIABLE;
 use larder::run::process::Stop;
 use larder::run::project::{Project, ProjectOptions};
 use larder::run::{Forecast, Outlook, RunOptions, RunStats, Seer, Show, known_runs, run};
-use larder::units::parse_duration_seconds;
+use larder::units::{parse_duration_seconds, parse_size};
 use report::{boxed, metrics, summary};
 use serde_json::json;
 use std::path::PathBuf;
@@ -60,6 +60,10 @@ pub struct Run {
     /// Read the stored results of what is current, and run again what is damaged
     #[arg(long)]
     verify_cache: bool,
+
+    /// Refuse tasks that read a longer file; otherwise as the settings say, or 1 GiB
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    max_input_size: Option<u64>,
 
     /// Forget what is stored of what is wanted, pinned runs apart, and execute it all
     #[arg(long, conflicts_with = "dry_run")]
@@ -131,6 +135,7 @@ impl Subcommand for Run {
             (10, "There is no such task."),
             (13, "A stored result is damaged, and running the task again failed."),
             (15, "Tasks took too long, and nothing else failed."),
+            (16, "A task reads what it may not, or a file that is longer than the limit."),
             (20, "A task failed."),
         ],
         ..Manual::EMPTY
@@ -141,7 +146,8 @@ impl Subcommand for Run {
             session.ui.speak_json();
         }
         let (manifest, targets) = manifest_and_targets(self.file.as_deref(), &self.targets)?;
-        let options = project_options(&manifest, &self.args)?;
+        let mut options = project_options(&manifest, &self.args)?;
+        options.input_bytes_max = self.max_input_size.or(options.input_bytes_max);
         let plan = || Project::open(&options);
         if self.list_tasks {
             return tasks::list(session, plan()?.manifest()?, &targets);
