@@ -57,6 +57,8 @@ pub struct RunStats {
     pub wall_ms: u64,
     /// Whether the user stopped it.
     pub is_cancelled: bool,
+    /// Whether results could not be stored, which is no failure of the tasks.
+    pub is_lost: bool,
     /// Whether nothing was done, but only told what would be.
     pub is_dry_run: bool,
     /// The code that the run ends with, if it did not go well.

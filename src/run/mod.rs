@@ -125,9 +125,11 @@ pub fn run(
     let ended = writer.finish();
     let mut stats = outcome?;
     if let Err(error) = ended {
+        stats.is_lost = true;
         monitor.event(&Event::Warning(&format!("results were not stored: {error} [{}]", error.code().name())));
     }
-    if !stats.is_cancelled {
+    // What is not known to the state is still larder's.
+    if !stats.is_cancelled && !stats.is_lost {
         started.end()?;
     }
     count_tasks(&mut stats, &survey);

@@ -1,6 +1,6 @@
-//! What commands do to the one who runs them: much output, input that never comes, odd names.
+//! What commands do to the one who runs them: much output, processes left behind, input that never comes, odd names.
 
-use crate::world::{World, end};
+use crate::world::{World, end, wait_for};
 use std::fmt::Write as _;
 
 #[test]
@@ -18,6 +18,61 @@ fn of_much_output_as_much_is_kept_as_may_be_and_the_rest_is_said() {
     assert!((60 << 20..70 << 20).contains(&kept), "{kept} bytes were kept; at the end {mark}");
     let text = [&shown.out[shown.out.len().saturating_sub(2_000)..], &shown.err].concat();
     assert!(text.contains("100000000") || text.contains("cut") || text.contains("left out"), "{text}");
+}
+
+#[test]
+fn a_process_left_behind_is_ended_and_its_result_not_trusted_if_it_had_to_be_killed() {
+    let world = World::new(
+        r#"
+        [tasks.polite]
+        cmd = "sleep 600 & echo $! > ../notes/polite; echo 1 > one"
+        outputs = ["one"]
+        [tasks.stubborn]
+        cmd = "(trap '' TERM; touch ../notes/ready; while :; do sleep 0.1; done) & echo $! > ../notes/stubborn; while [ ! -e ../notes/ready ]; do sleep 0.01; done; echo 2 > two"
+        outputs = ["two"]
+        "#,
+    );
+    let said = world.run(&["polite"]).did(1, 0);
+    assert!(!said.err.contains("warning"), "{said:?}");
+    world.run(&["polite"]).did(0, 1);
+    world.run(&["stubborn"]).did(1, 0).warned("had to be killed");
+    for name in ["polite", "stubborn"] {
+        let pid = world.notes(name).remove(0);
+        wait_for("the end of what was left behind", || {
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            stat.is_empty() || stat.contains(") Z ")
+        });
+    }
+    std::fs::remove_file(world.top().join("notes/ready")).unwrap();
+    let said = world.run(&["stubborn"]).did(1, 0).warned("had to be killed");
+    assert!(!said.err.contains("larder had not made"), "{said:?}");
+}
+
+#[test]
+fn what_is_never_stored_runs_each_time_and_its_outputs_are_larders() {
+    let world = World::new(
+        r#"
+        [tasks.uncached]
+        cmd = "mkdir -p d; echo 1 > d/one; echo u >> ../notes/runs"
+        cache = false
+        outputs = ["d/"]
+        [tasks.kept]
+        cmd = "echo line >> grows; echo k >> ../notes/runs"
+        keep-outputs = true
+        outputs = ["grows"]
+        [tasks.after]
+        cmd = "cat d/one > two; echo a >> ../notes/runs"
+        inputs = ["d/one"]
+        outputs = ["two"]
+        "#,
+    );
+    for round in 1..4 {
+        let said = if round == 1 { world.run(&[]).did(3, 0) } else { world.run(&[]).did(2, 1) };
+        assert!(!said.err.contains("warning"), "{said:?}");
+        assert_eq!(world.read("grows").lines().count(), round);
+    }
+    assert_eq!((world.notes("runs").len(), world.read("two")), (7, "1\n".into()));
+    assert!(!world.has(".larder/displaced"));
 }
 
 #[test]

@@ -95,6 +95,11 @@ impl World {
         std::fs::read_to_string(&path).unwrap_or_else(|error| format!("{}: {error}", path.display()))
     }
 
+    /// Whether something stands there, be it a link that leads nowhere.
+    pub fn has(&self, name: impl AsRef<Path>) -> bool {
+        std::fs::symlink_metadata(self.path(name)).is_ok()
+    }
+
     /// What tasks wrote down: the lines of `notes/NAME`.
     pub fn notes(&self, name: &str) -> Vec<String> {
         let text = std::fs::read_to_string(self.dir.path().join("notes").join(name)).unwrap_or_default();

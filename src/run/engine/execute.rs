@@ -353,6 +353,7 @@ impl Engine<'_> {
         if let Some(captured) = verdict.captured {
             let result = Arc::new(captured.tree);
             self.slot(number).result = Some(result.clone());
+            let known = Known { action: keyed.id, record, result: result.id };
             if verdict.status == Status::Success {
                 self.lookup.made(Hit {
                     action: keyed.id,
@@ -363,9 +364,10 @@ impl Engine<'_> {
                     duration_ms: ended.wall_ms,
                     used_seconds: 0,
                 });
-                let known = Known { action: keyed.id, record, result: result.id };
                 let (observed, stats) = (verdict.observed, captured.stats);
                 row = Some(Row::Done { keyed: keyed.clone(), known, result, observed, stats });
+            } else {
+                row = Some(Row::Left { task: self.tasks[number as usize], known, result, stats: captured.stats });
             }
         }
         let is_good = verdict.status == Status::Success;

@@ -319,6 +319,7 @@ impl<'a> Engine<'a> {
         }
         let mut stats = locked(&self.stats).clone();
         stats.displaced = displaced.count;
+        stats.is_lost = !is_stored;
         let written = self.desk.writer.stats();
         (stats.added_bytes, stats.stored_bytes) = (written.raw_bytes, written.stored_bytes);
         stats.is_cancelled = self.desk.stop.is_asked() || self.desk.monitor.is_cancelled();

@@ -25,6 +25,8 @@ pub(super) enum Row {
     Done { keyed: Arc<Keyed>, known: Known, result: Arc<ResultTree>, observed: Vec<Observed>, stats: Vec<Stat> },
     /// A task that was only displaced is in place.
     Placed { task: TaskNo, result: Arc<ResultTree>, stats: Vec<Stat> },
+    /// A task left something that stands for nothing.
+    Left { task: TaskNo, known: Known, result: Arc<ResultTree>, stats: Vec<Stat> },
 }
 
 impl Shelf<Row> for Engine<'_> {
@@ -48,6 +50,7 @@ impl Shelf<Row> for Engine<'_> {
                     project.done(survey, &Done { seen: &keyed.seen, known: *known, result, observed, stats });
                 }
                 Row::Placed { task, result, stats } => project.placed(survey, *task, result, stats),
+                Row::Left { task, known, result, stats } => project.left(*task, known, result, stats),
             }
         }
         if let Err(error) = project.commit() {

@@ -9,7 +9,7 @@ use crate::run::manifest::TaskNo;
 use crate::run::portable::{ResultKind, ResultTree};
 use crate::run::state::Change;
 use crate::run::state::files::{Content, FileNo};
-use crate::run::state::rows::{RowNo, TaskRow};
+use crate::run::state::rows::{Digest, RowNo, TaskRow, UNSTORED};
 use crate::run::state::stamp::{Stamp, look, stamp_now_ns};
 use crate::walk::Stat;
 use std::collections::HashMap;
@@ -81,6 +81,26 @@ impl Project {
             files: lists.files.map(FileNo).collect(),
             tools: lists.tools.map(FileNo).collect(),
             patterns: lists.patterns.collect(),
+            outputs: self.outputs(result, stats),
+        };
+        self.stage(task, &row);
+    }
+
+    /// Notes what a task left whose result stands for nothing: it runs again next time, and what stands at its outputs
+    /// then is larder's and not the user's.
+    pub fn left(&self, task: TaskNo, known: &Known, result: &ResultTree, stats: &[Stat]) {
+        let epoch = self.sources.files().epoch;
+        let row = TaskRow {
+            definition: UNSTORED,
+            surroundings: Digest::default(),
+            keyed: epoch,
+            result_changed: epoch,
+            action: known.action,
+            record: known.record,
+            result: known.result,
+            files: Vec::new(),
+            tools: Vec::new(),
+            patterns: Vec::new(),
             outputs: self.outputs(result, stats),
         };
         self.stage(task, &row);

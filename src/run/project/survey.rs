@@ -8,7 +8,7 @@ use crate::run::manifest::TaskNo;
 use crate::run::portable::{ResultEntry, ResultKind, ResultTree};
 use crate::run::state::TaskRows;
 use crate::run::state::files::{FileNo, Files};
-use crate::run::state::rows::{RowNo, RowView};
+use crate::run::state::rows::{RowNo, RowView, UNSTORED};
 use std::collections::HashMap;
 
 /// From so many tasks of which one is wanted on, rows are looked up instead of read through.
@@ -45,6 +45,8 @@ pub enum Why {
     New,
     /// It is executed each time.
     Uncached,
+    /// What its last run left was not to be stored.
+    Unstored,
     /// The manifest says something else of it.
     Definition,
     /// A variable has another value, or a `key-from` command prints something else.
@@ -401,6 +403,9 @@ impl Surveyor<'_> {
             return Some(Why::Uncached);
         }
         let Some(lists) = row.lists() else { return Some(Why::New) };
+        if row.definition == UNSTORED {
+            return Some(Why::Unstored);
+        }
         if light.definitions.get(task.index()) != Some(&row.definition) {
             return Some(Why::Definition);
         }

@@ -131,6 +131,7 @@ impl Teller<'_> {
         match why {
             Why::New => "no run of it in this directory is known".into(),
             Why::Uncached => "`cache = false`: it runs each time".into(),
+            Why::Unstored => "what its last run left was not stored".into(),
             Why::Definition => "the manifest says something else of it".into(),
             Why::Surroundings => "a variable or what a `key-from` command prints is another".into(),
             Why::Tool(name) => format!("the program {} is another", escaped(name.as_bytes())),
