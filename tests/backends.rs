@@ -58,7 +58,7 @@ fn example(dir: &Path) -> String {
 type Rule = fn(&dyn Backend);
 
 /// Every rule, by name.
-const RULES: [(&str, Rule); 12] = [
+const RULES: [(&str, Rule); 13] = [
     ("what is put is there", what_is_put_is_there),
     ("put replaces whole", put_replaces_whole),
     ("put_new never replaces", put_new_never_replaces),
@@ -67,6 +67,7 @@ const RULES: [(&str, Rule); 12] = [
     ("a dropped spool vanishes", a_dropped_spool_vanishes),
     ("absence has its own code", absence_has_its_own_code),
     ("ranges are exact", ranges_are_exact),
+    ("its clock runs forward", its_clock_runs_forward),
     ("list shows what is below", list_shows_what_is_below),
     ("list hands on an error", list_hands_on_an_error),
     ("bad names are refused", bad_names_are_refused),
@@ -227,6 +228,17 @@ fn ranges_are_exact(backend: &dyn Backend) {
         let answer = backend.get_range("packs/ab/r", offset, len);
         assert_eq!(code(answer), Some(Code::StorageCorrupted), "{len} bytes from {offset}");
     }
+}
+
+/// A medium that has no clock says so always; one that has knows when each file came.
+fn its_clock_runs_forward(backend: &dyn Backend) {
+    assert_eq!(backend.modified("leases/w/0").unwrap(), None);
+    assert!(backend.put_new("leases/w/0", b"first").unwrap());
+    backend.put("leases/v/0", b"second").unwrap();
+    let [first, second] = ["leases/w/0", "leases/v/0"].map(|name| backend.modified(name).unwrap());
+    assert_eq!(first.is_some(), second.is_some());
+    assert!(first <= second, "{first:?} and then {second:?}");
+    assert!(first.is_none_or(|time| time.seconds > 1_600_000_000), "{first:?} is no time of day");
 }
 
 fn list_shows_what_is_below(backend: &dyn Backend) {

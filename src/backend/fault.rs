@@ -5,6 +5,7 @@
 
 use super::record::Operation;
 use super::{Backend, Spool};
+use crate::clock::Time;
 use crate::error::{Code, Error, Result};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -166,6 +167,10 @@ impl Backend for FaultBackend {
 
     fn stat(&self, name: &str) -> Result<Option<u64>> {
         self.through(Operation::Stat, name, || self.inner.stat(name))
+    }
+
+    fn modified(&self, name: &str) -> Result<Option<Time>> {
+        self.through(Operation::Stat, name, || self.inner.modified(name))
     }
 
     fn list(&self, prefix: &str, each: &mut dyn FnMut(&str, u64) -> Result<()>) -> Result<()> {

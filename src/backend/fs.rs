@@ -3,13 +3,14 @@
 //! Scheme `file:` or a plain path. Files appear by rename after an fsync; their directory is synced after.
 
 use super::{Backend, GET_BYTES_MAX, Spool, check_name};
+use crate::clock::Time;
 use crate::error::{Code, Error, IoContext, Result, fail};
 use crate::fs::{
     PRIVATE_DIR, PRIVATE_FILE, create_dir_durable, create_durable, remove_if_there, sync_dir, write_durable,
 };
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 /// Ranges up to this many bytes are read without asking for the length of the file first.
@@ -99,6 +100,15 @@ impl Backend for FsBackend {
         let path = self.path(name)?;
         match fs::metadata(&path) {
             Ok(meta) => Ok(Some(meta.len()).filter(|_| meta.is_file())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::io("look at", &path, error)),
+        }
+    }
+
+    fn modified(&self, name: &str) -> Result<Option<Time>> {
+        let path = self.path(name)?;
+        match fs::metadata(&path) {
+            Ok(meta) => Ok(Some(Time { seconds: meta.mtime(), nanoseconds: meta.mtime_nsec() as u32 })),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(Error::io("look at", &path, error)),
         }

@@ -4,6 +4,7 @@
 //! request is sent as fast as it goes.
 
 use super::{Backend, Spool};
+use crate::clock::Time;
 use crate::error::Result;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -104,6 +105,10 @@ impl Backend for LimitBackend {
 
     fn stat(&self, name: &str) -> Result<Option<u64>> {
         self.inner.stat(name)
+    }
+
+    fn modified(&self, name: &str) -> Result<Option<Time>> {
+        self.inner.modified(name)
     }
 
     fn list(&self, prefix: &str, each: &mut dyn FnMut(&str, u64) -> Result<()>) -> Result<()> {

@@ -1,15 +1,24 @@
 //! A medium in memory, for tests and for trying things.
 
 use super::{Backend, Spool, check_name};
+use crate::clock::{self, Time};
 use crate::error::{Code, Error, IoContext, Result};
 use std::collections::BTreeMap;
 use std::fs;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Named bytes in memory.
 #[derive(Default)]
 pub struct MemBackend {
-    files: Mutex<BTreeMap<String, Vec<u8>>>,
+    files: Mutex<BTreeMap<String, File>>,
+    /// By so many seconds its clock is ahead of this machine's.
+    ahead_seconds: AtomicI64,
+}
+
+struct File {
+    bytes: Vec<u8>,
+    modified: Time,
 }
 
 impl MemBackend {
@@ -18,14 +27,25 @@ impl MemBackend {
         Self::default()
     }
 
-    fn files(&self) -> MutexGuard<'_, BTreeMap<String, Vec<u8>>> {
+    /// Sets its clock so many seconds forward: what it holds is older by that.
+    pub fn advance(&self, seconds: i64) {
+        self.ahead_seconds.fetch_add(seconds, Ordering::Relaxed);
+    }
+
+    fn file(&self, bytes: &[u8]) -> File {
+        let mut modified = clock::now();
+        modified.seconds += self.ahead_seconds.load(Ordering::Relaxed);
+        File { bytes: bytes.to_vec(), modified }
+    }
+
+    fn files(&self) -> MutexGuard<'_, BTreeMap<String, File>> {
         self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn with<T>(&self, name: &str, look: impl FnOnce(&[u8]) -> Result<T>) -> Result<T> {
         check_name(name)?;
         match self.files().get(name) {
-            Some(bytes) => look(bytes),
+            Some(file) => look(&file.bytes),
             None => Err(Error::new(Code::FileNotFound, format!("there is no {name} in memory"))),
         }
     }
@@ -38,7 +58,7 @@ impl Backend for MemBackend {
 
     fn put(&self, name: &str, bytes: &[u8]) -> Result<()> {
         check_name(name)?;
-        self.files().insert(name.to_string(), bytes.to_vec());
+        self.files().insert(name.to_string(), self.file(bytes));
         Ok(())
     }
 
@@ -48,7 +68,7 @@ impl Backend for MemBackend {
         if files.contains_key(name) {
             return Ok(false);
         }
-        files.insert(name.to_string(), bytes.to_vec());
+        files.insert(name.to_string(), self.file(bytes));
         Ok(true)
     }
 
@@ -77,7 +97,12 @@ impl Backend for MemBackend {
 
     fn stat(&self, name: &str) -> Result<Option<u64>> {
         check_name(name)?;
-        Ok(self.files().get(name).map(|bytes| bytes.len() as u64))
+        Ok(self.files().get(name).map(|file| file.bytes.len() as u64))
+    }
+
+    fn modified(&self, name: &str) -> Result<Option<Time>> {
+        check_name(name)?;
+        Ok(self.files().get(name).map(|file| file.modified))
     }
 
     fn list(&self, prefix: &str, each: &mut dyn FnMut(&str, u64) -> Result<()>) -> Result<()> {
@@ -87,7 +112,7 @@ impl Backend for MemBackend {
             .files()
             .range(start.clone()..)
             .take_while(|(name, _)| name.starts_with(&start))
-            .map(|(name, bytes)| (name.clone(), bytes.len() as u64))
+            .map(|(name, file)| (name.clone(), file.bytes.len() as u64))
             .collect();
         names.iter().try_for_each(|(name, len)| each(name, *len))
     }

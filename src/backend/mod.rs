@@ -24,6 +24,7 @@ pub use record::{Call, Operation, RecordBackend};
 pub use retry::{Patience, RetryBackend};
 pub use stdio::{Grant, Program, StdioBackend, serve};
 
+use crate::clock::Time;
 use crate::error::{Code, Result, fail};
 use std::path::Path;
 
@@ -94,6 +95,15 @@ pub trait Backend: Send + Sync {
     /// # Errors
     /// FILE_IO, PERMISSION_DENIED, network codes.
     fn delete(&self, name: &str) -> Result<()>;
+
+    /// When a file was last written, by the medium's own clock and never by that of whoever wrote it; `None` where the
+    /// medium has no such clock, or no such file. By it a writer that went silent is told from one that is at work.
+    ///
+    /// # Errors
+    /// FILE_IO and network codes.
+    fn modified(&self, _name: &str) -> Result<Option<Time>> {
+        Ok(None)
+    }
 
     /// The directory, when the medium is one on this machine.
     fn local_dir(&self) -> Option<&Path> {

@@ -3,6 +3,7 @@
 //! For tests that say how many reads and writes an operation may make, and in which order (promise 2).
 
 use super::{Backend, Spool};
+use crate::clock::Time;
 use crate::error::Result;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -120,6 +121,10 @@ impl Backend for RecordBackend {
 
     fn stat(&self, name: &str) -> Result<Option<u64>> {
         self.note(Operation::Stat, name, |_| 0, self.inner.stat(name))
+    }
+
+    fn modified(&self, name: &str) -> Result<Option<Time>> {
+        self.note(Operation::Stat, name, |_| 0, self.inner.modified(name))
     }
 
     fn list(&self, prefix: &str, each: &mut dyn FnMut(&str, u64) -> Result<()>) -> Result<()> {

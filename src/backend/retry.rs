@@ -5,6 +5,7 @@
 //! whose answer was lost is recognised by its bytes.
 
 use super::{Backend, Spool};
+use crate::clock::Time;
 use crate::crypto::seal::random;
 use crate::error::{Class, Code, Error, IoContext, Result};
 use std::path::Path;
@@ -119,6 +120,10 @@ impl Backend for RetryBackend {
 
     fn stat(&self, name: &str) -> Result<Option<u64>> {
         self.again(|_| self.inner.stat(name))
+    }
+
+    fn modified(&self, name: &str) -> Result<Option<Time>> {
+        self.again(|_| self.inner.modified(name))
     }
 
     fn list(&self, prefix: &str, each: &mut dyn FnMut(&str, u64) -> Result<()>) -> Result<()> {

@@ -29,160 +29,153 @@ pub(super) struct Carried {
     pub(super) is_stopped: bool,
 }
 
-/// Carries everything of a plan and flushes it; what arrived is added to `carried`. A pack that left the source
-/// meanwhile is FILE_NOT_FOUND: then what is lacking is to be found anew.
-pub(super) fn carry(
-    source: &Repo,
-    target: &Writer,
-    plan: &Plan,
-    jobs: usize,
-    carried: &mut Carried,
-    monitor: &dyn Monitor,
-) -> Result<()> {
-    if plan.is_empty() {
-        return Ok(());
-    }
-    monitor.event(&Event::Phase("carrying"));
-    let items = plan.packs.len() as u64 + plan.entries.len();
-    monitor.event(&Event::Total { items, bytes: plan.bytes() });
-    carry_packs(source, target, &plan.packs, jobs, carried, monitor)?;
-    if !carried.is_stopped {
-        carry_entries(source, target, plan, jobs, carried, monitor)?;
-    }
-    target.flush()
+/// From where to where, and how.
+pub(super) struct Carrier<'a> {
+    pub(super) source: &'a Repo,
+    pub(super) target: &'a Writer,
+    pub(super) jobs: usize,
+    pub(super) monitor: &'a dyn Monitor,
 }
 
-fn carry_packs(
-    source: &Repo,
-    target: &Writer,
-    packs: &[Chosen],
-    jobs: usize,
-    carried: &mut Carried,
-    monitor: &dyn Monitor,
-) -> Result<()> {
-    if packs.is_empty() {
-        return Ok(());
-    }
-    let there = target.repo().pack_files()?;
-    let (next, is_over, shared) = (AtomicUsize::new(0), AtomicBool::new(false), Mutex::new((carried, None)));
-    let work = || {
-        while let Some(pack) = packs.get(next.fetch_add(1, Ordering::Relaxed)) {
-            if is_over.load(Ordering::Relaxed) || monitor.is_cancelled() {
-                break;
-            }
-            let is_there = there.get(&pack.name) == Some(&pack.file_bytes);
-            let done = carry_pack(source, target, pack, is_there, monitor).and_then(|moved| {
-                // Whoever sees that enough packs wait writes their segment.
-                if target.packs_waiting() >= FLUSH_PACKS {
-                    target.flush()?
-                }
-                Ok(moved)
-            });
-            let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
-            match done {
-                Ok(moved) => {
-                    shared.0.packs += u64::from(moved > 0);
-                    shared.0.bytes += moved;
-                }
-                Err(error) => {
-                    is_over.store(true, Ordering::Relaxed);
-                    shared.1.get_or_insert(error);
-                }
-            }
-        }
-    };
-    std::thread::scope(|scope| (0..jobs.clamp(1, packs.len())).for_each(|_| _ = scope.spawn(work)));
-    let (carried, failure) = shared.into_inner().unwrap_or_else(PoisonError::into_inner);
-    carried.is_stopped |= monitor.is_cancelled();
-    match failure {
-        None => Ok(()),
-        Some(error) => {
-            // What arrived whole shall not be carried again.
-            let _ = target.flush();
-            Err(error)
-        }
-    }
-}
-
-/// Carries one pack; answers how many bytes were moved: none if it was there already.
-fn carry_pack(source: &Repo, target: &Writer, pack: &Chosen, is_there: bool, monitor: &dyn Monitor) -> Result<u64> {
-    if is_there && target.take_pack_there(pack.name).is_ok() {
-        monitor.event(&Event::Advance { items: 1, bytes: pack.file_bytes });
-        return Ok(0);
-    }
-    let mut spool: Spool = target.repo().backend().spool()?;
-    let (path, mut offset) = (pack_path(&pack.name), 0);
-    while offset < pack.file_bytes {
-        if monitor.is_cancelled() {
-            return Ok(0);
-        }
-        let step = STEP_BYTES.min(pack.file_bytes - offset);
-        let bytes = source.backend().get_range(&path, offset, step as usize)?;
-        spool.write_all(&bytes).at("write", spool.path())?;
-        offset += step;
-        monitor.event(&Event::Advance { items: 0, bytes: step });
-    }
-    target.take_pack(pack.name, spool)?;
-    monitor.event(&Event::Advance { items: 1, bytes: 0 });
-    Ok(pack.file_bytes)
-}
-
-fn carry_entries(
-    source: &Repo,
-    target: &Writer,
-    plan: &Plan,
-    jobs: usize,
-    carried: &mut Carried,
-    monitor: &dyn Monitor,
-) -> Result<()> {
-    let (mut reader, putter) = (plan.entries.reader(), Mutex::new(target.putter()));
-    let (mut wants, mut bytes) = (Vec::new(), 0);
-    loop {
-        let next = reader.next()?;
-        let is_full = wants.len() >= BATCH || bytes >= BATCH_BYTES;
-        if (next.is_none() || is_full) && !wants.is_empty() {
-            carry_batch(source, &putter, &wants, jobs)?;
-            carried.entries += wants.len() as u64;
-            carried.bytes += bytes;
-            monitor.event(&Event::Advance { items: wants.len() as u64, bytes });
-            wants.clear();
-            bytes = 0;
-        }
-        if monitor.is_cancelled() {
-            carried.is_stopped = true;
+impl Carrier<'_> {
+    /// Carries everything of a plan and flushes it; what arrived is added to `carried`. A pack that left the source
+    /// meanwhile is FILE_NOT_FOUND: then what is lacking is to be found anew.
+    pub(super) fn carry(&self, plan: &Plan, carried: &mut Carried) -> Result<()> {
+        if plan.is_empty() {
             return Ok(());
         }
-        match next {
-            None => return Ok(()),
-            Some(entry) => match key_of(&entry) {
-                Some((key, _)) if key.class == Class::Alias => {
-                    let (len, root) = source.alias(&key.id)?;
-                    let kind = kind_of(source, &key)?;
-                    putter.lock().unwrap_or_else(PoisonError::into_inner).copy_alias(key.id, kind, len, root)?;
-                    carried.entries += 1;
+        self.monitor.event(&Event::Phase("carrying"));
+        let items = plan.packs.len() as u64 + plan.entries.len();
+        self.monitor.event(&Event::Total { items, bytes: plan.bytes() });
+        self.carry_packs(&plan.packs, carried)?;
+        if !carried.is_stopped {
+            self.carry_entries(plan, carried)?;
+        }
+        self.target.flush()
+    }
+
+    fn carry_packs(&self, packs: &[Chosen], carried: &mut Carried) -> Result<()> {
+        if packs.is_empty() {
+            return Ok(());
+        }
+        let (target, monitor) = (self.target, self.monitor);
+        let there = target.repo().pack_files()?;
+        let (next, is_over, shared) = (AtomicUsize::new(0), AtomicBool::new(false), Mutex::new((carried, None)));
+        let work = || {
+            while let Some(pack) = packs.get(next.fetch_add(1, Ordering::Relaxed)) {
+                if is_over.load(Ordering::Relaxed) || monitor.is_cancelled() {
+                    break;
                 }
-                Some((key, len)) => {
-                    wants.push(Want { key, len: u64::from(len) });
-                    bytes += u64::from(len);
+                let is_there = there.get(&pack.name) == Some(&pack.file_bytes);
+                let done = self.carry_pack(pack, is_there).and_then(|moved| {
+                    // Whoever sees that enough packs wait writes their segment.
+                    if target.packs_waiting() >= FLUSH_PACKS {
+                        target.flush()?
+                    }
+                    Ok(moved)
+                });
+                let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
+                match done {
+                    Ok(moved) => {
+                        shared.0.packs += u64::from(moved > 0);
+                        shared.0.bytes += moved;
+                    }
+                    Err(error) => {
+                        is_over.store(true, Ordering::Relaxed);
+                        shared.1.get_or_insert(error);
+                    }
                 }
-                None => return fail(Code::CacheError, "a list of what is lacking was changed while it was read"),
-            },
+            }
+        };
+        std::thread::scope(|scope| (0..self.jobs.clamp(1, packs.len())).for_each(|_| _ = scope.spawn(work)));
+        let (carried, failure) = shared.into_inner().unwrap_or_else(PoisonError::into_inner);
+        carried.is_stopped |= monitor.is_cancelled();
+        match failure {
+            None => Ok(()),
+            Some(error) => {
+                // What arrived whole shall not be carried again.
+                let _ = target.flush();
+                Err(error)
+            }
         }
     }
-}
 
-fn carry_batch(source: &Repo, putter: &Mutex<Putter<'_>>, wants: &[Want], jobs: usize) -> Result<()> {
-    let failed: Mutex<Option<Error>> = Mutex::new(None);
-    let kinds: Vec<Kind> = wants.iter().map(|want| kind_of(source, &want.key)).collect::<Result<_>>()?;
-    source.fetch(wants, jobs, &|at, bytes| {
-        let put = bytes.and_then(|bytes| {
-            putter.lock().unwrap_or_else(PoisonError::into_inner).copy_entry(wants[at].key, kinds[at], bytes)
-        });
-        if let Err(error) = put {
-            failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+    /// Carries one pack; answers how many bytes were moved: none if it was there already.
+    fn carry_pack(&self, pack: &Chosen, is_there: bool) -> Result<u64> {
+        let (target, monitor) = (self.target, self.monitor);
+        if is_there && target.take_pack_there(pack.name).is_ok() {
+            monitor.event(&Event::Advance { items: 1, bytes: pack.file_bytes });
+            return Ok(0);
         }
-    })?;
-    failed.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
+        let mut spool: Spool = target.repo().backend().spool()?;
+        let (path, mut offset) = (pack_path(&pack.name), 0);
+        while offset < pack.file_bytes {
+            if monitor.is_cancelled() {
+                return Ok(0);
+            }
+            let step = STEP_BYTES.min(pack.file_bytes - offset);
+            let bytes = self.source.backend().get_range(&path, offset, step as usize)?;
+            spool.write_all(&bytes).at("write", spool.path())?;
+            offset += step;
+            monitor.event(&Event::Advance { items: 0, bytes: step });
+        }
+        target.take_pack(pack.name, spool)?;
+        monitor.event(&Event::Advance { items: 1, bytes: 0 });
+        Ok(pack.file_bytes)
+    }
+
+    fn carry_entries(&self, plan: &Plan, carried: &mut Carried) -> Result<()> {
+        let (source, target, monitor) = (self.source, self.target, self.monitor);
+        let (mut reader, putter) = (plan.entries.reader(), Mutex::new(target.putter()));
+        let (mut wants, mut bytes) = (Vec::new(), 0);
+        loop {
+            let next = reader.next()?;
+            let is_full = wants.len() >= BATCH || bytes >= BATCH_BYTES;
+            if (next.is_none() || is_full) && !wants.is_empty() {
+                self.carry_batch(&putter, &wants)?;
+                carried.entries += wants.len() as u64;
+                carried.bytes += bytes;
+                monitor.event(&Event::Advance { items: wants.len() as u64, bytes });
+                wants.clear();
+                bytes = 0;
+            }
+            if monitor.is_cancelled() {
+                carried.is_stopped = true;
+                return Ok(());
+            }
+            match next {
+                None => return Ok(()),
+                Some(entry) => match key_of(&entry) {
+                    Some((key, _)) if key.class == Class::Alias => {
+                        let (len, root) = source.alias(&key.id)?;
+                        let kind = kind_of(source, &key)?;
+                        putter.lock().unwrap_or_else(PoisonError::into_inner).copy_alias(key.id, kind, len, root)?;
+                        carried.entries += 1;
+                    }
+                    Some((key, len)) => {
+                        wants.push(Want { key, len: u64::from(len) });
+                        bytes += u64::from(len);
+                    }
+                    None => return fail(Code::CacheError, "a list of what is lacking was changed while it was read"),
+                },
+            }
+        }
+    }
+
+    fn carry_batch(&self, putter: &Mutex<Putter<'_>>, wants: &[Want]) -> Result<()> {
+        let source = self.source;
+        let failed: Mutex<Option<Error>> = Mutex::new(None);
+        let kinds: Vec<Kind> = wants.iter().map(|want| kind_of(source, &want.key)).collect::<Result<_>>()?;
+        source.fetch(wants, self.jobs, &|at, bytes| {
+            let put = bytes.and_then(|bytes| {
+                putter.lock().unwrap_or_else(PoisonError::into_inner).copy_entry(wants[at].key, kinds[at], bytes)
+            });
+            if let Err(error) = put {
+                failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+            }
+        })?;
+        failed.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
+    }
 }
 
 /// The kind of an entry, as it was stored.

@@ -27,7 +27,7 @@ use crate::repo::doom::Dooms;
 use crate::repo::records::{RUNS, SNAPSHOT};
 use crate::repo::{Repo, Root, Writer, WriterOptions};
 use crate::snapshot::Filter;
-use carry::{Carried, carry};
+use carry::{Carried, Carrier};
 use history::{Histories, Way, signers, starts};
 use plan::{Target, plan};
 use std::collections::HashSet;
@@ -238,13 +238,14 @@ impl Journey<'_> {
     }
 
     fn carry_reached(&self, writer: &Writer, starts: &[Start]) -> Result<Carried> {
+        let carrier = Carrier { source: self.source, target: writer, jobs: self.options.jobs, monitor: self.monitor };
         let mut all = Carried::default();
         let mut attempt = 0;
         loop {
             attempt += 1;
             let target = Target { repo: self.target, doomed: writer.doomed() };
             let plan = plan(self.source, &target, starts, &self.reach_options(), self.monitor)?;
-            match carry(self.source, writer, &plan, self.options.jobs, &mut all, self.monitor) {
+            match carrier.carry(&plan, &mut all) {
                 // A gc at the source moved what was to be carried: it is looked for where it is now.
                 Err(error) if error.code() == Code::FileNotFound && attempt < ATTEMPTS => self.source.refresh()?,
                 answer => return answer.map(|()| all),

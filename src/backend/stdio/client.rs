@@ -6,6 +6,7 @@
 use super::connection::{Connection, Reply};
 use super::{LINE_BYTES_MAX, Program, WHOLE_BYTES_MAX};
 use crate::backend::{Access, Backend, Spool, check_name};
+use crate::clock::Time;
 use crate::error::{Code, Error, IoContext, Result, fail};
 use crate::fs::{PRIVATE_DIR, create_dir_durable};
 use std::io::{Read, Seek};
@@ -189,6 +190,18 @@ impl Backend for StdioBackend {
             Reply::Ok(Some(len)) => Ok(Some(len)),
             Reply::Missing => Ok(None),
             other => self.strange(&other),
+        }
+    }
+
+    fn modified(&self, name: &str) -> Result<Option<Time>> {
+        check_word(name)?;
+        match self.ask(&format!("time {name}")) {
+            Ok(Reply::Ok(Some(seconds))) => Ok(i64::try_from(seconds).ok().map(Time::from_seconds)),
+            Ok(Reply::Missing) => Ok(None),
+            Ok(other) => self.strange(&other),
+            // A program that knows no such request has no clock.
+            Err(error) if error.code() == Code::InvalidArg => Ok(None),
+            Err(error) => Err(error),
         }
     }
 

@@ -136,6 +136,10 @@ impl Server<'_> {
                 Some(len) => word(&format!("ok {len}")),
                 None => word("missing"),
             },
+            ["time", name] => match self.backend.modified(name)? {
+                Some(time) => word(&format!("ok {}", time.seconds.max(0))),
+                None => word("missing"),
+            },
             ["list", prefix] => {
                 let mut items = Vec::new();
                 self.backend.list(prefix, &mut |name, len| {
