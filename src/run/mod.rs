@@ -132,9 +132,16 @@ pub fn run(
     if !stats.is_cancelled && !stats.is_lost {
         started.end()?;
     }
+    tell_leftovers(&project, monitor);
     count_tasks(&mut stats, &survey);
     stats.finish(&watch);
     Ok(stats)
+}
+
+fn tell_leftovers(project: &Project, monitor: &dyn Monitor) {
+    if let Some(text) = project.leftovers_told() {
+        monitor.event(&Event::Warning(&text));
+    }
 }
 
 /// Reads the manifest and looks what has changed.
@@ -153,6 +160,7 @@ fn nothing_done(
     watch: &Stopwatch,
 ) -> Result<RunStats> {
     let mut stats = RunStats::default();
+    tell_leftovers(project, monitor);
     count_tasks(&mut stats, survey);
     (0..stats.tasks).for_each(|_| stats.count(TaskEnd::Current));
     if options.report_current {

@@ -19,7 +19,7 @@ use super::state::files::{Content, FileNo, Files};
 use super::state::rows::{Digest, PatternRow};
 use crate::error::{Code, Error, IoContext, Result};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -35,6 +35,9 @@ pub struct Sources {
     bytes_max: u64,
     files: Mutex<Files>,
     patterns: Mutex<Patterns>,
+    /// What tasks made that is nobody's output any more.
+    leftovers: BTreeSet<Vec<u8>>,
+    passed_over: Mutex<BTreeSet<Vec<u8>>>,
 }
 
 /// Patterns by number and by text.
@@ -86,8 +89,23 @@ impl Sources {
             }
             all.numbers.insert(text, number);
         }
-        let (files, patterns) = (Mutex::new(files), Mutex::new(all));
-        Ok(Sources { root, root_path: root_path.to_path_buf(), jobs, bytes_max, files, patterns })
+        Ok(Sources {
+            root,
+            root_path: root_path.to_path_buf(),
+            jobs,
+            bytes_max,
+            files: Mutex::new(files),
+            patterns: Mutex::new(all),
+            leftovers: BTreeSet::new(),
+            passed_over: Mutex::default(),
+        })
+    }
+
+    /// The same, but patterns pass over these paths.
+    #[must_use]
+    pub fn without(mut self, leftovers: BTreeSet<Vec<u8>>) -> Self {
+        self.leftovers = leftovers;
+        self
     }
 
     /// The root, for looking at what is below it.
@@ -367,6 +385,19 @@ impl Sources {
         drop(files);
         self.check(targets);
         found
+    }
+
+    fn passes_over(&self, path: &[u8]) -> bool {
+        let passes = self.leftovers.contains(path);
+        if passes {
+            self.passed_over.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_vec());
+        }
+        passes
+    }
+
+    /// The leftovers that patterns of this invocation met and passed over.
+    pub fn passed_over(&self) -> Vec<Vec<u8>> {
+        self.passed_over.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 
     /// Rows of patterns to be written: number, text, row.

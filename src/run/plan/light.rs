@@ -51,6 +51,9 @@ pub struct Light {
     pub root: PathBuf,
     /// Of all outputs.
     pub area: Digest,
+    /// What tasks made that are none of this manifest any more, or made under an earlier one, and how it looked then:
+    /// as long as it looks so, it is a leftover and no source.
+    pub lost: Vec<(Vec<u8>, Stamp)>,
     /// What runs when no target is named; empty: everything.
     pub default: Vec<TaskNo>,
     /// What is suspicious about the manifest.
@@ -334,13 +337,7 @@ impl Light {
     /// Its bytes.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = begin();
-        put_varint(&mut out, self.files.len() as u64);
-        let mut last = Stamp::ABSENT;
-        for (path, stamp) in &self.files {
-            put_bytes(&mut out, path.as_os_str().as_bytes());
-            encode_stamp(&mut out, stamp, &last);
-            last = *stamp;
-        }
+        put_stamped(&mut out, self.files.iter().map(|(path, stamp)| (path.as_os_str().as_bytes(), stamp)));
         put_bytes(&mut out, self.root.as_os_str().as_bytes());
         out.extend_from_slice(&self.area);
         put_all(&mut out, self.default.iter().map(|task| task.0));
@@ -369,6 +366,7 @@ impl Light {
         }
         put_all(&mut out, self.before.iter().map(|task| task.0));
         put_all(&mut out, self.order.iter().map(|task| task.0));
+        put_stamped(&mut out, self.lost.iter().map(|(path, stamp)| (path.as_slice(), stamp)));
         finish(out)
     }
 
@@ -376,7 +374,7 @@ impl Light {
     pub fn decode(bytes: &[u8]) -> Option<Light> {
         let mut cursor = Cursor::new(checked(bytes)?, "plan");
         let cursor = &mut cursor;
-        let files = take_files(cursor)?;
+        let files = take_stamped(cursor, |path| PathBuf::from(std::ffi::OsStr::from_bytes(path)))?;
         let root_len = cursor.count(TEXT_BYTES_MAX).ok()?;
         let root = PathBuf::from(std::ffi::OsStr::from_bytes(cursor.bytes(root_len).ok()?));
         let mut light = Light { files, root, area: cursor.array().ok()?, ..Light::default() };
@@ -408,18 +406,30 @@ impl Light {
         light.keyed = take_all(cursor)?;
         light.before = take_all(cursor)?.into_iter().map(TaskNo).collect();
         light.order = take_all(cursor)?.into_iter().map(TaskNo).collect();
+        light.lost = take_stamped(cursor, <[u8]>::to_vec)?;
         let is_whole = cursor.is_empty() && light.starts.len() == count + 1 && light.keyed.len() == count;
         let is_whole = is_whole && light.before.iter().chain(&light.order).all(|task| task.index() < count);
         (is_whole && (light.order.is_empty() || light.order.len() == count)).then_some(light)
     }
 }
 
-fn take_files(cursor: &mut Cursor<'_>) -> Option<Vec<(PathBuf, Stamp)>> {
+/// Appends paths and how they looked.
+fn put_stamped<'a>(out: &mut Vec<u8>, files: impl ExactSizeIterator<Item = (&'a [u8], &'a Stamp)>) {
+    put_varint(out, files.len() as u64);
+    let mut last = Stamp::ABSENT;
+    for (path, stamp) in files {
+        put_bytes(out, path);
+        encode_stamp(out, stamp, &last);
+        last = *stamp;
+    }
+}
+
+fn take_stamped<P>(cursor: &mut Cursor<'_>, to_path: impl Fn(&[u8]) -> P) -> Option<Vec<(P, Stamp)>> {
     let mut files = Vec::new();
     let mut last = Stamp::ABSENT;
     for _ in 0..take_count(cursor)? {
         let len = cursor.count(TEXT_BYTES_MAX).ok()?;
-        let path = PathBuf::from(std::ffi::OsStr::from_bytes(cursor.bytes(len).ok()?));
+        let path = to_path(cursor.bytes(len).ok()?);
         last = decode_stamp(cursor, &last)?;
         files.push((path, last));
     }

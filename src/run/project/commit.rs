@@ -203,7 +203,7 @@ impl Project {
     fn pattern_differs(&self, pattern: u32) -> Option<Vec<u8>> {
         let text = self.sources.pattern_text(pattern);
         let parsed = super::Pattern::parse(std::str::from_utf8(&text).ok()?, b"").ok()?;
-        self.sources.find_again(pattern, &parsed, self.area().ok()?, &self.light.area)
+        self.sources.find_again(pattern, &parsed, self.area().ok()?, &self.area_digest)
     }
 
     /// Writes what was noted, in one transaction. What the records of it rest on must be durable. Files whose stamps
@@ -253,7 +253,7 @@ impl Project {
             for (pattern, text) in self.sources.used_patterns() {
                 let parsed = std::str::from_utf8(&text).ok().and_then(|text| super::Pattern::parse(text, b"").ok());
                 if let Some(parsed) = parsed {
-                    self.sources.find_again(pattern, &parsed, area, &self.light.area);
+                    self.sources.find_again(pattern, &parsed, area, &self.area_digest);
                 }
             }
         }

@@ -260,7 +260,7 @@ impl Draft<'_> {
     /// Takes the sources that a pattern finds.
     fn find(&mut self, input: &Pattern) -> Result<()> {
         let sources = &self.keyer.project.sources;
-        let found = sources.find(input, self.keyer.area, &self.keyer.project.light.area)?;
+        let found = sources.find(input, self.keyer.area, &self.keyer.project.area_digest)?;
         self.seen.patterns.push(found.pattern);
         self.seen.found.extend_from_slice(&found.files);
         let mut files = found.files.iter().peekable();

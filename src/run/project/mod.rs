@@ -10,6 +10,7 @@
 
 mod commit;
 mod keyer;
+mod leftovers;
 mod observed;
 mod survey;
 mod tools;
@@ -25,10 +26,12 @@ use super::inputs::Sources;
 use super::manifest::{self, LoadOptions, Manifest, TaskNo};
 use super::pattern::Pattern;
 use super::plan::{Light, decode_manifest, digest_of, encode_manifest};
+use super::state::files::Files;
 use super::state::rows::{Digest, RowNo};
 use super::state::stamp::{Stamp, look, stamp_now_ns};
 use super::state::{Counters, State};
 use crate::error::{Code, Error, IoContext, Result};
+use leftovers::Before;
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
@@ -76,6 +79,8 @@ pub struct Project {
     whole: OnceLock<Manifest>,
     graph: OnceLock<Graph>,
     area: OnceLock<OutputArea>,
+    /// Of all that is no source, because tasks make it or have made it.
+    area_digest: Digest,
     /// Whether the plan is new.
     keeps_plan: bool,
     sources: Sources,
@@ -109,21 +114,18 @@ impl Project {
         let mut counters = state.counters()?;
         let known = state.plan(&digest)?.and_then(|bytes| Light::decode(&bytes));
         let known = known.filter(|light| light.files.iter().all(|(path, stamp)| look_at(path) == *stamp));
+        let files = state.files(&counters)?;
         let (light, whole, graph, area, keeps_plan) = match known {
             Some(light) => (light, OnceLock::new(), OnceLock::new(), OnceLock::new(), false),
             None => {
-                let read = Read::new(&manifest_path, options, &state, &mut counters, load)?;
+                let read = Read::new(&manifest_path, options, (&state, &files), &mut counters, load)?;
                 (read.light, read.manifest.into(), read.graph.into(), read.area.into(), true)
             }
         };
         let root = light.root.clone();
-        let sources = Sources::new(
-            &root,
-            options.jobs,
-            options.input_bytes_max.unwrap_or(u64::MAX),
-            state.files(&counters)?,
-            state.patterns()?,
-        )?;
+        let (leftovers, area_digest) = leftovers::leftovers(&light, &root)?;
+        let bytes_max = options.input_bytes_max.unwrap_or(u64::MAX);
+        let sources = Sources::new(&root, options.jobs, bytes_max, files, state.patterns()?)?.without(leftovers);
         let contexts = tools::Contexts::of(&light);
         Ok(Project {
             args: options.args.clone(),
@@ -136,6 +138,7 @@ impl Project {
             whole,
             graph,
             area,
+            area_digest,
             keeps_plan,
             sources,
             counters,
@@ -254,7 +257,7 @@ impl Read {
     fn new(
         path: &Path,
         options: &ProjectOptions,
-        state: &State,
+        (state, known): (&State, &Files),
         counters: &mut Counters,
         load: Load<'_>,
     ) -> Result<Read> {
@@ -269,7 +272,7 @@ impl Read {
         let files = manifest.files.iter().map(|file| (file.clone(), settled(look_at(file)))).collect();
         let graph = Graph::new(&manifest.tasks)?;
         let area = OutputArea::new(&manifest.tasks);
-        let mut numbers = known_numbers(path, state)?;
+        let (mut numbers, before) = plan_before(path, state)?;
         let mut row = |name: &str| match numbers.remove(name) {
             Some(row) => row,
             None => {
@@ -277,18 +280,20 @@ impl Read {
                 RowNo(counters.tasks - 1)
             }
         };
-        let light = Light::of(&manifest, &graph, &area, &options.args, files, &mut row);
+        let mut light = Light::of(&manifest, &graph, &area, &options.args, files, &mut row);
+        light.lost = before.lost(&light, &area, state, known)?;
         Ok(Read { manifest, graph, area, light })
     }
 }
 
-/// The numbers that tasks of this manifest had when it was last read.
-fn known_numbers(path: &Path, state: &State) -> Result<HashMap<String, RowNo>> {
-    let Some((light, whole)) = state.last_plan(path.as_os_str().as_bytes())? else { return Ok(HashMap::new()) };
+/// The numbers that tasks of this manifest had when it was last read, and what they made.
+fn plan_before(path: &Path, state: &State) -> Result<(HashMap<String, RowNo>, Before)> {
+    let Some((light, whole)) = state.last_plan(path.as_os_str().as_bytes())? else { return Ok(Default::default()) };
     let (Some(light), Some(whole)) = (Light::decode(&light), decode_manifest(&whole)) else {
-        return Ok(HashMap::new());
+        return Ok(Default::default());
     };
-    Ok(whole.tasks.into_iter().map(|task| task.name).zip(light.rows).collect())
+    let numbers = whole.tasks.into_iter().map(|task| task.name).zip(light.rows.iter().copied()).collect();
+    Ok((numbers, Before { area: light.area, rows: light.rows, lost: light.lost }))
 }
 
 /// Of all that decides what is read.

@@ -257,7 +257,7 @@ impl Project {
             let Some(lists) = rows.get(self.row_of(*task)).and_then(|row| row.lists()) else { continue };
             for pattern in lists.patterns {
                 if let std::collections::hash_map::Entry::Vacant(slot) = changes.entry(pattern) {
-                    let area = &self.light.area;
+                    let area = &self.area_digest;
                     let changed = match self.sources.pattern_changed(pattern, area) {
                         Some(changed) => changed,
                         None => self.walk_again(pattern)?,
@@ -274,8 +274,8 @@ impl Project {
         let parsed = std::str::from_utf8(&text).ok().and_then(|text| super::Pattern::parse(text, b"").ok());
         let Some(parsed) = parsed else { return Ok(u32::MAX) };
         // What cannot be walked is a matter of the task that reads it.
-        let found = self.sources.find(&parsed, self.area()?, &self.light.area);
-        let changed = found.ok().and_then(|found| self.sources.pattern_changed(found.pattern, &self.light.area));
+        let found = self.sources.find(&parsed, self.area()?, &self.area_digest);
+        let changed = found.ok().and_then(|found| self.sources.pattern_changed(found.pattern, &self.area_digest));
         Ok(changed.unwrap_or(u32::MAX))
     }
 
