@@ -239,7 +239,7 @@ _larder() {
 
     case "${cmd}" in
         larder)
-            opts="-r -q -v -h -V --repo --quiet --verbose --json --no-color --banner --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help --version init hash-object cat-object list-objects write-tree ls-tree restore-tree write-snapshot resolve record parse-manifest action-id exec-task verify gc index key digest chunk compress decompress lock serve-stdio ls-remote tasks graph run explain clean backup restore snapshots log show ls diff find dump forget tag remote sync copy status stats bench completions help"
+            opts="-r -q -v -h -V --repo --quiet --verbose --json --no-color --banner --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help --version init key backup restore snapshots log show ls diff find dump tag forget run explain tasks graph clean remote sync copy status stats verify gc bench help completions hash-object cat-object list-objects write-tree ls-tree restore-tree write-snapshot resolve record parse-manifest action-id exec-task index digest chunk compress decompress lock serve-stdio ls-remote"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -41,6 +41,33 @@ complete -c larder -n "__fish_larder_needs_command" -l accept-rollback -d 'Accep
 complete -c larder -n "__fish_larder_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c larder -n "__fish_larder_needs_command" -s V -l version -d 'Print version'
 complete -c larder -n "__fish_larder_needs_command" -f -a "init" -d 'Make a repository'
+complete -c larder -n "__fish_larder_needs_command" -f -a "key" -d 'Manage what opens a repository: passphrases and key files'
+complete -c larder -n "__fish_larder_needs_command" -f -a "backup" -d 'Store directories and files as a snapshot'
+complete -c larder -n "__fish_larder_needs_command" -f -a "restore" -d 'Bring files back from a snapshot or a run'
+complete -c larder -n "__fish_larder_needs_command" -f -a "snapshots" -d 'List snapshots'
+complete -c larder -n "__fish_larder_needs_command" -f -a "log" -d 'Show the history of snapshots or runs, newest first'
+complete -c larder -n "__fish_larder_needs_command" -f -a "show" -d 'Show a snapshot, a path in it, a run, or an object'
+complete -c larder -n "__fish_larder_needs_command" -f -a "ls" -d 'List the files of a snapshot'
+complete -c larder -n "__fish_larder_needs_command" -f -a "diff" -d 'Show what differs between snapshots, or from a directory'
+complete -c larder -n "__fish_larder_needs_command" -f -a "find" -d 'Find files in snapshots'
+complete -c larder -n "__fish_larder_needs_command" -f -a "dump" -d 'Write a file or directory of a snapshot to the standard output'
+complete -c larder -n "__fish_larder_needs_command" -f -a "tag" -d 'Add or remove tags of snapshots'
+complete -c larder -n "__fish_larder_needs_command" -f -a "forget" -d 'Let go of snapshots that are no longer needed'
+complete -c larder -n "__fish_larder_needs_command" -f -a "run" -d 'Run tasks once, and give back what is known'
+complete -c larder -n "__fish_larder_needs_command" -f -a "explain" -d 'Say why tasks would run, or need not'
+complete -c larder -n "__fish_larder_needs_command" -f -a "tasks" -d 'List the tasks of a manifest'
+complete -c larder -n "__fish_larder_needs_command" -f -a "graph" -d 'Show tasks and what they wait for'
+complete -c larder -n "__fish_larder_needs_command" -f -a "clean" -d 'Remove the outputs of tasks'
+complete -c larder -n "__fish_larder_needs_command" -f -a "remote" -d 'Manage the places that a repository is synced with'
+complete -c larder -n "__fish_larder_needs_command" -f -a "sync" -d 'Carry what one replica has and another lacks, both ways'
+complete -c larder -n "__fish_larder_needs_command" -f -a "copy" -d 'Copy snapshots into a repository with other keys'
+complete -c larder -n "__fish_larder_needs_command" -f -a "status" -d 'Show the state of the repository at a glance'
+complete -c larder -n "__fish_larder_needs_command" -f -a "stats" -d 'Show how much space snapshots take'
+complete -c larder -n "__fish_larder_needs_command" -f -a "verify" -d 'Check that a repository is whole and unchanged'
+complete -c larder -n "__fish_larder_needs_command" -f -a "gc" -d 'Free the space of what no snapshot and no run needs'
+complete -c larder -n "__fish_larder_needs_command" -f -a "bench" -d 'Measure how fast the pieces of larder are here'
+complete -c larder -n "__fish_larder_needs_command" -f -a "help" -d 'Explain a command, or list them'
+complete -c larder -n "__fish_larder_needs_command" -f -a "completions" -d 'Print the completions of a shell'
 complete -c larder -n "__fish_larder_needs_command" -f -a "hash-object" -d 'Print the id of content'
 complete -c larder -n "__fish_larder_needs_command" -f -a "cat-object" -d 'Print an object, its kind or its size'
 complete -c larder -n "__fish_larder_needs_command" -f -a "list-objects" -d 'List the ids of objects'
@@ -53,10 +80,7 @@ complete -c larder -n "__fish_larder_needs_command" -f -a "record" -d 'Look up, 
 complete -c larder -n "__fish_larder_needs_command" -f -a "parse-manifest" -d 'Check a manifest and print what it says'
 complete -c larder -n "__fish_larder_needs_command" -f -a "action-id" -d 'Print the id of what a task would run'
 complete -c larder -n "__fish_larder_needs_command" -f -a "exec-task" -d 'Execute one command as run executes tasks'
-complete -c larder -n "__fish_larder_needs_command" -f -a "verify" -d 'Check that a repository is whole and unchanged'
-complete -c larder -n "__fish_larder_needs_command" -f -a "gc" -d 'Free the space of what no snapshot and no run needs'
 complete -c larder -n "__fish_larder_needs_command" -f -a "index" -d 'Check, rebuild or measure the index'
-complete -c larder -n "__fish_larder_needs_command" -f -a "key" -d 'Manage what opens a repository: passphrases and key files'
 complete -c larder -n "__fish_larder_needs_command" -f -a "digest" -d 'Print a checksum of files or of standard input'
 complete -c larder -n "__fish_larder_needs_command" -f -a "chunk" -d 'List where content is cut into chunks'
 complete -c larder -n "__fish_larder_needs_command" -f -a "compress" -d 'Compress a file to standard output'
@@ -64,30 +88,6 @@ complete -c larder -n "__fish_larder_needs_command" -f -a "decompress" -d 'Decom
 complete -c larder -n "__fish_larder_needs_command" -f -a "lock" -d 'Run a command while the repository is locked'
 complete -c larder -n "__fish_larder_needs_command" -f -a "serve-stdio" -d 'Serve a repository\'s files over stdin and stdout'
 complete -c larder -n "__fish_larder_needs_command" -f -a "ls-remote" -d 'List what is at a remote, and carry nothing over'
-complete -c larder -n "__fish_larder_needs_command" -f -a "tasks" -d 'List the tasks of a manifest'
-complete -c larder -n "__fish_larder_needs_command" -f -a "graph" -d 'Show tasks and what they wait for'
-complete -c larder -n "__fish_larder_needs_command" -f -a "run" -d 'Run tasks once, and give back what is known'
-complete -c larder -n "__fish_larder_needs_command" -f -a "explain" -d 'Say why tasks would run, or need not'
-complete -c larder -n "__fish_larder_needs_command" -f -a "clean" -d 'Remove the outputs of tasks'
-complete -c larder -n "__fish_larder_needs_command" -f -a "backup" -d 'Store directories and files as a snapshot'
-complete -c larder -n "__fish_larder_needs_command" -f -a "restore" -d 'Bring files back from a snapshot or a run'
-complete -c larder -n "__fish_larder_needs_command" -f -a "snapshots" -d 'List snapshots'
-complete -c larder -n "__fish_larder_needs_command" -f -a "log" -d 'Show the history of snapshots or runs, newest first'
-complete -c larder -n "__fish_larder_needs_command" -f -a "show" -d 'Show a snapshot, a path in it, a run, or an object'
-complete -c larder -n "__fish_larder_needs_command" -f -a "ls" -d 'List the files of a snapshot'
-complete -c larder -n "__fish_larder_needs_command" -f -a "diff" -d 'Show what differs between snapshots, or from a directory'
-complete -c larder -n "__fish_larder_needs_command" -f -a "find" -d 'Find files in snapshots'
-complete -c larder -n "__fish_larder_needs_command" -f -a "dump" -d 'Write a file or directory of a snapshot to the standard output'
-complete -c larder -n "__fish_larder_needs_command" -f -a "forget" -d 'Let go of snapshots that are no longer needed'
-complete -c larder -n "__fish_larder_needs_command" -f -a "tag" -d 'Add or remove tags of snapshots'
-complete -c larder -n "__fish_larder_needs_command" -f -a "remote" -d 'Manage the places that a repository is synced with'
-complete -c larder -n "__fish_larder_needs_command" -f -a "sync" -d 'Carry what one replica has and another lacks, both ways'
-complete -c larder -n "__fish_larder_needs_command" -f -a "copy" -d 'Copy snapshots into a repository with other keys'
-complete -c larder -n "__fish_larder_needs_command" -f -a "status" -d 'Show the state of the repository at a glance'
-complete -c larder -n "__fish_larder_needs_command" -f -a "stats" -d 'Show how much space snapshots take'
-complete -c larder -n "__fish_larder_needs_command" -f -a "bench" -d 'Measure how fast the pieces of larder are here'
-complete -c larder -n "__fish_larder_needs_command" -f -a "completions" -d 'Print the completions of a shell'
-complete -c larder -n "__fish_larder_needs_command" -f -a "help" -d 'Explain a command, or list them'
 complete -c larder -n "__fish_larder_using_subcommand init" -l encryption -d 'aes-256-gcm, or none: then everything can be read by whoever has the files' -r
 complete -c larder -n "__fish_larder_using_subcommand init" -l chunk-profile -d 'Sizes of chunks: default (16/64/256 KiB), fine (4/16/64 KiB) or coarse (256/1024/4096 KiB)' -r
 complete -c larder -n "__fish_larder_using_subcommand init" -l chunk-sizes -d 'Sizes of chunks in bytes: 4096/32768/131072' -r
@@ -111,6 +111,837 @@ complete -c larder -n "__fish_larder_using_subcommand init" -l banner -d 'At a t
 complete -c larder -n "__fish_larder_using_subcommand init" -l no-progress -d 'Show no progress'
 complete -c larder -n "__fish_larder_using_subcommand init" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand init" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -f -a "init" -d 'Make a key file of random bytes, which only its owner can read; or a new identity of this device'
+complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -f -a "list" -d 'List the slots: id, kind, when it was made, label, with tabs between them'
+complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -f -a "add" -d 'Add a slot for another passphrase or key file; its id is printed'
+complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -f -a "remove" -d 'Remove a slot. What its owner has seen is not revoked by this'
+complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -f -a "passwd" -d 'Change the passphrase or key file of the slot that the present one opens; the new slot\'s id is printed'
+complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -f -a "show" -d 'List the keys of the keyring, never their bytes: epoch, id, purpose, whether new files use it; or show the device'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from init" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from init" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from init" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from init" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from init" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from init" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from init" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from init" -l new-device -d 'Sign with a new key from now on, because the one that this device signed with is lost'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from init" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from init" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from init" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from init" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from init" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from init" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from init" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from init" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from list" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from list" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from list" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from list" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from list" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from list" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from list" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from list" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from list" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from list" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from list" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from list" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -l new-passphrase-file -d 'Read the new passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -l new-passphrase-command -d 'Run this with `sh -c` and read the new passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -l new-passphrase-fd -d 'Read the new passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -l new-key-file -d 'The new slot shall open with this key file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -l label -d 'What to call it' -r
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from remove" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from remove" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from remove" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from remove" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from remove" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from remove" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from remove" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from remove" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from remove" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from remove" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from remove" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from remove" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -l new-passphrase-file -d 'Read the new passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -l new-passphrase-command -d 'Run this with `sh -c` and read the new passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -l new-passphrase-fd -d 'Read the new passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -l new-key-file -d 'The new slot shall open with this key file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from show" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from show" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from show" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from show" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from show" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from show" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from show" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from show" -l device -d 'Show who signs what is written here: the device\'s id and its public key in base64'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from show" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from show" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from show" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from show" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from show" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand backup" -s e -l exclude -d 'Leave out what matches this pattern (gitignore syntax); may be given several times' -r
+complete -c larder -n "__fish_larder_using_subcommand backup" -l exclude-file -d 'Leave out what matches the patterns in this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand backup" -s i -l include -d 'Store what matches this pattern whatever the other patterns say' -r
+complete -c larder -n "__fish_larder_using_subcommand backup" -l exclude-if-present -d 'Leave out what is in directories that hold a file of this name, beginning with HEADER if one is given' -r
+complete -c larder -n "__fish_larder_using_subcommand backup" -l exclude-larger-than -d 'Leave out files larger than this, such as 100MiB' -r
+complete -c larder -n "__fish_larder_using_subcommand backup" -l files-from -d 'Also store the paths in this file, one a line; - is the standard input' -r -F
+complete -c larder -n "__fish_larder_using_subcommand backup" -l files-from0 -d 'The same with a NUL after each path' -r -F
+complete -c larder -n "__fish_larder_using_subcommand backup" -l stdin-name -d 'The path under which --stdin is stored' -r -F
+complete -c larder -n "__fish_larder_using_subcommand backup" -l from-command -d 'Store what COMMAND prints as a file of this path, if COMMAND succeeds' -r -F
+complete -c larder -n "__fish_larder_using_subcommand backup" -l tag -d 'Give the snapshot these tags' -r -f -a "(__fish_complete_users)"
+complete -c larder -n "__fish_larder_using_subcommand backup" -l host -d 'The machine\'s name in the snapshot' -r -f -a "(__fish_print_hostnames)"
+complete -c larder -n "__fish_larder_using_subcommand backup" -l time -d 'The snapshot\'s time, such as 2026-11-21T10:00:00Z; the present otherwise' -r
+complete -c larder -n "__fish_larder_using_subcommand backup" -s j -l jobs -d 'Threads; one for each processor otherwise' -r
+complete -c larder -n "__fish_larder_using_subcommand backup" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand backup" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand backup" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand backup" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand backup" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand backup" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand backup" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand backup" -l git-ignore -d 'Leave out what .gitignore files name'
+complete -c larder -n "__fish_larder_using_subcommand backup" -l no-larderignore -d 'Do not read .larderignore files'
+complete -c larder -n "__fish_larder_using_subcommand backup" -l exclude-caches -d 'Leave out what is in directories with a CACHEDIR.TAG'
+complete -c larder -n "__fish_larder_using_subcommand backup" -s x -l one-file-system -d 'Stay on the file system of each source'
+complete -c larder -n "__fish_larder_using_subcommand backup" -l stdin -d 'Store the standard input as one file'
+complete -c larder -n "__fish_larder_using_subcommand backup" -l skip-if-unchanged -d 'Make no snapshot if nothing changed'
+complete -c larder -n "__fish_larder_using_subcommand backup" -l allow-empty -d 'Make a snapshot even if a source is missing or empty'
+complete -c larder -n "__fish_larder_using_subcommand backup" -l birth-times -d 'Keep birth times; they cannot be restored'
+complete -c larder -n "__fish_larder_using_subcommand backup" -l no-git -d 'Do not note the git commit of a work tree'
+complete -c larder -n "__fish_larder_using_subcommand backup" -l fail-fast -d 'Stop at the first item that cannot be read, and make no snapshot'
+complete -c larder -n "__fish_larder_using_subcommand backup" -l keep-going -d 'Go on after an item that cannot be read: what it does unless --fail-fast is given before'
+complete -c larder -n "__fish_larder_using_subcommand backup" -s n -l dry-run -d 'Say what would be read and store nothing'
+complete -c larder -n "__fish_larder_using_subcommand backup" -s f -l force -d 'Read every file, even those that look unchanged'
+complete -c larder -n "__fish_larder_using_subcommand backup" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand backup" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand backup" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand backup" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand backup" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand backup" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand backup" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand backup" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand restore" -s t -l target -d 'Where to restore to: the directory becomes what the path names' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand restore" -l path -d 'Restore what stands at this path of the snapshot; the same as SNAPSHOT:PATH' -r -F
+complete -c larder -n "__fish_larder_using_subcommand restore" -l include -d 'Restore only what matches (gitignore syntax); may be given several times' -r
+complete -c larder -n "__fish_larder_using_subcommand restore" -l exclude -d 'Restore nothing that matches (gitignore syntax); may be given several times' -r
+complete -c larder -n "__fish_larder_using_subcommand restore" -l overwrite -d 'What becomes of files that are there: never, if-changed, if-newer or always' -r
+complete -c larder -n "__fish_larder_using_subcommand restore" -l owners -d 'Whose the files are: numeric, names or none' -r
+complete -c larder -n "__fish_larder_using_subcommand restore" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand restore" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand restore" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand restore" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand restore" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand restore" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand restore" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand restore" -l delete -d 'Remove what the snapshot does not have'
+complete -c larder -n "__fish_larder_using_subcommand restore" -s n -l dry-run -d 'Say what would be done, and do nothing'
+complete -c larder -n "__fish_larder_using_subcommand restore" -l verify -d 'Read everything back afterwards and compare it'
+complete -c larder -n "__fish_larder_using_subcommand restore" -l sparse -d 'Write no zeros that fill whole blocks, even of files that were not sparse'
+complete -c larder -n "__fish_larder_using_subcommand restore" -l strict-metadata -d 'Count metadata that cannot be set as a failure of its file'
+complete -c larder -n "__fish_larder_using_subcommand restore" -l keep-going -d 'Go on after an item that cannot be restored: what it does unless --fail-fast is given'
+complete -c larder -n "__fish_larder_using_subcommand restore" -l fail-fast -d 'Stop at the first item that cannot be restored'
+complete -c larder -n "__fish_larder_using_subcommand restore" -l inputs -d 'Of a run, also the inputs, where they were kept'
+complete -c larder -n "__fish_larder_using_subcommand restore" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand restore" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand restore" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand restore" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand restore" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand restore" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand restore" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand restore" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -l host -d 'Only snapshots of this machine; may be given several times' -r -f -a "(__fish_print_hostnames)"
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -l tag -d 'Only snapshots with all of these tags; given several times, any of the lists' -r -f -a "(__fish_complete_users)"
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -l path -d 'Only snapshots of this source; given several times, of all of them' -r -F
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -s n -l last -d 'Only the newest so many of each group' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -s g -l group-by -d 'Group by these: host, paths, tags' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -a "list" -d 'List snapshots; with --json as one array'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -a "show" -d 'Show snapshots, as `larder show`'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -a "forget" -d 'Let go of snapshots, as `larder forget`'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from list" -l host -d 'Only snapshots of this machine; may be given several times' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from list" -l tag -d 'Only snapshots with all of these tags; given several times, any of the lists' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from list" -l path -d 'Only snapshots of this source; given several times, of all of them' -r -F
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from list" -s n -l last -d 'Only the newest so many of each group' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from list" -s g -l group-by -d 'Group by these: host, paths, tags' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from list" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from list" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from list" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from list" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from list" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from list" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from list" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from list" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from list" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from list" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from list" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from list" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from show" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from show" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from show" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from show" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from show" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from show" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from show" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from show" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from show" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from show" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from show" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from show" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l host -d 'Only snapshots of this machine; may be given several times' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l tag -d 'Only snapshots with all of these tags; given several times, any of the lists' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l path -d 'Only snapshots of this source; given several times, of all of them' -r -F
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -s l -l keep-last -d 'The newest N snapshots; N may be `unlimited` here and below' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l keep-minutely -d 'The newest snapshot of each of N minutes' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -s H -l keep-hourly -d 'The newest snapshot of each of N hours' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -s d -l keep-daily -d 'The newest snapshot of each of N days' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -s w -l keep-weekly -d 'The newest snapshot of each of N weeks' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -s m -l keep-monthly -d 'The newest snapshot of each of N months' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l keep-quarterly -d 'The newest snapshot of each of N quarters of a year' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -s y -l keep-yearly -d 'The newest snapshot of each of N years' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l keep-within -d 'All snapshots less than this older than the newest: 30d, 1y6M' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l keep-within-hourly -d 'The newest of each hour within this' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l keep-within-daily -d 'The newest of each day within this' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l keep-within-weekly -d 'The newest of each week within this' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l keep-within-monthly -d 'The newest of each month within this' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l keep-within-quarterly -d 'The newest of each quarter within this' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l keep-within-yearly -d 'The newest of each year within this' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l keep-younger -d 'All snapshots younger than this now; a source that is backed up no more keeps only its last' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l keep-tag -d 'Snapshots with all of these tags; may be given several times' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l group-by -d 'Count snapshots together that have these in common: host, paths, tags; empty for all in one' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l allow-empty -d 'Let the last snapshot of a source go'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -s n -l dry-run -d 'Say what would be forgotten and what gc could free then, and forget nothing'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand log" -l host -d 'Only snapshots of this machine; may be given several times' -r -f -a "(__fish_print_hostnames)"
+complete -c larder -n "__fish_larder_using_subcommand log" -l tag -d 'Only snapshots with all of these tags; given several times, any of the lists' -r -f -a "(__fish_complete_users)"
+complete -c larder -n "__fish_larder_using_subcommand log" -l path -d 'Only snapshots of this source; given several times, of all of them' -r -F
+complete -c larder -n "__fish_larder_using_subcommand log" -s n -l last -d 'Only the newest so many' -r
+complete -c larder -n "__fish_larder_using_subcommand log" -l task -d 'Only runs of this task; may be given several times' -r
+complete -c larder -n "__fish_larder_using_subcommand log" -l status -d 'Only runs that ended so: success, failed, timeout, cancelled, unstored' -r
+complete -c larder -n "__fish_larder_using_subcommand log" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand log" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand log" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand log" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand log" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand log" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand log" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand log" -l oneline -d 'One line for each'
+complete -c larder -n "__fish_larder_using_subcommand log" -l runs -d 'Runs instead of snapshots'
+complete -c larder -n "__fish_larder_using_subcommand log" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand log" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand log" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand log" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand log" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand log" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand log" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand log" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand show" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand show" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand show" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand show" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand show" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand show" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand show" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand show" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand show" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand show" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand show" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand show" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand show" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand show" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand ls" -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand ls" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand ls" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand ls" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand ls" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand ls" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand ls" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand ls" -s l -l long -d 'Show mode, owner, size and time'
+complete -c larder -n "__fish_larder_using_subcommand ls" -s r -s R -l recursive -d 'List everything below, too'
+complete -c larder -n "__fish_larder_using_subcommand ls" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand ls" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand ls" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand ls" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand ls" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand ls" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand ls" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand ls" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand diff" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand diff" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand diff" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand diff" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand diff" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand diff" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand diff" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand diff" -l metadata -d 'Also tell of entries of which only metadata differs'
+complete -c larder -n "__fish_larder_using_subcommand diff" -l content -d 'Against a directory: read files even when size and time are equal'
+complete -c larder -n "__fish_larder_using_subcommand diff" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand diff" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand diff" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand diff" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand diff" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand diff" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand diff" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand diff" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand find" -l host -d 'Only snapshots of this machine; may be given several times' -r -f -a "(__fish_print_hostnames)"
+complete -c larder -n "__fish_larder_using_subcommand find" -l tag -d 'Only snapshots with all of these tags; given several times, any of the lists' -r -f -a "(__fish_complete_users)"
+complete -c larder -n "__fish_larder_using_subcommand find" -l path -d 'Only snapshots of this source; given several times, of all of them' -r -F
+complete -c larder -n "__fish_larder_using_subcommand find" -s s -l snapshot -d 'Look only in this snapshot; may be given several times' -r -f
+complete -c larder -n "__fish_larder_using_subcommand find" -l kind -d 'Only entries of this type: file, dir, symlink, fifo, socket, chardev, blockdev' -r
+complete -c larder -n "__fish_larder_using_subcommand find" -l newer -d 'Modified after this time' -r
+complete -c larder -n "__fish_larder_using_subcommand find" -l older -d 'Modified before this time' -r
+complete -c larder -n "__fish_larder_using_subcommand find" -l larger -d 'Larger than this' -r
+complete -c larder -n "__fish_larder_using_subcommand find" -l smaller -d 'Smaller than this' -r
+complete -c larder -n "__fish_larder_using_subcommand find" -l object -d 'Whose content is this object' -r
+complete -c larder -n "__fish_larder_using_subcommand find" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand find" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand find" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand find" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand find" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand find" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand find" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand find" -s i -l ignore-case -d 'Letters match in either case'
+complete -c larder -n "__fish_larder_using_subcommand find" -s l -l long -d 'Mode, owner, size and time too'
+complete -c larder -n "__fish_larder_using_subcommand find" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand find" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand find" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand find" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand find" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand find" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand find" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand find" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand dump" -s f -l format -d 'raw, tar, tar.gz, tar.zst or zip; otherwise raw for a file and tar for a directory' -r
+complete -c larder -n "__fish_larder_using_subcommand dump" -s o -l output -d 'Write to this file instead of the standard output' -r -F
+complete -c larder -n "__fish_larder_using_subcommand dump" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand dump" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand dump" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand dump" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand dump" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand dump" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand dump" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand dump" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand dump" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand dump" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand dump" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand dump" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand dump" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand dump" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand dump" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand tag" -l host -d 'Only snapshots of this machine; may be given several times' -r -f -a "(__fish_print_hostnames)"
+complete -c larder -n "__fish_larder_using_subcommand tag" -l tag -d 'Only snapshots with all of these tags; given several times, any of the lists' -r -f -a "(__fish_complete_users)"
+complete -c larder -n "__fish_larder_using_subcommand tag" -l path -d 'Only snapshots of this source; given several times, of all of them' -r -F
+complete -c larder -n "__fish_larder_using_subcommand tag" -l add -d 'Add these tags' -r -f -a "(__fish_complete_users)"
+complete -c larder -n "__fish_larder_using_subcommand tag" -l remove -d 'Remove these tags' -r -f -a "(__fish_complete_users)"
+complete -c larder -n "__fish_larder_using_subcommand tag" -l set -d 'Replace all tags by these' -r -f -a "(__fish_complete_users)"
+complete -c larder -n "__fish_larder_using_subcommand tag" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand tag" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand tag" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand tag" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand tag" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand tag" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand tag" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand tag" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand tag" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand tag" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand tag" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand tag" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand tag" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand tag" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand tag" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand forget" -l host -d 'Only snapshots of this machine; may be given several times' -r -f -a "(__fish_print_hostnames)"
+complete -c larder -n "__fish_larder_using_subcommand forget" -l tag -d 'Only snapshots with all of these tags; given several times, any of the lists' -r -f -a "(__fish_complete_users)"
+complete -c larder -n "__fish_larder_using_subcommand forget" -l path -d 'Only snapshots of this source; given several times, of all of them' -r -F
+complete -c larder -n "__fish_larder_using_subcommand forget" -s l -l keep-last -d 'The newest N snapshots; N may be `unlimited` here and below' -r
+complete -c larder -n "__fish_larder_using_subcommand forget" -l keep-minutely -d 'The newest snapshot of each of N minutes' -r
+complete -c larder -n "__fish_larder_using_subcommand forget" -s H -l keep-hourly -d 'The newest snapshot of each of N hours' -r
+complete -c larder -n "__fish_larder_using_subcommand forget" -s d -l keep-daily -d 'The newest snapshot of each of N days' -r
+complete -c larder -n "__fish_larder_using_subcommand forget" -s w -l keep-weekly -d 'The newest snapshot of each of N weeks' -r
+complete -c larder -n "__fish_larder_using_subcommand forget" -s m -l keep-monthly -d 'The newest snapshot of each of N months' -r
+complete -c larder -n "__fish_larder_using_subcommand forget" -l keep-quarterly -d 'The newest snapshot of each of N quarters of a year' -r
+complete -c larder -n "__fish_larder_using_subcommand forget" -s y -l keep-yearly -d 'The newest snapshot of each of N years' -r
+complete -c larder -n "__fish_larder_using_subcommand forget" -l keep-within -d 'All snapshots less than this older than the newest: 30d, 1y6M' -r
+complete -c larder -n "__fish_larder_using_subcommand forget" -l keep-within-hourly -d 'The newest of each hour within this' -r
+complete -c larder -n "__fish_larder_using_subcommand forget" -l keep-within-daily -d 'The newest of each day within this' -r
+complete -c larder -n "__fish_larder_using_subcommand forget" -l keep-within-weekly -d 'The newest of each week within this' -r
+complete -c larder -n "__fish_larder_using_subcommand forget" -l keep-within-monthly -d 'The newest of each month within this' -r
+complete -c larder -n "__fish_larder_using_subcommand forget" -l keep-within-quarterly -d 'The newest of each quarter within this' -r
+complete -c larder -n "__fish_larder_using_subcommand forget" -l keep-within-yearly -d 'The newest of each year within this' -r
+complete -c larder -n "__fish_larder_using_subcommand forget" -l keep-younger -d 'All snapshots younger than this now; a source that is backed up no more keeps only its last' -r
+complete -c larder -n "__fish_larder_using_subcommand forget" -l keep-tag -d 'Snapshots with all of these tags; may be given several times' -r -f -a "(__fish_complete_users)"
+complete -c larder -n "__fish_larder_using_subcommand forget" -l group-by -d 'Count snapshots together that have these in common: host, paths, tags; empty for all in one' -r
+complete -c larder -n "__fish_larder_using_subcommand forget" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand forget" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand forget" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand forget" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand forget" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand forget" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand forget" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand forget" -l allow-empty -d 'Let the last snapshot of a source go'
+complete -c larder -n "__fish_larder_using_subcommand forget" -s n -l dry-run -d 'Say what would be forgotten and what gc could free then, and forget nothing'
+complete -c larder -n "__fish_larder_using_subcommand forget" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand forget" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand forget" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand forget" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand forget" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand forget" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand forget" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand forget" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand run" -s f -l file -d 'The manifest; otherwise the first word if it names one, otherwise `larder.toml` here or above' -r -F
+complete -c larder -n "__fish_larder_using_subcommand run" -s j -l jobs -d 'How many tasks run at once; otherwise as many as there are cores' -r
+complete -c larder -n "__fish_larder_using_subcommand run" -l max-concurrent -d 'Never run more tasks at once than this' -r
+complete -c larder -n "__fish_larder_using_subcommand run" -s t -l timeout -d 'End a task that takes longer than this and does not say itself how long it may take' -r
+complete -c larder -n "__fish_larder_using_subcommand run" -l max-input-size -d 'Refuse tasks that read a longer file; otherwise as the settings say, or 1 GiB' -r
+complete -c larder -n "__fish_larder_using_subcommand run" -s o -l output -d 'Which output of tasks is shown; `json` speaks JSON as --json does' -r -f -a "errors\t'That of tasks that fail'
+full\t'All of it; of tasks that need not run, what they wrote when they ran'
+none\t'None'
+text\t'As `errors`'
+json\t'One JSON object a line for all that happens; as --json'"
+complete -c larder -n "__fish_larder_using_subcommand run" -s m -l metrics -d 'Write what was done, in numbers, to this file: JSON, also when tasks fail or a signal ends the run' -r -F
+complete -c larder -n "__fish_larder_using_subcommand run" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand run" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand run" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand run" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand run" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand run" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand run" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand run" -s k -l keep-going -d 'After a failure, go on with all that does not need what failed'
+complete -c larder -n "__fish_larder_using_subcommand run" -l force -d 'Execute everything that is wanted, whatever is known'
+complete -c larder -n "__fish_larder_using_subcommand run" -s n -l dry-run -d 'Say what would be done, and do nothing'
+complete -c larder -n "__fish_larder_using_subcommand run" -l verify-cache -d 'Read the stored results of what is current, and run again what is damaged'
+complete -c larder -n "__fish_larder_using_subcommand run" -l clean-cache -d 'Forget what is stored of what is wanted, pinned runs apart, and execute it all'
+complete -c larder -n "__fish_larder_using_subcommand run" -l list-tasks -d 'List what can be run, as `larder tasks` does, and run nothing'
+complete -c larder -n "__fish_larder_using_subcommand run" -l stats -d 'At the end, say in a box what was done, in numbers'
+complete -c larder -n "__fish_larder_using_subcommand run" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand run" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand run" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand run" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand run" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand run" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand run" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand explain" -s f -l file -d 'The manifest; else the first word if it names one, else the larder.toml here or above' -r -F
+complete -c larder -n "__fish_larder_using_subcommand explain" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand explain" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand explain" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand explain" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand explain" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand explain" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand explain" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand explain" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand explain" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand explain" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand explain" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand explain" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand explain" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand explain" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand explain" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand tasks" -s f -l file -d 'The manifest; else the larder.toml here or above' -r -F
+complete -c larder -n "__fish_larder_using_subcommand tasks" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand tasks" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand tasks" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand tasks" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand tasks" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand tasks" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand tasks" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand tasks" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand tasks" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand tasks" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand tasks" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand tasks" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand tasks" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand tasks" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand tasks" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand graph" -s f -l file -d 'The manifest; else the larder.toml here or above' -r -F
+complete -c larder -n "__fish_larder_using_subcommand graph" -l format -d 'How to write it' -r -f -a "text\t'One line a task, indented by how deep it stands'
+dot\t'For Graphviz'
+json\t'One JSON object a line'
+mermaid\t'For Mermaid'"
+complete -c larder -n "__fish_larder_using_subcommand graph" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand graph" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand graph" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand graph" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand graph" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand graph" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand graph" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand graph" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand graph" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand graph" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand graph" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand graph" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand graph" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand graph" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand graph" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand clean" -s f -l file -d 'The manifest; else the first word if it names one, else the larder.toml here or above' -r -F
+complete -c larder -n "__fish_larder_using_subcommand clean" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand clean" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand clean" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand clean" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand clean" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand clean" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand clean" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand clean" -s n -l dry-run -d 'List what would be removed, and remove nothing'
+complete -c larder -n "__fish_larder_using_subcommand clean" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand clean" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand clean" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand clean" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand clean" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand clean" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand clean" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand clean" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -f -a "add" -d 'Give an address a name. Nothing is asked of it yet'
+complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -f -a "list" -d 'List the remotes: name, tab, address without secrets'
+complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -f -a "remove" -d 'Forget a name. Nothing changes at its address'
+complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -f -a "rename" -d 'Give a remote another name'
+complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -f -a "test" -d 'Write a small file there, read it, list it, delete it; and say what is there. No key is needed'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from add" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from add" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from add" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from add" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from add" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from add" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from add" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from add" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from add" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from add" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from add" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from add" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from list" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from list" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from list" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from list" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from list" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from list" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from list" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from list" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from list" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from list" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from list" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from list" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from remove" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from remove" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from remove" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from remove" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from remove" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from remove" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from remove" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from remove" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from remove" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from remove" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from remove" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from remove" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from rename" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from rename" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from rename" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from rename" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from rename" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from rename" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from rename" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from rename" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from rename" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from rename" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from rename" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from rename" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from rename" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from rename" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from rename" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from test" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from test" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from test" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from test" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from test" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from test" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from test" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from test" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from test" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from test" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from test" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from test" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from test" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from test" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand sync" -l host -d 'Only snapshots of this machine; may be given several times' -r -f -a "(__fish_print_hostnames)"
+complete -c larder -n "__fish_larder_using_subcommand sync" -l tag -d 'Only snapshots with all of these tags; given several times, any of the lists' -r -f -a "(__fish_complete_users)"
+complete -c larder -n "__fish_larder_using_subcommand sync" -l path -d 'Only snapshots of this source; given several times, of all of them' -r -F
+complete -c larder -n "__fish_larder_using_subcommand sync" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand sync" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand sync" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand sync" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand sync" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand sync" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand sync" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand sync" -l push -d 'Only from here to there'
+complete -c larder -n "__fish_larder_using_subcommand sync" -l pull -d 'Only from there to here'
+complete -c larder -n "__fish_larder_using_subcommand sync" -s n -l dry-run -d 'Say what would be carried, and carry nothing'
+complete -c larder -n "__fish_larder_using_subcommand sync" -l snapshots -d 'Snapshots, and no results of tasks'
+complete -c larder -n "__fish_larder_using_subcommand sync" -l runs -d 'Results of tasks, and no snapshots'
+complete -c larder -n "__fish_larder_using_subcommand sync" -l mirror -d 'Without a key: copy all files by name, one way, to the remote unless --pull is given'
+complete -c larder -n "__fish_larder_using_subcommand sync" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand sync" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand sync" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand sync" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand sync" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand sync" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand sync" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand sync" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand copy" -l to -d 'The other repository: a directory, an address or the name of a remote' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand copy" -l to-passphrase-file -d 'Open the other repository with the passphrase in the first line of this file; otherwise as this one' -r -F
+complete -c larder -n "__fish_larder_using_subcommand copy" -l to-passphrase-command -d 'Run this with `sh -c` and read the passphrase of the other repository from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand copy" -l to-key-file -d 'Open the other repository with this key file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand copy" -l host -d 'Only snapshots of this machine; may be given several times' -r -f -a "(__fish_print_hostnames)"
+complete -c larder -n "__fish_larder_using_subcommand copy" -l tag -d 'Only snapshots with all of these tags; given several times, any of the lists' -r -f -a "(__fish_complete_users)"
+complete -c larder -n "__fish_larder_using_subcommand copy" -l path -d 'Only snapshots of this source; given several times, of all of them' -r -F
+complete -c larder -n "__fish_larder_using_subcommand copy" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand copy" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand copy" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand copy" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand copy" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand copy" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand copy" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand copy" -s n -l dry-run -d 'Say what would be copied, and copy nothing'
+complete -c larder -n "__fish_larder_using_subcommand copy" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand copy" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand copy" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand copy" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand copy" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand copy" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand copy" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand copy" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand status" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand status" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand status" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand status" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand status" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand status" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand status" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand status" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand status" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand status" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand status" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand status" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand status" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand status" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand stats" -l host -d 'Only snapshots of this machine; may be given several times' -r -f -a "(__fish_print_hostnames)"
+complete -c larder -n "__fish_larder_using_subcommand stats" -l tag -d 'Only snapshots with all of these tags; given several times, any of the lists' -r -f -a "(__fish_complete_users)"
+complete -c larder -n "__fish_larder_using_subcommand stats" -l path -d 'Only snapshots of this source; given several times, of all of them' -r -F
+complete -c larder -n "__fish_larder_using_subcommand stats" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand stats" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand stats" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand stats" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand stats" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand stats" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand stats" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand stats" -l each -d 'Also what each snapshot holds that no other one has'
+complete -c larder -n "__fish_larder_using_subcommand stats" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand stats" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand stats" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand stats" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand stats" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand stats" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand stats" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand stats" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand verify" -l read-data -d 'Also read the data: all of it, or a part: 1/7, 5% or 20GiB. Percents and sizes move on from time to time' -r
+complete -c larder -n "__fish_larder_using_subcommand verify" -l from -d 'Repair from this replica instead of from all remotes: a remote, an address or a directory; may be given several times' -r -F
+complete -c larder -n "__fish_larder_using_subcommand verify" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand verify" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand verify" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand verify" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand verify" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand verify" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand verify" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand verify" -l quick -d 'Only ask whether everything is indexed and its packs are there and long enough'
+complete -c larder -n "__fish_larder_using_subcommand verify" -l scrub -d 'Without a key: compare every file with the SHA-256 that is its name'
+complete -c larder -n "__fish_larder_using_subcommand verify" -l all -d 'Everything, which is what is checked where no snapshot is named'
+complete -c larder -n "__fish_larder_using_subcommand verify" -l repair -d 'Fetch what is missing or damaged from the remotes that have it, and look again. Reads all data, unless another level is given'
+complete -c larder -n "__fish_larder_using_subcommand verify" -l report -d 'Answer with one JSON object, the totals, and nothing else'
+complete -c larder -n "__fish_larder_using_subcommand verify" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand verify" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand verify" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand verify" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand verify" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand verify" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand verify" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand verify" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand gc" -l max-repack -d 'Write at most so much of half-empty packs anew; what is left stays for the next time' -r
+complete -c larder -n "__fish_larder_using_subcommand gc" -l keep-runs -d 'First let go of runs: keep those used within an AGE (30d), a COUNT of them (1000), or a SIZE (20GiB); given several times, what all of them keep' -r
+complete -c larder -n "__fish_larder_using_subcommand gc" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand gc" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand gc" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand gc" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand gc" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand gc" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand gc" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand gc" -s n -l dry-run -d 'Say what would be done, and do nothing'
+complete -c larder -n "__fish_larder_using_subcommand gc" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand gc" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand gc" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand gc" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand gc" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand gc" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand gc" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand gc" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand bench" -l size -d 'Data to measure each piece with' -r
+complete -c larder -n "__fish_larder_using_subcommand bench" -l index -d 'Also measure an index of so many made-up entries, in a directory that is removed afterwards' -r
+complete -c larder -n "__fish_larder_using_subcommand bench" -l dir -d 'Where that directory is made' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand bench" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand bench" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand bench" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand bench" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand bench" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand bench" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand bench" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand bench" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand bench" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand bench" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand bench" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand bench" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand bench" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand bench" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand bench" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand help" -l generate -d 'Write what is made from the table into a directory: `man`, `completions`, `cli`, `errors` or `schema`' -r -F
+complete -c larder -n "__fish_larder_using_subcommand help" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand help" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand help" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand help" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand help" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand help" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand help" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand help" -s a -l all -d 'List all commands, plumbing too'
+complete -c larder -n "__fish_larder_using_subcommand help" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand help" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand help" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand help" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand help" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand help" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand help" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c larder -n "__fish_larder_using_subcommand completions" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand completions" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
+complete -c larder -n "__fish_larder_using_subcommand completions" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
+complete -c larder -n "__fish_larder_using_subcommand completions" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
+complete -c larder -n "__fish_larder_using_subcommand completions" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
+complete -c larder -n "__fish_larder_using_subcommand completions" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
+complete -c larder -n "__fish_larder_using_subcommand completions" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
+complete -c larder -n "__fish_larder_using_subcommand completions" -s q -l quiet -d 'Say nothing but the answer and failures'
+complete -c larder -n "__fish_larder_using_subcommand completions" -s v -l verbose -d 'Say more; twice, still more'
+complete -c larder -n "__fish_larder_using_subcommand completions" -l json -d 'Answer in JSON, one object a line, each with a `type`'
+complete -c larder -n "__fish_larder_using_subcommand completions" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
+complete -c larder -n "__fish_larder_using_subcommand completions" -l banner -d 'At a terminal, begin with a banner'
+complete -c larder -n "__fish_larder_using_subcommand completions" -l no-progress -d 'Show no progress'
+complete -c larder -n "__fish_larder_using_subcommand completions" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
+complete -c larder -n "__fish_larder_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c larder -n "__fish_larder_using_subcommand hash-object" -s t -d 'The kind to store it as: blob, tree, action, run, manifest or links' -r
 complete -c larder -n "__fish_larder_using_subcommand hash-object" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand hash-object" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
@@ -489,46 +1320,6 @@ complete -c larder -n "__fish_larder_using_subcommand exec-task" -l banner -d 'A
 complete -c larder -n "__fish_larder_using_subcommand exec-task" -l no-progress -d 'Show no progress'
 complete -c larder -n "__fish_larder_using_subcommand exec-task" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand exec-task" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand verify" -l read-data -d 'Also read the data: all of it, or a part: 1/7, 5% or 20GiB. Percents and sizes move on from time to time' -r
-complete -c larder -n "__fish_larder_using_subcommand verify" -l from -d 'Repair from this replica instead of from all remotes: a remote, an address or a directory; may be given several times' -r -F
-complete -c larder -n "__fish_larder_using_subcommand verify" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
-complete -c larder -n "__fish_larder_using_subcommand verify" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
-complete -c larder -n "__fish_larder_using_subcommand verify" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
-complete -c larder -n "__fish_larder_using_subcommand verify" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
-complete -c larder -n "__fish_larder_using_subcommand verify" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
-complete -c larder -n "__fish_larder_using_subcommand verify" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
-complete -c larder -n "__fish_larder_using_subcommand verify" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
-complete -c larder -n "__fish_larder_using_subcommand verify" -l quick -d 'Only ask whether everything is indexed and its packs are there and long enough'
-complete -c larder -n "__fish_larder_using_subcommand verify" -l scrub -d 'Without a key: compare every file with the SHA-256 that is its name'
-complete -c larder -n "__fish_larder_using_subcommand verify" -l all -d 'Everything, which is what is checked where no snapshot is named'
-complete -c larder -n "__fish_larder_using_subcommand verify" -l repair -d 'Fetch what is missing or damaged from the remotes that have it, and look again. Reads all data, unless another level is given'
-complete -c larder -n "__fish_larder_using_subcommand verify" -l report -d 'Answer with one JSON object, the totals, and nothing else'
-complete -c larder -n "__fish_larder_using_subcommand verify" -s q -l quiet -d 'Say nothing but the answer and failures'
-complete -c larder -n "__fish_larder_using_subcommand verify" -s v -l verbose -d 'Say more; twice, still more'
-complete -c larder -n "__fish_larder_using_subcommand verify" -l json -d 'Answer in JSON, one object a line, each with a `type`'
-complete -c larder -n "__fish_larder_using_subcommand verify" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
-complete -c larder -n "__fish_larder_using_subcommand verify" -l banner -d 'At a terminal, begin with a banner'
-complete -c larder -n "__fish_larder_using_subcommand verify" -l no-progress -d 'Show no progress'
-complete -c larder -n "__fish_larder_using_subcommand verify" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
-complete -c larder -n "__fish_larder_using_subcommand verify" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand gc" -l max-repack -d 'Write at most so much of half-empty packs anew; what is left stays for the next time' -r
-complete -c larder -n "__fish_larder_using_subcommand gc" -l keep-runs -d 'First let go of runs: keep those used within an AGE (30d), a COUNT of them (1000), or a SIZE (20GiB); given several times, what all of them keep' -r
-complete -c larder -n "__fish_larder_using_subcommand gc" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
-complete -c larder -n "__fish_larder_using_subcommand gc" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
-complete -c larder -n "__fish_larder_using_subcommand gc" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
-complete -c larder -n "__fish_larder_using_subcommand gc" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
-complete -c larder -n "__fish_larder_using_subcommand gc" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
-complete -c larder -n "__fish_larder_using_subcommand gc" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
-complete -c larder -n "__fish_larder_using_subcommand gc" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
-complete -c larder -n "__fish_larder_using_subcommand gc" -s n -l dry-run -d 'Say what would be done, and do nothing'
-complete -c larder -n "__fish_larder_using_subcommand gc" -s q -l quiet -d 'Say nothing but the answer and failures'
-complete -c larder -n "__fish_larder_using_subcommand gc" -s v -l verbose -d 'Say more; twice, still more'
-complete -c larder -n "__fish_larder_using_subcommand gc" -l json -d 'Answer in JSON, one object a line, each with a `type`'
-complete -c larder -n "__fish_larder_using_subcommand gc" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
-complete -c larder -n "__fish_larder_using_subcommand gc" -l banner -d 'At a terminal, begin with a banner'
-complete -c larder -n "__fish_larder_using_subcommand gc" -l no-progress -d 'Show no progress'
-complete -c larder -n "__fish_larder_using_subcommand gc" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
-complete -c larder -n "__fish_larder_using_subcommand gc" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c larder -n "__fish_larder_using_subcommand index; and not __fish_seen_subcommand_from check rebuild stats" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand index; and not __fish_seen_subcommand_from check rebuild stats" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand index; and not __fish_seen_subcommand_from check rebuild stats" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
@@ -592,128 +1383,6 @@ complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_sub
 complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from stats" -l no-progress -d 'Show no progress'
 complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from stats" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand index; and __fish_seen_subcommand_from stats" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
-complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
-complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
-complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
-complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
-complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
-complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
-complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -s q -l quiet -d 'Say nothing but the answer and failures'
-complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -s v -l verbose -d 'Say more; twice, still more'
-complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -l json -d 'Answer in JSON, one object a line, each with a `type`'
-complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
-complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -l banner -d 'At a terminal, begin with a banner'
-complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -l no-progress -d 'Show no progress'
-complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
-complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -f -a "init" -d 'Make a key file of random bytes, which only its owner can read; or a new identity of this device'
-complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -f -a "list" -d 'List the slots: id, kind, when it was made, label, with tabs between them'
-complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -f -a "add" -d 'Add a slot for another passphrase or key file; its id is printed'
-complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -f -a "remove" -d 'Remove a slot. What its owner has seen is not revoked by this'
-complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -f -a "passwd" -d 'Change the passphrase or key file of the slot that the present one opens; the new slot\'s id is printed'
-complete -c larder -n "__fish_larder_using_subcommand key; and not __fish_seen_subcommand_from init list add remove passwd show" -f -a "show" -d 'List the keys of the keyring, never their bytes: epoch, id, purpose, whether new files use it; or show the device'
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from init" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from init" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from init" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from init" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from init" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from init" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from init" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from init" -l new-device -d 'Sign with a new key from now on, because the one that this device signed with is lost'
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from init" -s q -l quiet -d 'Say nothing but the answer and failures'
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from init" -s v -l verbose -d 'Say more; twice, still more'
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from init" -l json -d 'Answer in JSON, one object a line, each with a `type`'
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from init" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from init" -l banner -d 'At a terminal, begin with a banner'
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from init" -l no-progress -d 'Show no progress'
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from init" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from init" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from list" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from list" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from list" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from list" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from list" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from list" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from list" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Say nothing but the answer and failures'
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more; twice, still more'
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from list" -l json -d 'Answer in JSON, one object a line, each with a `type`'
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from list" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from list" -l banner -d 'At a terminal, begin with a banner'
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from list" -l no-progress -d 'Show no progress'
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from list" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -l new-passphrase-file -d 'Read the new passphrase from the first line of this file' -r -F
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -l new-passphrase-command -d 'Run this with `sh -c` and read the new passphrase from its first line of output' -r
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -l new-passphrase-fd -d 'Read the new passphrase from this open file descriptor' -r
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -l new-key-file -d 'The new slot shall open with this key file' -r -F
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -l label -d 'What to call it' -r
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Say nothing but the answer and failures'
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Say more; twice, still more'
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -l json -d 'Answer in JSON, one object a line, each with a `type`'
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -l banner -d 'At a terminal, begin with a banner'
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -l no-progress -d 'Show no progress'
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from remove" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from remove" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from remove" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from remove" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from remove" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from remove" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from remove" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Say nothing but the answer and failures'
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Say more; twice, still more'
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from remove" -l json -d 'Answer in JSON, one object a line, each with a `type`'
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from remove" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from remove" -l banner -d 'At a terminal, begin with a banner'
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from remove" -l no-progress -d 'Show no progress'
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from remove" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -l new-passphrase-file -d 'Read the new passphrase from the first line of this file' -r -F
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -l new-passphrase-command -d 'Run this with `sh -c` and read the new passphrase from its first line of output' -r
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -l new-passphrase-fd -d 'Read the new passphrase from this open file descriptor' -r
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -l new-key-file -d 'The new slot shall open with this key file' -r -F
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -s q -l quiet -d 'Say nothing but the answer and failures'
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -s v -l verbose -d 'Say more; twice, still more'
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -l json -d 'Answer in JSON, one object a line, each with a `type`'
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -l banner -d 'At a terminal, begin with a banner'
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -l no-progress -d 'Show no progress'
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from passwd" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from show" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from show" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from show" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from show" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from show" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from show" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from show" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from show" -l device -d 'Show who signs what is written here: the device\'s id and its public key in base64'
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Say nothing but the answer and failures'
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more; twice, still more'
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from show" -l json -d 'Answer in JSON, one object a line, each with a `type`'
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from show" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from show" -l banner -d 'At a terminal, begin with a banner'
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from show" -l no-progress -d 'Show no progress'
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from show" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
-complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c larder -n "__fish_larder_using_subcommand digest" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand digest" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand digest" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
@@ -838,675 +1507,6 @@ complete -c larder -n "__fish_larder_using_subcommand ls-remote" -l banner -d 'A
 complete -c larder -n "__fish_larder_using_subcommand ls-remote" -l no-progress -d 'Show no progress'
 complete -c larder -n "__fish_larder_using_subcommand ls-remote" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand ls-remote" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand tasks" -s f -l file -d 'The manifest; else the larder.toml here or above' -r -F
-complete -c larder -n "__fish_larder_using_subcommand tasks" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
-complete -c larder -n "__fish_larder_using_subcommand tasks" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
-complete -c larder -n "__fish_larder_using_subcommand tasks" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
-complete -c larder -n "__fish_larder_using_subcommand tasks" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
-complete -c larder -n "__fish_larder_using_subcommand tasks" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
-complete -c larder -n "__fish_larder_using_subcommand tasks" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
-complete -c larder -n "__fish_larder_using_subcommand tasks" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
-complete -c larder -n "__fish_larder_using_subcommand tasks" -s q -l quiet -d 'Say nothing but the answer and failures'
-complete -c larder -n "__fish_larder_using_subcommand tasks" -s v -l verbose -d 'Say more; twice, still more'
-complete -c larder -n "__fish_larder_using_subcommand tasks" -l json -d 'Answer in JSON, one object a line, each with a `type`'
-complete -c larder -n "__fish_larder_using_subcommand tasks" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
-complete -c larder -n "__fish_larder_using_subcommand tasks" -l banner -d 'At a terminal, begin with a banner'
-complete -c larder -n "__fish_larder_using_subcommand tasks" -l no-progress -d 'Show no progress'
-complete -c larder -n "__fish_larder_using_subcommand tasks" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
-complete -c larder -n "__fish_larder_using_subcommand tasks" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand graph" -s f -l file -d 'The manifest; else the larder.toml here or above' -r -F
-complete -c larder -n "__fish_larder_using_subcommand graph" -l format -d 'How to write it' -r -f -a "text\t'One line a task, indented by how deep it stands'
-dot\t'For Graphviz'
-json\t'One JSON object a line'
-mermaid\t'For Mermaid'"
-complete -c larder -n "__fish_larder_using_subcommand graph" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
-complete -c larder -n "__fish_larder_using_subcommand graph" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
-complete -c larder -n "__fish_larder_using_subcommand graph" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
-complete -c larder -n "__fish_larder_using_subcommand graph" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
-complete -c larder -n "__fish_larder_using_subcommand graph" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
-complete -c larder -n "__fish_larder_using_subcommand graph" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
-complete -c larder -n "__fish_larder_using_subcommand graph" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
-complete -c larder -n "__fish_larder_using_subcommand graph" -s q -l quiet -d 'Say nothing but the answer and failures'
-complete -c larder -n "__fish_larder_using_subcommand graph" -s v -l verbose -d 'Say more; twice, still more'
-complete -c larder -n "__fish_larder_using_subcommand graph" -l json -d 'Answer in JSON, one object a line, each with a `type`'
-complete -c larder -n "__fish_larder_using_subcommand graph" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
-complete -c larder -n "__fish_larder_using_subcommand graph" -l banner -d 'At a terminal, begin with a banner'
-complete -c larder -n "__fish_larder_using_subcommand graph" -l no-progress -d 'Show no progress'
-complete -c larder -n "__fish_larder_using_subcommand graph" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
-complete -c larder -n "__fish_larder_using_subcommand graph" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand run" -s f -l file -d 'The manifest; otherwise the first word if it names one, otherwise `larder.toml` here or above' -r -F
-complete -c larder -n "__fish_larder_using_subcommand run" -s j -l jobs -d 'How many tasks run at once; otherwise as many as there are cores' -r
-complete -c larder -n "__fish_larder_using_subcommand run" -l max-concurrent -d 'Never run more tasks at once than this' -r
-complete -c larder -n "__fish_larder_using_subcommand run" -s t -l timeout -d 'End a task that takes longer than this and does not say itself how long it may take' -r
-complete -c larder -n "__fish_larder_using_subcommand run" -l max-input-size -d 'Refuse tasks that read a longer file; otherwise as the settings say, or 1 GiB' -r
-complete -c larder -n "__fish_larder_using_subcommand run" -s o -l output -d 'Which output of tasks is shown; `json` speaks JSON as --json does' -r -f -a "errors\t'That of tasks that fail'
-full\t'All of it; of tasks that need not run, what they wrote when they ran'
-none\t'None'
-text\t'As `errors`'
-json\t'One JSON object a line for all that happens; as --json'"
-complete -c larder -n "__fish_larder_using_subcommand run" -s m -l metrics -d 'Write what was done, in numbers, to this file: JSON, also when tasks fail or a signal ends the run' -r -F
-complete -c larder -n "__fish_larder_using_subcommand run" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
-complete -c larder -n "__fish_larder_using_subcommand run" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
-complete -c larder -n "__fish_larder_using_subcommand run" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
-complete -c larder -n "__fish_larder_using_subcommand run" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
-complete -c larder -n "__fish_larder_using_subcommand run" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
-complete -c larder -n "__fish_larder_using_subcommand run" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
-complete -c larder -n "__fish_larder_using_subcommand run" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
-complete -c larder -n "__fish_larder_using_subcommand run" -s k -l keep-going -d 'After a failure, go on with all that does not need what failed'
-complete -c larder -n "__fish_larder_using_subcommand run" -l force -d 'Execute everything that is wanted, whatever is known'
-complete -c larder -n "__fish_larder_using_subcommand run" -s n -l dry-run -d 'Say what would be done, and do nothing'
-complete -c larder -n "__fish_larder_using_subcommand run" -l verify-cache -d 'Read the stored results of what is current, and run again what is damaged'
-complete -c larder -n "__fish_larder_using_subcommand run" -l clean-cache -d 'Forget what is stored of what is wanted, pinned runs apart, and execute it all'
-complete -c larder -n "__fish_larder_using_subcommand run" -l list-tasks -d 'List what can be run, as `larder tasks` does, and run nothing'
-complete -c larder -n "__fish_larder_using_subcommand run" -l stats -d 'At the end, say in a box what was done, in numbers'
-complete -c larder -n "__fish_larder_using_subcommand run" -s q -l quiet -d 'Say nothing but the answer and failures'
-complete -c larder -n "__fish_larder_using_subcommand run" -s v -l verbose -d 'Say more; twice, still more'
-complete -c larder -n "__fish_larder_using_subcommand run" -l json -d 'Answer in JSON, one object a line, each with a `type`'
-complete -c larder -n "__fish_larder_using_subcommand run" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
-complete -c larder -n "__fish_larder_using_subcommand run" -l banner -d 'At a terminal, begin with a banner'
-complete -c larder -n "__fish_larder_using_subcommand run" -l no-progress -d 'Show no progress'
-complete -c larder -n "__fish_larder_using_subcommand run" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
-complete -c larder -n "__fish_larder_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand explain" -s f -l file -d 'The manifest; else the first word if it names one, else the larder.toml here or above' -r -F
-complete -c larder -n "__fish_larder_using_subcommand explain" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
-complete -c larder -n "__fish_larder_using_subcommand explain" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
-complete -c larder -n "__fish_larder_using_subcommand explain" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
-complete -c larder -n "__fish_larder_using_subcommand explain" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
-complete -c larder -n "__fish_larder_using_subcommand explain" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
-complete -c larder -n "__fish_larder_using_subcommand explain" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
-complete -c larder -n "__fish_larder_using_subcommand explain" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
-complete -c larder -n "__fish_larder_using_subcommand explain" -s q -l quiet -d 'Say nothing but the answer and failures'
-complete -c larder -n "__fish_larder_using_subcommand explain" -s v -l verbose -d 'Say more; twice, still more'
-complete -c larder -n "__fish_larder_using_subcommand explain" -l json -d 'Answer in JSON, one object a line, each with a `type`'
-complete -c larder -n "__fish_larder_using_subcommand explain" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
-complete -c larder -n "__fish_larder_using_subcommand explain" -l banner -d 'At a terminal, begin with a banner'
-complete -c larder -n "__fish_larder_using_subcommand explain" -l no-progress -d 'Show no progress'
-complete -c larder -n "__fish_larder_using_subcommand explain" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
-complete -c larder -n "__fish_larder_using_subcommand explain" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand clean" -s f -l file -d 'The manifest; else the first word if it names one, else the larder.toml here or above' -r -F
-complete -c larder -n "__fish_larder_using_subcommand clean" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
-complete -c larder -n "__fish_larder_using_subcommand clean" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
-complete -c larder -n "__fish_larder_using_subcommand clean" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
-complete -c larder -n "__fish_larder_using_subcommand clean" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
-complete -c larder -n "__fish_larder_using_subcommand clean" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
-complete -c larder -n "__fish_larder_using_subcommand clean" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
-complete -c larder -n "__fish_larder_using_subcommand clean" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
-complete -c larder -n "__fish_larder_using_subcommand clean" -s n -l dry-run -d 'List what would be removed, and remove nothing'
-complete -c larder -n "__fish_larder_using_subcommand clean" -s q -l quiet -d 'Say nothing but the answer and failures'
-complete -c larder -n "__fish_larder_using_subcommand clean" -s v -l verbose -d 'Say more; twice, still more'
-complete -c larder -n "__fish_larder_using_subcommand clean" -l json -d 'Answer in JSON, one object a line, each with a `type`'
-complete -c larder -n "__fish_larder_using_subcommand clean" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
-complete -c larder -n "__fish_larder_using_subcommand clean" -l banner -d 'At a terminal, begin with a banner'
-complete -c larder -n "__fish_larder_using_subcommand clean" -l no-progress -d 'Show no progress'
-complete -c larder -n "__fish_larder_using_subcommand clean" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
-complete -c larder -n "__fish_larder_using_subcommand clean" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand backup" -s e -l exclude -d 'Leave out what matches this pattern (gitignore syntax); may be given several times' -r
-complete -c larder -n "__fish_larder_using_subcommand backup" -l exclude-file -d 'Leave out what matches the patterns in this file' -r -F
-complete -c larder -n "__fish_larder_using_subcommand backup" -s i -l include -d 'Store what matches this pattern whatever the other patterns say' -r
-complete -c larder -n "__fish_larder_using_subcommand backup" -l exclude-if-present -d 'Leave out what is in directories that hold a file of this name, beginning with HEADER if one is given' -r
-complete -c larder -n "__fish_larder_using_subcommand backup" -l exclude-larger-than -d 'Leave out files larger than this, such as 100MiB' -r
-complete -c larder -n "__fish_larder_using_subcommand backup" -l files-from -d 'Also store the paths in this file, one a line; - is the standard input' -r -F
-complete -c larder -n "__fish_larder_using_subcommand backup" -l files-from0 -d 'The same with a NUL after each path' -r -F
-complete -c larder -n "__fish_larder_using_subcommand backup" -l stdin-name -d 'The path under which --stdin is stored' -r -F
-complete -c larder -n "__fish_larder_using_subcommand backup" -l from-command -d 'Store what COMMAND prints as a file of this path, if COMMAND succeeds' -r -F
-complete -c larder -n "__fish_larder_using_subcommand backup" -l tag -d 'Give the snapshot these tags' -r -f -a "(__fish_complete_users)"
-complete -c larder -n "__fish_larder_using_subcommand backup" -l host -d 'The machine\'s name in the snapshot' -r -f -a "(__fish_print_hostnames)"
-complete -c larder -n "__fish_larder_using_subcommand backup" -l time -d 'The snapshot\'s time, such as 2026-11-21T10:00:00Z; the present otherwise' -r
-complete -c larder -n "__fish_larder_using_subcommand backup" -s j -l jobs -d 'Threads; one for each processor otherwise' -r
-complete -c larder -n "__fish_larder_using_subcommand backup" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
-complete -c larder -n "__fish_larder_using_subcommand backup" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
-complete -c larder -n "__fish_larder_using_subcommand backup" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
-complete -c larder -n "__fish_larder_using_subcommand backup" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
-complete -c larder -n "__fish_larder_using_subcommand backup" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
-complete -c larder -n "__fish_larder_using_subcommand backup" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
-complete -c larder -n "__fish_larder_using_subcommand backup" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
-complete -c larder -n "__fish_larder_using_subcommand backup" -l git-ignore -d 'Leave out what .gitignore files name'
-complete -c larder -n "__fish_larder_using_subcommand backup" -l no-larderignore -d 'Do not read .larderignore files'
-complete -c larder -n "__fish_larder_using_subcommand backup" -l exclude-caches -d 'Leave out what is in directories with a CACHEDIR.TAG'
-complete -c larder -n "__fish_larder_using_subcommand backup" -s x -l one-file-system -d 'Stay on the file system of each source'
-complete -c larder -n "__fish_larder_using_subcommand backup" -l stdin -d 'Store the standard input as one file'
-complete -c larder -n "__fish_larder_using_subcommand backup" -l skip-if-unchanged -d 'Make no snapshot if nothing changed'
-complete -c larder -n "__fish_larder_using_subcommand backup" -l allow-empty -d 'Make a snapshot even if a source is missing or empty'
-complete -c larder -n "__fish_larder_using_subcommand backup" -l birth-times -d 'Keep birth times; they cannot be restored'
-complete -c larder -n "__fish_larder_using_subcommand backup" -l no-git -d 'Do not note the git commit of a work tree'
-complete -c larder -n "__fish_larder_using_subcommand backup" -l fail-fast -d 'Stop at the first item that cannot be read, and make no snapshot'
-complete -c larder -n "__fish_larder_using_subcommand backup" -l keep-going -d 'Go on after an item that cannot be read: what it does unless --fail-fast is given before'
-complete -c larder -n "__fish_larder_using_subcommand backup" -s n -l dry-run -d 'Say what would be read and store nothing'
-complete -c larder -n "__fish_larder_using_subcommand backup" -s f -l force -d 'Read every file, even those that look unchanged'
-complete -c larder -n "__fish_larder_using_subcommand backup" -s q -l quiet -d 'Say nothing but the answer and failures'
-complete -c larder -n "__fish_larder_using_subcommand backup" -s v -l verbose -d 'Say more; twice, still more'
-complete -c larder -n "__fish_larder_using_subcommand backup" -l json -d 'Answer in JSON, one object a line, each with a `type`'
-complete -c larder -n "__fish_larder_using_subcommand backup" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
-complete -c larder -n "__fish_larder_using_subcommand backup" -l banner -d 'At a terminal, begin with a banner'
-complete -c larder -n "__fish_larder_using_subcommand backup" -l no-progress -d 'Show no progress'
-complete -c larder -n "__fish_larder_using_subcommand backup" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
-complete -c larder -n "__fish_larder_using_subcommand backup" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand restore" -s t -l target -d 'Where to restore to: the directory becomes what the path names' -r -f -a "(__fish_complete_directories)"
-complete -c larder -n "__fish_larder_using_subcommand restore" -l path -d 'Restore what stands at this path of the snapshot; the same as SNAPSHOT:PATH' -r -F
-complete -c larder -n "__fish_larder_using_subcommand restore" -l include -d 'Restore only what matches (gitignore syntax); may be given several times' -r
-complete -c larder -n "__fish_larder_using_subcommand restore" -l exclude -d 'Restore nothing that matches (gitignore syntax); may be given several times' -r
-complete -c larder -n "__fish_larder_using_subcommand restore" -l overwrite -d 'What becomes of files that are there: never, if-changed, if-newer or always' -r
-complete -c larder -n "__fish_larder_using_subcommand restore" -l owners -d 'Whose the files are: numeric, names or none' -r
-complete -c larder -n "__fish_larder_using_subcommand restore" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
-complete -c larder -n "__fish_larder_using_subcommand restore" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
-complete -c larder -n "__fish_larder_using_subcommand restore" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
-complete -c larder -n "__fish_larder_using_subcommand restore" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
-complete -c larder -n "__fish_larder_using_subcommand restore" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
-complete -c larder -n "__fish_larder_using_subcommand restore" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
-complete -c larder -n "__fish_larder_using_subcommand restore" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
-complete -c larder -n "__fish_larder_using_subcommand restore" -l delete -d 'Remove what the snapshot does not have'
-complete -c larder -n "__fish_larder_using_subcommand restore" -s n -l dry-run -d 'Say what would be done, and do nothing'
-complete -c larder -n "__fish_larder_using_subcommand restore" -l verify -d 'Read everything back afterwards and compare it'
-complete -c larder -n "__fish_larder_using_subcommand restore" -l sparse -d 'Write no zeros that fill whole blocks, even of files that were not sparse'
-complete -c larder -n "__fish_larder_using_subcommand restore" -l strict-metadata -d 'Count metadata that cannot be set as a failure of its file'
-complete -c larder -n "__fish_larder_using_subcommand restore" -l keep-going -d 'Go on after an item that cannot be restored: what it does unless --fail-fast is given'
-complete -c larder -n "__fish_larder_using_subcommand restore" -l fail-fast -d 'Stop at the first item that cannot be restored'
-complete -c larder -n "__fish_larder_using_subcommand restore" -l inputs -d 'Of a run, also the inputs, where they were kept'
-complete -c larder -n "__fish_larder_using_subcommand restore" -s q -l quiet -d 'Say nothing but the answer and failures'
-complete -c larder -n "__fish_larder_using_subcommand restore" -s v -l verbose -d 'Say more; twice, still more'
-complete -c larder -n "__fish_larder_using_subcommand restore" -l json -d 'Answer in JSON, one object a line, each with a `type`'
-complete -c larder -n "__fish_larder_using_subcommand restore" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
-complete -c larder -n "__fish_larder_using_subcommand restore" -l banner -d 'At a terminal, begin with a banner'
-complete -c larder -n "__fish_larder_using_subcommand restore" -l no-progress -d 'Show no progress'
-complete -c larder -n "__fish_larder_using_subcommand restore" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
-complete -c larder -n "__fish_larder_using_subcommand restore" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -l host -d 'Only snapshots of this machine; may be given several times' -r -f -a "(__fish_print_hostnames)"
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -l tag -d 'Only snapshots with all of these tags; given several times, any of the lists' -r -f -a "(__fish_complete_users)"
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -l path -d 'Only snapshots of this source; given several times, of all of them' -r -F
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -s n -l last -d 'Only the newest so many of each group' -r
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -s g -l group-by -d 'Group by these: host, paths, tags' -r
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -s q -l quiet -d 'Say nothing but the answer and failures'
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -s v -l verbose -d 'Say more; twice, still more'
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -l json -d 'Answer in JSON, one object a line, each with a `type`'
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -l banner -d 'At a terminal, begin with a banner'
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -l no-progress -d 'Show no progress'
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -a "list" -d 'List snapshots; with --json as one array'
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -a "show" -d 'Show snapshots, as `larder show`'
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and not __fish_seen_subcommand_from list show forget" -a "forget" -d 'Let go of snapshots, as `larder forget`'
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from list" -l host -d 'Only snapshots of this machine; may be given several times' -r
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from list" -l tag -d 'Only snapshots with all of these tags; given several times, any of the lists' -r
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from list" -l path -d 'Only snapshots of this source; given several times, of all of them' -r -F
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from list" -s n -l last -d 'Only the newest so many of each group' -r
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from list" -s g -l group-by -d 'Group by these: host, paths, tags' -r
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from list" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from list" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from list" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from list" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from list" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from list" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from list" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Say nothing but the answer and failures'
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more; twice, still more'
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from list" -l json -d 'Answer in JSON, one object a line, each with a `type`'
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from list" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from list" -l banner -d 'At a terminal, begin with a banner'
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from list" -l no-progress -d 'Show no progress'
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from list" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from show" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from show" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from show" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from show" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from show" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from show" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from show" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Say nothing but the answer and failures'
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more; twice, still more'
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from show" -l json -d 'Answer in JSON, one object a line, each with a `type`'
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from show" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from show" -l banner -d 'At a terminal, begin with a banner'
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from show" -l no-progress -d 'Show no progress'
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from show" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l host -d 'Only snapshots of this machine; may be given several times' -r
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l tag -d 'Only snapshots with all of these tags; given several times, any of the lists' -r
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l path -d 'Only snapshots of this source; given several times, of all of them' -r -F
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -s l -l keep-last -d 'The newest N snapshots; N may be `unlimited` here and below' -r
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l keep-minutely -d 'The newest snapshot of each of N minutes' -r
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -s H -l keep-hourly -d 'The newest snapshot of each of N hours' -r
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -s d -l keep-daily -d 'The newest snapshot of each of N days' -r
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -s w -l keep-weekly -d 'The newest snapshot of each of N weeks' -r
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -s m -l keep-monthly -d 'The newest snapshot of each of N months' -r
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l keep-quarterly -d 'The newest snapshot of each of N quarters of a year' -r
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -s y -l keep-yearly -d 'The newest snapshot of each of N years' -r
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l keep-within -d 'All snapshots less than this older than the newest: 30d, 1y6M' -r
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l keep-within-hourly -d 'The newest of each hour within this' -r
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l keep-within-daily -d 'The newest of each day within this' -r
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l keep-within-weekly -d 'The newest of each week within this' -r
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l keep-within-monthly -d 'The newest of each month within this' -r
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l keep-within-quarterly -d 'The newest of each quarter within this' -r
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l keep-within-yearly -d 'The newest of each year within this' -r
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l keep-younger -d 'All snapshots younger than this now; a source that is backed up no more keeps only its last' -r
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l keep-tag -d 'Snapshots with all of these tags; may be given several times' -r
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l group-by -d 'Count snapshots together that have these in common: host, paths, tags; empty for all in one' -r
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l allow-empty -d 'Let the last snapshot of a source go'
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -s n -l dry-run -d 'Say what would be forgotten and what gc could free then, and forget nothing'
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -s q -l quiet -d 'Say nothing but the answer and failures'
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -s v -l verbose -d 'Say more; twice, still more'
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l json -d 'Answer in JSON, one object a line, each with a `type`'
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l banner -d 'At a terminal, begin with a banner'
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l no-progress -d 'Show no progress'
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
-complete -c larder -n "__fish_larder_using_subcommand snapshots; and __fish_seen_subcommand_from forget" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand log" -l host -d 'Only snapshots of this machine; may be given several times' -r -f -a "(__fish_print_hostnames)"
-complete -c larder -n "__fish_larder_using_subcommand log" -l tag -d 'Only snapshots with all of these tags; given several times, any of the lists' -r -f -a "(__fish_complete_users)"
-complete -c larder -n "__fish_larder_using_subcommand log" -l path -d 'Only snapshots of this source; given several times, of all of them' -r -F
-complete -c larder -n "__fish_larder_using_subcommand log" -s n -l last -d 'Only the newest so many' -r
-complete -c larder -n "__fish_larder_using_subcommand log" -l task -d 'Only runs of this task; may be given several times' -r
-complete -c larder -n "__fish_larder_using_subcommand log" -l status -d 'Only runs that ended so: success, failed, timeout, cancelled, unstored' -r
-complete -c larder -n "__fish_larder_using_subcommand log" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
-complete -c larder -n "__fish_larder_using_subcommand log" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
-complete -c larder -n "__fish_larder_using_subcommand log" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
-complete -c larder -n "__fish_larder_using_subcommand log" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
-complete -c larder -n "__fish_larder_using_subcommand log" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
-complete -c larder -n "__fish_larder_using_subcommand log" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
-complete -c larder -n "__fish_larder_using_subcommand log" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
-complete -c larder -n "__fish_larder_using_subcommand log" -l oneline -d 'One line for each'
-complete -c larder -n "__fish_larder_using_subcommand log" -l runs -d 'Runs instead of snapshots'
-complete -c larder -n "__fish_larder_using_subcommand log" -s q -l quiet -d 'Say nothing but the answer and failures'
-complete -c larder -n "__fish_larder_using_subcommand log" -s v -l verbose -d 'Say more; twice, still more'
-complete -c larder -n "__fish_larder_using_subcommand log" -l json -d 'Answer in JSON, one object a line, each with a `type`'
-complete -c larder -n "__fish_larder_using_subcommand log" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
-complete -c larder -n "__fish_larder_using_subcommand log" -l banner -d 'At a terminal, begin with a banner'
-complete -c larder -n "__fish_larder_using_subcommand log" -l no-progress -d 'Show no progress'
-complete -c larder -n "__fish_larder_using_subcommand log" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
-complete -c larder -n "__fish_larder_using_subcommand log" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand show" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
-complete -c larder -n "__fish_larder_using_subcommand show" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
-complete -c larder -n "__fish_larder_using_subcommand show" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
-complete -c larder -n "__fish_larder_using_subcommand show" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
-complete -c larder -n "__fish_larder_using_subcommand show" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
-complete -c larder -n "__fish_larder_using_subcommand show" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
-complete -c larder -n "__fish_larder_using_subcommand show" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
-complete -c larder -n "__fish_larder_using_subcommand show" -s q -l quiet -d 'Say nothing but the answer and failures'
-complete -c larder -n "__fish_larder_using_subcommand show" -s v -l verbose -d 'Say more; twice, still more'
-complete -c larder -n "__fish_larder_using_subcommand show" -l json -d 'Answer in JSON, one object a line, each with a `type`'
-complete -c larder -n "__fish_larder_using_subcommand show" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
-complete -c larder -n "__fish_larder_using_subcommand show" -l banner -d 'At a terminal, begin with a banner'
-complete -c larder -n "__fish_larder_using_subcommand show" -l no-progress -d 'Show no progress'
-complete -c larder -n "__fish_larder_using_subcommand show" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
-complete -c larder -n "__fish_larder_using_subcommand show" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand ls" -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
-complete -c larder -n "__fish_larder_using_subcommand ls" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
-complete -c larder -n "__fish_larder_using_subcommand ls" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
-complete -c larder -n "__fish_larder_using_subcommand ls" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
-complete -c larder -n "__fish_larder_using_subcommand ls" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
-complete -c larder -n "__fish_larder_using_subcommand ls" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
-complete -c larder -n "__fish_larder_using_subcommand ls" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
-complete -c larder -n "__fish_larder_using_subcommand ls" -s l -l long -d 'Show mode, owner, size and time'
-complete -c larder -n "__fish_larder_using_subcommand ls" -s r -s R -l recursive -d 'List everything below, too'
-complete -c larder -n "__fish_larder_using_subcommand ls" -s q -l quiet -d 'Say nothing but the answer and failures'
-complete -c larder -n "__fish_larder_using_subcommand ls" -s v -l verbose -d 'Say more; twice, still more'
-complete -c larder -n "__fish_larder_using_subcommand ls" -l json -d 'Answer in JSON, one object a line, each with a `type`'
-complete -c larder -n "__fish_larder_using_subcommand ls" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
-complete -c larder -n "__fish_larder_using_subcommand ls" -l banner -d 'At a terminal, begin with a banner'
-complete -c larder -n "__fish_larder_using_subcommand ls" -l no-progress -d 'Show no progress'
-complete -c larder -n "__fish_larder_using_subcommand ls" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
-complete -c larder -n "__fish_larder_using_subcommand ls" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand diff" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
-complete -c larder -n "__fish_larder_using_subcommand diff" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
-complete -c larder -n "__fish_larder_using_subcommand diff" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
-complete -c larder -n "__fish_larder_using_subcommand diff" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
-complete -c larder -n "__fish_larder_using_subcommand diff" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
-complete -c larder -n "__fish_larder_using_subcommand diff" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
-complete -c larder -n "__fish_larder_using_subcommand diff" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
-complete -c larder -n "__fish_larder_using_subcommand diff" -l metadata -d 'Also tell of entries of which only metadata differs'
-complete -c larder -n "__fish_larder_using_subcommand diff" -l content -d 'Against a directory: read files even when size and time are equal'
-complete -c larder -n "__fish_larder_using_subcommand diff" -s q -l quiet -d 'Say nothing but the answer and failures'
-complete -c larder -n "__fish_larder_using_subcommand diff" -s v -l verbose -d 'Say more; twice, still more'
-complete -c larder -n "__fish_larder_using_subcommand diff" -l json -d 'Answer in JSON, one object a line, each with a `type`'
-complete -c larder -n "__fish_larder_using_subcommand diff" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
-complete -c larder -n "__fish_larder_using_subcommand diff" -l banner -d 'At a terminal, begin with a banner'
-complete -c larder -n "__fish_larder_using_subcommand diff" -l no-progress -d 'Show no progress'
-complete -c larder -n "__fish_larder_using_subcommand diff" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
-complete -c larder -n "__fish_larder_using_subcommand diff" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand find" -l host -d 'Only snapshots of this machine; may be given several times' -r -f -a "(__fish_print_hostnames)"
-complete -c larder -n "__fish_larder_using_subcommand find" -l tag -d 'Only snapshots with all of these tags; given several times, any of the lists' -r -f -a "(__fish_complete_users)"
-complete -c larder -n "__fish_larder_using_subcommand find" -l path -d 'Only snapshots of this source; given several times, of all of them' -r -F
-complete -c larder -n "__fish_larder_using_subcommand find" -s s -l snapshot -d 'Look only in this snapshot; may be given several times' -r -f
-complete -c larder -n "__fish_larder_using_subcommand find" -l kind -d 'Only entries of this type: file, dir, symlink, fifo, socket, chardev, blockdev' -r
-complete -c larder -n "__fish_larder_using_subcommand find" -l newer -d 'Modified after this time' -r
-complete -c larder -n "__fish_larder_using_subcommand find" -l older -d 'Modified before this time' -r
-complete -c larder -n "__fish_larder_using_subcommand find" -l larger -d 'Larger than this' -r
-complete -c larder -n "__fish_larder_using_subcommand find" -l smaller -d 'Smaller than this' -r
-complete -c larder -n "__fish_larder_using_subcommand find" -l object -d 'Whose content is this object' -r
-complete -c larder -n "__fish_larder_using_subcommand find" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
-complete -c larder -n "__fish_larder_using_subcommand find" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
-complete -c larder -n "__fish_larder_using_subcommand find" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
-complete -c larder -n "__fish_larder_using_subcommand find" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
-complete -c larder -n "__fish_larder_using_subcommand find" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
-complete -c larder -n "__fish_larder_using_subcommand find" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
-complete -c larder -n "__fish_larder_using_subcommand find" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
-complete -c larder -n "__fish_larder_using_subcommand find" -s i -l ignore-case -d 'Letters match in either case'
-complete -c larder -n "__fish_larder_using_subcommand find" -s l -l long -d 'Mode, owner, size and time too'
-complete -c larder -n "__fish_larder_using_subcommand find" -s q -l quiet -d 'Say nothing but the answer and failures'
-complete -c larder -n "__fish_larder_using_subcommand find" -s v -l verbose -d 'Say more; twice, still more'
-complete -c larder -n "__fish_larder_using_subcommand find" -l json -d 'Answer in JSON, one object a line, each with a `type`'
-complete -c larder -n "__fish_larder_using_subcommand find" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
-complete -c larder -n "__fish_larder_using_subcommand find" -l banner -d 'At a terminal, begin with a banner'
-complete -c larder -n "__fish_larder_using_subcommand find" -l no-progress -d 'Show no progress'
-complete -c larder -n "__fish_larder_using_subcommand find" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
-complete -c larder -n "__fish_larder_using_subcommand find" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand dump" -s f -l format -d 'raw, tar, tar.gz, tar.zst or zip; otherwise raw for a file and tar for a directory' -r
-complete -c larder -n "__fish_larder_using_subcommand dump" -s o -l output -d 'Write to this file instead of the standard output' -r -F
-complete -c larder -n "__fish_larder_using_subcommand dump" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
-complete -c larder -n "__fish_larder_using_subcommand dump" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
-complete -c larder -n "__fish_larder_using_subcommand dump" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
-complete -c larder -n "__fish_larder_using_subcommand dump" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
-complete -c larder -n "__fish_larder_using_subcommand dump" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
-complete -c larder -n "__fish_larder_using_subcommand dump" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
-complete -c larder -n "__fish_larder_using_subcommand dump" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
-complete -c larder -n "__fish_larder_using_subcommand dump" -s q -l quiet -d 'Say nothing but the answer and failures'
-complete -c larder -n "__fish_larder_using_subcommand dump" -s v -l verbose -d 'Say more; twice, still more'
-complete -c larder -n "__fish_larder_using_subcommand dump" -l json -d 'Answer in JSON, one object a line, each with a `type`'
-complete -c larder -n "__fish_larder_using_subcommand dump" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
-complete -c larder -n "__fish_larder_using_subcommand dump" -l banner -d 'At a terminal, begin with a banner'
-complete -c larder -n "__fish_larder_using_subcommand dump" -l no-progress -d 'Show no progress'
-complete -c larder -n "__fish_larder_using_subcommand dump" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
-complete -c larder -n "__fish_larder_using_subcommand dump" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand forget" -l host -d 'Only snapshots of this machine; may be given several times' -r -f -a "(__fish_print_hostnames)"
-complete -c larder -n "__fish_larder_using_subcommand forget" -l tag -d 'Only snapshots with all of these tags; given several times, any of the lists' -r -f -a "(__fish_complete_users)"
-complete -c larder -n "__fish_larder_using_subcommand forget" -l path -d 'Only snapshots of this source; given several times, of all of them' -r -F
-complete -c larder -n "__fish_larder_using_subcommand forget" -s l -l keep-last -d 'The newest N snapshots; N may be `unlimited` here and below' -r
-complete -c larder -n "__fish_larder_using_subcommand forget" -l keep-minutely -d 'The newest snapshot of each of N minutes' -r
-complete -c larder -n "__fish_larder_using_subcommand forget" -s H -l keep-hourly -d 'The newest snapshot of each of N hours' -r
-complete -c larder -n "__fish_larder_using_subcommand forget" -s d -l keep-daily -d 'The newest snapshot of each of N days' -r
-complete -c larder -n "__fish_larder_using_subcommand forget" -s w -l keep-weekly -d 'The newest snapshot of each of N weeks' -r
-complete -c larder -n "__fish_larder_using_subcommand forget" -s m -l keep-monthly -d 'The newest snapshot of each of N months' -r
-complete -c larder -n "__fish_larder_using_subcommand forget" -l keep-quarterly -d 'The newest snapshot of each of N quarters of a year' -r
-complete -c larder -n "__fish_larder_using_subcommand forget" -s y -l keep-yearly -d 'The newest snapshot of each of N years' -r
-complete -c larder -n "__fish_larder_using_subcommand forget" -l keep-within -d 'All snapshots less than this older than the newest: 30d, 1y6M' -r
-complete -c larder -n "__fish_larder_using_subcommand forget" -l keep-within-hourly -d 'The newest of each hour within this' -r
-complete -c larder -n "__fish_larder_using_subcommand forget" -l keep-within-daily -d 'The newest of each day within this' -r
-complete -c larder -n "__fish_larder_using_subcommand forget" -l keep-within-weekly -d 'The newest of each week within this' -r
-complete -c larder -n "__fish_larder_using_subcommand forget" -l keep-within-monthly -d 'The newest of each month within this' -r
-complete -c larder -n "__fish_larder_using_subcommand forget" -l keep-within-quarterly -d 'The newest of each quarter within this' -r
-complete -c larder -n "__fish_larder_using_subcommand forget" -l keep-within-yearly -d 'The newest of each year within this' -r
-complete -c larder -n "__fish_larder_using_subcommand forget" -l keep-younger -d 'All snapshots younger than this now; a source that is backed up no more keeps only its last' -r
-complete -c larder -n "__fish_larder_using_subcommand forget" -l keep-tag -d 'Snapshots with all of these tags; may be given several times' -r -f -a "(__fish_complete_users)"
-complete -c larder -n "__fish_larder_using_subcommand forget" -l group-by -d 'Count snapshots together that have these in common: host, paths, tags; empty for all in one' -r
-complete -c larder -n "__fish_larder_using_subcommand forget" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
-complete -c larder -n "__fish_larder_using_subcommand forget" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
-complete -c larder -n "__fish_larder_using_subcommand forget" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
-complete -c larder -n "__fish_larder_using_subcommand forget" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
-complete -c larder -n "__fish_larder_using_subcommand forget" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
-complete -c larder -n "__fish_larder_using_subcommand forget" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
-complete -c larder -n "__fish_larder_using_subcommand forget" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
-complete -c larder -n "__fish_larder_using_subcommand forget" -l allow-empty -d 'Let the last snapshot of a source go'
-complete -c larder -n "__fish_larder_using_subcommand forget" -s n -l dry-run -d 'Say what would be forgotten and what gc could free then, and forget nothing'
-complete -c larder -n "__fish_larder_using_subcommand forget" -s q -l quiet -d 'Say nothing but the answer and failures'
-complete -c larder -n "__fish_larder_using_subcommand forget" -s v -l verbose -d 'Say more; twice, still more'
-complete -c larder -n "__fish_larder_using_subcommand forget" -l json -d 'Answer in JSON, one object a line, each with a `type`'
-complete -c larder -n "__fish_larder_using_subcommand forget" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
-complete -c larder -n "__fish_larder_using_subcommand forget" -l banner -d 'At a terminal, begin with a banner'
-complete -c larder -n "__fish_larder_using_subcommand forget" -l no-progress -d 'Show no progress'
-complete -c larder -n "__fish_larder_using_subcommand forget" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
-complete -c larder -n "__fish_larder_using_subcommand forget" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand tag" -l host -d 'Only snapshots of this machine; may be given several times' -r -f -a "(__fish_print_hostnames)"
-complete -c larder -n "__fish_larder_using_subcommand tag" -l tag -d 'Only snapshots with all of these tags; given several times, any of the lists' -r -f -a "(__fish_complete_users)"
-complete -c larder -n "__fish_larder_using_subcommand tag" -l path -d 'Only snapshots of this source; given several times, of all of them' -r -F
-complete -c larder -n "__fish_larder_using_subcommand tag" -l add -d 'Add these tags' -r -f -a "(__fish_complete_users)"
-complete -c larder -n "__fish_larder_using_subcommand tag" -l remove -d 'Remove these tags' -r -f -a "(__fish_complete_users)"
-complete -c larder -n "__fish_larder_using_subcommand tag" -l set -d 'Replace all tags by these' -r -f -a "(__fish_complete_users)"
-complete -c larder -n "__fish_larder_using_subcommand tag" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
-complete -c larder -n "__fish_larder_using_subcommand tag" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
-complete -c larder -n "__fish_larder_using_subcommand tag" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
-complete -c larder -n "__fish_larder_using_subcommand tag" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
-complete -c larder -n "__fish_larder_using_subcommand tag" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
-complete -c larder -n "__fish_larder_using_subcommand tag" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
-complete -c larder -n "__fish_larder_using_subcommand tag" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
-complete -c larder -n "__fish_larder_using_subcommand tag" -s q -l quiet -d 'Say nothing but the answer and failures'
-complete -c larder -n "__fish_larder_using_subcommand tag" -s v -l verbose -d 'Say more; twice, still more'
-complete -c larder -n "__fish_larder_using_subcommand tag" -l json -d 'Answer in JSON, one object a line, each with a `type`'
-complete -c larder -n "__fish_larder_using_subcommand tag" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
-complete -c larder -n "__fish_larder_using_subcommand tag" -l banner -d 'At a terminal, begin with a banner'
-complete -c larder -n "__fish_larder_using_subcommand tag" -l no-progress -d 'Show no progress'
-complete -c larder -n "__fish_larder_using_subcommand tag" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
-complete -c larder -n "__fish_larder_using_subcommand tag" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
-complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
-complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
-complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
-complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
-complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
-complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
-complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -s q -l quiet -d 'Say nothing but the answer and failures'
-complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -s v -l verbose -d 'Say more; twice, still more'
-complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -l json -d 'Answer in JSON, one object a line, each with a `type`'
-complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
-complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -l banner -d 'At a terminal, begin with a banner'
-complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -l no-progress -d 'Show no progress'
-complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
-complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -f -a "add" -d 'Give an address a name. Nothing is asked of it yet'
-complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -f -a "list" -d 'List the remotes: name, tab, address without secrets'
-complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -f -a "remove" -d 'Forget a name. Nothing changes at its address'
-complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -f -a "rename" -d 'Give a remote another name'
-complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -f -a "test" -d 'Write a small file there, read it, list it, delete it; and say what is there. No key is needed'
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from add" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from add" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from add" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from add" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from add" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from add" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from add" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Say nothing but the answer and failures'
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Say more; twice, still more'
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from add" -l json -d 'Answer in JSON, one object a line, each with a `type`'
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from add" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from add" -l banner -d 'At a terminal, begin with a banner'
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from add" -l no-progress -d 'Show no progress'
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from add" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from list" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from list" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from list" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from list" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from list" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from list" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from list" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Say nothing but the answer and failures'
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more; twice, still more'
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from list" -l json -d 'Answer in JSON, one object a line, each with a `type`'
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from list" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from list" -l banner -d 'At a terminal, begin with a banner'
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from list" -l no-progress -d 'Show no progress'
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from list" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from remove" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from remove" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from remove" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from remove" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from remove" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from remove" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from remove" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Say nothing but the answer and failures'
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Say more; twice, still more'
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from remove" -l json -d 'Answer in JSON, one object a line, each with a `type`'
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from remove" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from remove" -l banner -d 'At a terminal, begin with a banner'
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from remove" -l no-progress -d 'Show no progress'
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from remove" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from rename" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from rename" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from rename" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from rename" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from rename" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from rename" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from rename" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from rename" -s q -l quiet -d 'Say nothing but the answer and failures'
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from rename" -s v -l verbose -d 'Say more; twice, still more'
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from rename" -l json -d 'Answer in JSON, one object a line, each with a `type`'
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from rename" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from rename" -l banner -d 'At a terminal, begin with a banner'
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from rename" -l no-progress -d 'Show no progress'
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from rename" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from rename" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from test" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from test" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from test" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from test" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from test" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from test" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from test" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from test" -s q -l quiet -d 'Say nothing but the answer and failures'
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from test" -s v -l verbose -d 'Say more; twice, still more'
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from test" -l json -d 'Answer in JSON, one object a line, each with a `type`'
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from test" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from test" -l banner -d 'At a terminal, begin with a banner'
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from test" -l no-progress -d 'Show no progress'
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from test" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
-complete -c larder -n "__fish_larder_using_subcommand remote; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand sync" -l host -d 'Only snapshots of this machine; may be given several times' -r -f -a "(__fish_print_hostnames)"
-complete -c larder -n "__fish_larder_using_subcommand sync" -l tag -d 'Only snapshots with all of these tags; given several times, any of the lists' -r -f -a "(__fish_complete_users)"
-complete -c larder -n "__fish_larder_using_subcommand sync" -l path -d 'Only snapshots of this source; given several times, of all of them' -r -F
-complete -c larder -n "__fish_larder_using_subcommand sync" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
-complete -c larder -n "__fish_larder_using_subcommand sync" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
-complete -c larder -n "__fish_larder_using_subcommand sync" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
-complete -c larder -n "__fish_larder_using_subcommand sync" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
-complete -c larder -n "__fish_larder_using_subcommand sync" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
-complete -c larder -n "__fish_larder_using_subcommand sync" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
-complete -c larder -n "__fish_larder_using_subcommand sync" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
-complete -c larder -n "__fish_larder_using_subcommand sync" -l push -d 'Only from here to there'
-complete -c larder -n "__fish_larder_using_subcommand sync" -l pull -d 'Only from there to here'
-complete -c larder -n "__fish_larder_using_subcommand sync" -s n -l dry-run -d 'Say what would be carried, and carry nothing'
-complete -c larder -n "__fish_larder_using_subcommand sync" -l snapshots -d 'Snapshots, and no results of tasks'
-complete -c larder -n "__fish_larder_using_subcommand sync" -l runs -d 'Results of tasks, and no snapshots'
-complete -c larder -n "__fish_larder_using_subcommand sync" -l mirror -d 'Without a key: copy all files by name, one way, to the remote unless --pull is given'
-complete -c larder -n "__fish_larder_using_subcommand sync" -s q -l quiet -d 'Say nothing but the answer and failures'
-complete -c larder -n "__fish_larder_using_subcommand sync" -s v -l verbose -d 'Say more; twice, still more'
-complete -c larder -n "__fish_larder_using_subcommand sync" -l json -d 'Answer in JSON, one object a line, each with a `type`'
-complete -c larder -n "__fish_larder_using_subcommand sync" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
-complete -c larder -n "__fish_larder_using_subcommand sync" -l banner -d 'At a terminal, begin with a banner'
-complete -c larder -n "__fish_larder_using_subcommand sync" -l no-progress -d 'Show no progress'
-complete -c larder -n "__fish_larder_using_subcommand sync" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
-complete -c larder -n "__fish_larder_using_subcommand sync" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand copy" -l to -d 'The other repository: a directory, an address or the name of a remote' -r -f -a "(__fish_complete_directories)"
-complete -c larder -n "__fish_larder_using_subcommand copy" -l to-passphrase-file -d 'Open the other repository with the passphrase in the first line of this file; otherwise as this one' -r -F
-complete -c larder -n "__fish_larder_using_subcommand copy" -l to-passphrase-command -d 'Run this with `sh -c` and read the passphrase of the other repository from its first line of output' -r
-complete -c larder -n "__fish_larder_using_subcommand copy" -l to-key-file -d 'Open the other repository with this key file' -r -F
-complete -c larder -n "__fish_larder_using_subcommand copy" -l host -d 'Only snapshots of this machine; may be given several times' -r -f -a "(__fish_print_hostnames)"
-complete -c larder -n "__fish_larder_using_subcommand copy" -l tag -d 'Only snapshots with all of these tags; given several times, any of the lists' -r -f -a "(__fish_complete_users)"
-complete -c larder -n "__fish_larder_using_subcommand copy" -l path -d 'Only snapshots of this source; given several times, of all of them' -r -F
-complete -c larder -n "__fish_larder_using_subcommand copy" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
-complete -c larder -n "__fish_larder_using_subcommand copy" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
-complete -c larder -n "__fish_larder_using_subcommand copy" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
-complete -c larder -n "__fish_larder_using_subcommand copy" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
-complete -c larder -n "__fish_larder_using_subcommand copy" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
-complete -c larder -n "__fish_larder_using_subcommand copy" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
-complete -c larder -n "__fish_larder_using_subcommand copy" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
-complete -c larder -n "__fish_larder_using_subcommand copy" -s n -l dry-run -d 'Say what would be copied, and copy nothing'
-complete -c larder -n "__fish_larder_using_subcommand copy" -s q -l quiet -d 'Say nothing but the answer and failures'
-complete -c larder -n "__fish_larder_using_subcommand copy" -s v -l verbose -d 'Say more; twice, still more'
-complete -c larder -n "__fish_larder_using_subcommand copy" -l json -d 'Answer in JSON, one object a line, each with a `type`'
-complete -c larder -n "__fish_larder_using_subcommand copy" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
-complete -c larder -n "__fish_larder_using_subcommand copy" -l banner -d 'At a terminal, begin with a banner'
-complete -c larder -n "__fish_larder_using_subcommand copy" -l no-progress -d 'Show no progress'
-complete -c larder -n "__fish_larder_using_subcommand copy" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
-complete -c larder -n "__fish_larder_using_subcommand copy" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand status" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
-complete -c larder -n "__fish_larder_using_subcommand status" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
-complete -c larder -n "__fish_larder_using_subcommand status" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
-complete -c larder -n "__fish_larder_using_subcommand status" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
-complete -c larder -n "__fish_larder_using_subcommand status" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
-complete -c larder -n "__fish_larder_using_subcommand status" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
-complete -c larder -n "__fish_larder_using_subcommand status" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
-complete -c larder -n "__fish_larder_using_subcommand status" -s q -l quiet -d 'Say nothing but the answer and failures'
-complete -c larder -n "__fish_larder_using_subcommand status" -s v -l verbose -d 'Say more; twice, still more'
-complete -c larder -n "__fish_larder_using_subcommand status" -l json -d 'Answer in JSON, one object a line, each with a `type`'
-complete -c larder -n "__fish_larder_using_subcommand status" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
-complete -c larder -n "__fish_larder_using_subcommand status" -l banner -d 'At a terminal, begin with a banner'
-complete -c larder -n "__fish_larder_using_subcommand status" -l no-progress -d 'Show no progress'
-complete -c larder -n "__fish_larder_using_subcommand status" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
-complete -c larder -n "__fish_larder_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand stats" -l host -d 'Only snapshots of this machine; may be given several times' -r -f -a "(__fish_print_hostnames)"
-complete -c larder -n "__fish_larder_using_subcommand stats" -l tag -d 'Only snapshots with all of these tags; given several times, any of the lists' -r -f -a "(__fish_complete_users)"
-complete -c larder -n "__fish_larder_using_subcommand stats" -l path -d 'Only snapshots of this source; given several times, of all of them' -r -F
-complete -c larder -n "__fish_larder_using_subcommand stats" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
-complete -c larder -n "__fish_larder_using_subcommand stats" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
-complete -c larder -n "__fish_larder_using_subcommand stats" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
-complete -c larder -n "__fish_larder_using_subcommand stats" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
-complete -c larder -n "__fish_larder_using_subcommand stats" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
-complete -c larder -n "__fish_larder_using_subcommand stats" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
-complete -c larder -n "__fish_larder_using_subcommand stats" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
-complete -c larder -n "__fish_larder_using_subcommand stats" -l each -d 'Also what each snapshot holds that no other one has'
-complete -c larder -n "__fish_larder_using_subcommand stats" -s q -l quiet -d 'Say nothing but the answer and failures'
-complete -c larder -n "__fish_larder_using_subcommand stats" -s v -l verbose -d 'Say more; twice, still more'
-complete -c larder -n "__fish_larder_using_subcommand stats" -l json -d 'Answer in JSON, one object a line, each with a `type`'
-complete -c larder -n "__fish_larder_using_subcommand stats" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
-complete -c larder -n "__fish_larder_using_subcommand stats" -l banner -d 'At a terminal, begin with a banner'
-complete -c larder -n "__fish_larder_using_subcommand stats" -l no-progress -d 'Show no progress'
-complete -c larder -n "__fish_larder_using_subcommand stats" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
-complete -c larder -n "__fish_larder_using_subcommand stats" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand bench" -l size -d 'Data to measure each piece with' -r
-complete -c larder -n "__fish_larder_using_subcommand bench" -l index -d 'Also measure an index of so many made-up entries, in a directory that is removed afterwards' -r
-complete -c larder -n "__fish_larder_using_subcommand bench" -l dir -d 'Where that directory is made' -r -f -a "(__fish_complete_directories)"
-complete -c larder -n "__fish_larder_using_subcommand bench" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
-complete -c larder -n "__fish_larder_using_subcommand bench" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
-complete -c larder -n "__fish_larder_using_subcommand bench" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
-complete -c larder -n "__fish_larder_using_subcommand bench" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
-complete -c larder -n "__fish_larder_using_subcommand bench" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
-complete -c larder -n "__fish_larder_using_subcommand bench" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
-complete -c larder -n "__fish_larder_using_subcommand bench" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
-complete -c larder -n "__fish_larder_using_subcommand bench" -s q -l quiet -d 'Say nothing but the answer and failures'
-complete -c larder -n "__fish_larder_using_subcommand bench" -s v -l verbose -d 'Say more; twice, still more'
-complete -c larder -n "__fish_larder_using_subcommand bench" -l json -d 'Answer in JSON, one object a line, each with a `type`'
-complete -c larder -n "__fish_larder_using_subcommand bench" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
-complete -c larder -n "__fish_larder_using_subcommand bench" -l banner -d 'At a terminal, begin with a banner'
-complete -c larder -n "__fish_larder_using_subcommand bench" -l no-progress -d 'Show no progress'
-complete -c larder -n "__fish_larder_using_subcommand bench" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
-complete -c larder -n "__fish_larder_using_subcommand bench" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand completions" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
-complete -c larder -n "__fish_larder_using_subcommand completions" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
-complete -c larder -n "__fish_larder_using_subcommand completions" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
-complete -c larder -n "__fish_larder_using_subcommand completions" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
-complete -c larder -n "__fish_larder_using_subcommand completions" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
-complete -c larder -n "__fish_larder_using_subcommand completions" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
-complete -c larder -n "__fish_larder_using_subcommand completions" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
-complete -c larder -n "__fish_larder_using_subcommand completions" -s q -l quiet -d 'Say nothing but the answer and failures'
-complete -c larder -n "__fish_larder_using_subcommand completions" -s v -l verbose -d 'Say more; twice, still more'
-complete -c larder -n "__fish_larder_using_subcommand completions" -l json -d 'Answer in JSON, one object a line, each with a `type`'
-complete -c larder -n "__fish_larder_using_subcommand completions" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
-complete -c larder -n "__fish_larder_using_subcommand completions" -l banner -d 'At a terminal, begin with a banner'
-complete -c larder -n "__fish_larder_using_subcommand completions" -l no-progress -d 'Show no progress'
-complete -c larder -n "__fish_larder_using_subcommand completions" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
-complete -c larder -n "__fish_larder_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand help" -l generate -d 'Write what is made from the table into a directory: `man`, `completions`, `cli`, `errors` or `schema`' -r -F
-complete -c larder -n "__fish_larder_using_subcommand help" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
-complete -c larder -n "__fish_larder_using_subcommand help" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
-complete -c larder -n "__fish_larder_using_subcommand help" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r
-complete -c larder -n "__fish_larder_using_subcommand help" -l passphrase-file -d 'Read the passphrase from the first line of this file' -r -F
-complete -c larder -n "__fish_larder_using_subcommand help" -l passphrase-command -d 'Run this with `sh -c` and read the passphrase from its first line of output' -r
-complete -c larder -n "__fish_larder_using_subcommand help" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
-complete -c larder -n "__fish_larder_using_subcommand help" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
-complete -c larder -n "__fish_larder_using_subcommand help" -s a -l all -d 'List all commands, plumbing too'
-complete -c larder -n "__fish_larder_using_subcommand help" -s q -l quiet -d 'Say nothing but the answer and failures'
-complete -c larder -n "__fish_larder_using_subcommand help" -s v -l verbose -d 'Say more; twice, still more'
-complete -c larder -n "__fish_larder_using_subcommand help" -l json -d 'Answer in JSON, one object a line, each with a `type`'
-complete -c larder -n "__fish_larder_using_subcommand help" -l no-color -d 'Use no colour; so does NO_COLOR in the environment'
-complete -c larder -n "__fish_larder_using_subcommand help" -l banner -d 'At a terminal, begin with a banner'
-complete -c larder -n "__fish_larder_using_subcommand help" -l no-progress -d 'Show no progress'
-complete -c larder -n "__fish_larder_using_subcommand help" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
-complete -c larder -n "__fish_larder_using_subcommand help" -s h -l help -d 'Print help (see more with \'--help\')'
 
 # Names of snapshots, tags and machines are those that larder saw last: it asks for nothing here.
 function __larder_names

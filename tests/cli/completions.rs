@@ -46,7 +46,7 @@ fn names_need_no_key_and_no_question() {
 #[test]
 fn bash_completes_commands_options_and_names() {
     let (world, id) = world();
-    assert_eq!(bash(&world, "larder resto"), "restore-tree\nrestore\n");
+    assert_eq!(bash(&world, "larder resto"), "restore\nrestore-tree\n");
     assert!(bash(&world, "larder restore --over").starts_with("--overwrite\n"));
     assert_eq!(bash(&world, &format!("larder restore {}", &id[..3])), format!("{id}\n"));
     assert_eq!(bash(&world, "larder snapshots --tag mon"), "monthly\n");

@@ -2,7 +2,7 @@
 //!
 //! Only the command that is asked for is built: `--version` and `help` stay far below 10 ms.
 
-use crate::commands::{self, Exit, Row, TABLE};
+use crate::commands::{self, Exit, Row};
 use crate::globals::Globals;
 use crate::session::Session;
 use crate::ui::{self, Ui};
@@ -126,8 +126,7 @@ fn on_path(name: &OsStr) -> Option<PathBuf> {
 }
 
 fn nearest(name: &str) -> Option<&'static str> {
-    TABLE
-        .iter()
+    commands::rows()
         .filter(|row| !row.hidden)
         .map(|row| (strsim::damerau_levenshtein(name, row.name), row.name))
         .min()

@@ -1,6 +1,6 @@
 //! The one table of commands.
 //!
-//! A command is one file here, one `mod` line and one row of [`TABLE`]. Dispatch, help, man pages, completions and the
+//! A command is one file here, one `mod` line and one row of [`SECTIONS`]. Dispatch, help, man pages, completions and the
 //! command reference are all made from the row: there is no second list of names.
 
 mod action_id;
@@ -68,59 +68,103 @@ pub use help::{front_page, version_line};
 use input::{about_a_file, each_entry, each_file, next_entry, open};
 
 /// Every command, in the order in which help lists them.
-pub const TABLE: &[Row] = &[
-    // Plumbing: formats are frozen.
-    row::<init::Init>(),
-    row::<hash_object::HashObject>(),
-    row::<cat_object::CatObject>(),
-    row::<list_objects::ListObjects>(),
-    row::<write_tree::WriteTree>(),
-    row::<ls_tree::LsTree>(),
-    row::<restore_tree::RestoreTree>(),
-    row::<write_snapshot::WriteSnapshot>(),
-    row::<resolve::Resolve>(),
-    row::<record::RecordArgs>(),
-    row::<parse_manifest::ParseManifest>(),
-    row::<action_id::ActionId>(),
-    row::<exec_task::ExecTask>(),
-    row::<verify::Verify>(),
-    row::<gc::Gc>(),
-    row::<index::Index>(),
-    row::<key::Key>(),
-    row::<digest::Digest>(),
-    row::<chunk::Chunk>(),
-    row::<compress::Compress>(),
-    row::<decompress::Decompress>(),
-    row::<lock::Lock>(),
-    row::<serve_stdio::ServeStdio>(),
-    row::<ls_remote::LsRemote>(),
-    row::<complete::Complete>(),
-    // Porcelain: for people.
-    row::<tasks::Tasks>(),
-    row::<graph::GraphArgs>(),
-    row::<run::Run>(),
-    row::<explain::Explain>(),
-    row::<clean::Clean>(),
-    row::<backup::Backup>(),
-    row::<restore::Restore>(),
-    row::<snapshots::Snapshots>(),
-    row::<log::Log>(),
-    row::<show::Show>(),
-    row::<ls::Ls>(),
-    row::<diff::Diff>(),
-    row::<find::Find>(),
-    row::<dump::Dump>(),
-    row::<forget::Forget>(),
-    row::<tag::TagArgs>(),
-    row::<remote::RemoteArgs>(),
-    row::<sync::Sync>(),
-    row::<copy::Copy>(),
-    row::<status::Status>(),
-    row::<stats::StatsArgs>(),
-    row::<bench::Bench>(),
-    row::<completions::Completions>(),
-    row::<help::Help>(),
+pub const SECTIONS: &[Section] = &[
+    Section { title: "Begin", rows: &[row::<init::Init>(), row::<key::Key>()] },
+    Section {
+        title: "Keep directories",
+        rows: &[
+            row::<backup::Backup>(),
+            row::<restore::Restore>(),
+            row::<snapshots::Snapshots>(),
+            row::<log::Log>(),
+            row::<show::Show>(),
+            row::<ls::Ls>(),
+            row::<diff::Diff>(),
+            row::<find::Find>(),
+            row::<dump::Dump>(),
+            row::<tag::TagArgs>(),
+            row::<forget::Forget>(),
+        ],
+    },
+    Section {
+        title: "Run tasks",
+        rows: &[
+            row::<run::Run>(),
+            row::<explain::Explain>(),
+            row::<tasks::Tasks>(),
+            row::<graph::GraphArgs>(),
+            row::<clean::Clean>(),
+        ],
+    },
+    Section {
+        title: "Carry a repository elsewhere",
+        rows: &[row::<remote::RemoteArgs>(), row::<sync::Sync>(), row::<copy::Copy>()],
+    },
+    Section {
+        title: "Look after a repository",
+        rows: &[
+            row::<status::Status>(),
+            row::<stats::StatsArgs>(),
+            row::<verify::Verify>(),
+            row::<gc::Gc>(),
+            row::<bench::Bench>(),
+        ],
+    },
+    Section { title: "Learn", rows: &[row::<help::Help>(), row::<completions::Completions>()] },
+    Section {
+        title: PLUMBING,
+        rows: &[
+            row::<hash_object::HashObject>(),
+            row::<cat_object::CatObject>(),
+            row::<list_objects::ListObjects>(),
+            row::<write_tree::WriteTree>(),
+            row::<ls_tree::LsTree>(),
+            row::<restore_tree::RestoreTree>(),
+            row::<write_snapshot::WriteSnapshot>(),
+            row::<resolve::Resolve>(),
+            row::<record::RecordArgs>(),
+            row::<parse_manifest::ParseManifest>(),
+            row::<action_id::ActionId>(),
+            row::<exec_task::ExecTask>(),
+            row::<index::Index>(),
+            row::<digest::Digest>(),
+            row::<chunk::Chunk>(),
+            row::<compress::Compress>(),
+            row::<decompress::Decompress>(),
+            row::<lock::Lock>(),
+            row::<serve_stdio::ServeStdio>(),
+            row::<ls_remote::LsRemote>(),
+            row::<complete::Complete>(),
+        ],
+    },
 ];
+
+/// The section that stands only in the long list.
+const PLUMBING: &str = "Single steps, for scripts";
+
+/// Commands for one purpose.
+pub struct Section {
+    /// What for.
+    pub title: &'static str,
+    rows: &'static [Row],
+}
+
+impl Section {
+    /// Whether its commands are for every day.
+    pub fn is_everyday(&self) -> bool {
+        self.title != PLUMBING
+    }
+
+    /// What help lists of it.
+    pub fn listed(&self) -> impl Iterator<Item = &'static Row> {
+        self.rows.iter().filter(|row| !row.hidden)
+    }
+}
+
+/// The rows of all sections.
+pub fn rows() -> impl Iterator<Item = &'static Row> {
+    SECTIONS.iter().flat_map(|section| section.rows)
+}
 
 /// Whether a command's output is promised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -233,7 +277,7 @@ const fn row<T: Subcommand>() -> Row {
 impl Row {
     /// The row of this name.
     pub fn find(name: &str) -> Option<&'static Row> {
-        TABLE.iter().find(|row| row.name == name)
+        rows().find(|row| row.name == name)
     }
 
     /// The command with its own arguments and the global ones.
@@ -292,11 +336,11 @@ mod tests {
 
     #[test]
     fn every_row_is_sound() {
-        let mut names: Vec<_> = TABLE.iter().map(|row| row.name).collect();
+        let mut names: Vec<_> = rows().map(|row| row.name).collect();
         names.sort_unstable();
         names.dedup();
-        assert_eq!(names.len(), TABLE.len(), "a name stands twice");
-        for row in TABLE {
+        assert_eq!(names.len(), rows().count(), "a name stands twice");
+        for row in rows() {
             row.command().debug_assert();
             assert!(!row.about.ends_with('.') && row.about.len() < 80, "{}: about", row.name);
             assert!(row.hidden || !row.manual.examples.is_empty(), "{}: an example is missing", row.name);

@@ -1,6 +1,6 @@
 //! `completions/`: what clap_complete writes, and names of snapshots, tags and machines asked of `larder complete`.
 
-use super::super::TABLE;
+use super::super::{SECTIONS, Section};
 use crate::globals::Globals;
 use clap::{Arg, Args, Command, ValueHint};
 use clap_complete::{Shell, generate};
@@ -32,7 +32,7 @@ fn plain(shell: Shell) -> anyhow::Result<String> {
 /// The whole program as one command, for clap_complete. Hints that larder has no use for stand for its own kinds of
 /// names, so that zsh's script shows where they go.
 fn whole() -> Command {
-    let rows = TABLE.iter().filter(|row| !row.hidden).map(|row| {
+    let rows = SECTIONS.iter().flat_map(Section::listed).map(|row| {
         let command = row.command().about(row.about).long_about(None);
         command.mut_args(|arg| match kind_of(&arg) {
             Some("snapshots") => arg.value_hint(ValueHint::EmailAddress),
@@ -72,7 +72,7 @@ struct Names {
 impl Names {
     fn of_the_table() -> Names {
         let mut names = Names { commands: BTreeSet::new(), options: BTreeSet::new() };
-        for row in TABLE.iter().filter(|row| !row.hidden) {
+        for row in SECTIONS.iter().flat_map(Section::listed) {
             for arg in row.command().get_arguments() {
                 match (kind_of(arg), arg.get_long()) {
                     (Some(kind), Some(long)) => {

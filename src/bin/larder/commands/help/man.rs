@@ -1,6 +1,6 @@
 //! `man/*.1`, one page a command and one for the whole.
 
-use super::super::{Layer, Need, Row, TABLE};
+use super::super::{Layer, Need, Row, SECTIONS, Section};
 use crate::globals::{Globals, HEADING};
 use clap::{Arg, Args, Command};
 
@@ -12,7 +12,7 @@ const LINE_BYTES_MAX: usize = 78;
 
 /// File names and texts.
 pub fn pages() -> Vec<(String, String)> {
-    let listed = TABLE.iter().filter(|row| !row.hidden);
+    let listed = SECTIONS.iter().flat_map(Section::listed);
     let mut pages: Vec<_> = listed.map(|row| (format!("larder-{}.1", row.name), page(row))).collect();
     pages.push(("larder.1".to_string(), front()));
     pages
@@ -37,6 +37,9 @@ fn page(row: &Row) -> String {
     roff.section("DESCRIPTION");
     roff.paragraphs(&format!("{}.", row.about));
     roff.more_paragraphs(row.manual.description);
+    if row.layer == Layer::Plumbing {
+        roff.more_paragraphs("It is plumbing: the format of its output is frozen.");
+    }
     roff.options("OPTIONS", command.get_arguments().filter(|arg| is_own(arg)));
     for sub in &subs {
         roff.section(&format!("{} {}", row.name, sub.get_name()).to_uppercase());
@@ -73,9 +76,10 @@ fn front() -> String {
     roff.paragraphs(DESCRIPTION);
     let globals = Globals::augment_args(Command::new("larder"));
     roff.options("OPTIONS", globals.get_arguments());
-    for (title, layer) in [("PORCELAIN COMMANDS", Layer::Porcelain), ("PLUMBING COMMANDS", Layer::Plumbing)] {
-        roff.section(title);
-        for row in TABLE.iter().filter(|row| row.layer == layer && !row.hidden) {
+    roff.section("COMMANDS");
+    for section in SECTIONS {
+        roff.subsection(section.title);
+        for row in section.listed() {
             roff.request("TP");
             roff.line(&format!("\\fBlarder\\-{}\\fR(1)", escape(row.name)));
             roff.line(&escape(&format!("{}.", row.about)));
@@ -95,7 +99,8 @@ fn front() -> String {
     roff.text
 }
 
-const DESCRIPTION: &str = "larder keeps snapshots of directories in one encrypted, deduplicating repository.\n\n\
+const DESCRIPTION: &str = "larder keeps snapshots of directories in one encrypted, deduplicating repository. \
+    It runs the tasks of a project once, and keeps what they made in the same repository.\n\n\
     Everything that is stored is an object. An object is named by the SHA-256 of its bytes. Porcelain commands are for \
     people. Plumbing commands do one step each; their output formats are frozen, so that scripts can rely on them.\n\n\
     The repository is found by --repo, else by LARDER_REPOSITORY, else as a directory .larder in the current directory \
@@ -158,6 +163,10 @@ impl Roff {
 
     fn section(&mut self, title: &str) {
         self.text.push_str(&format!(".SH \"{}\"\n", escape(title)));
+    }
+
+    fn subsection(&mut self, title: &str) {
+        self.text.push_str(&format!(".SS \"{}\"\n", escape(title)));
     }
 
     fn request(&mut self, name: &str) {

@@ -4,7 +4,7 @@ mod completions;
 mod man;
 mod reference;
 
-use super::{Exit, Layer, Manual, Need, Row, Subcommand, TABLE};
+use super::{Exit, Layer, Manual, Need, Row, SECTIONS, Subcommand};
 use crate::session::Session;
 use larder::error::{Code, Error, IoContext};
 use serde_json::json;
@@ -34,8 +34,8 @@ impl Subcommand for Help {
     const NEED: Need = Need::Nothing;
     const ABOUT: &'static str = "Explain a command, or list them";
     const MANUAL: Manual = Manual {
-        description: "Without a topic, lists the commands for everyday use; with -a also the plumbing, whose output \
-            formats are frozen. `larder help errors` lists every error code with its exit status; with --json as one \
+        description: "Without a topic, lists the commands for everyday use; with -a also those that do a single step, \
+            for scripts. `larder help errors` lists every error code with its exit status; with --json as one \
             array.\n\n\
             A program named larder-NAME on the PATH is started by `larder NAME`.",
         examples: &[
@@ -80,20 +80,15 @@ pub fn front_page(with_plumbing: bool) -> String {
          Usage: larder [GLOBAL OPTIONS] COMMAND [ARGUMENTS]\n",
         version_line()
     );
-    list(&mut text, "Commands", Layer::Porcelain);
-    if with_plumbing {
-        list(&mut text, "Plumbing: for scripts, with frozen formats", Layer::Plumbing);
+    for section in SECTIONS.iter().filter(|section| with_plumbing || section.is_everyday()) {
+        text.push_str(&format!("\n{}:\n", section.title));
+        for row in section.listed() {
+            text.push_str(&format!("  {:<15} {}\n", row.name, row.about));
+        }
     }
     text.push_str("\n`larder help COMMAND` explains one of them");
-    text.push_str(if with_plumbing { ".\n" } else { "; `larder help -a` lists the plumbing too.\n" });
+    text.push_str(if with_plumbing { ".\n" } else { "; `larder help -a` lists those for scripts too.\n" });
     text
-}
-
-fn list(text: &mut String, title: &str, layer: Layer) {
-    text.push_str(&format!("\n{title}:\n"));
-    for row in TABLE.iter().filter(|row| row.layer == layer && !row.hidden) {
-        text.push_str(&format!("  {:<15} {}\n", row.name, row.about));
-    }
 }
 
 fn errors_json() -> serde_json::Value {

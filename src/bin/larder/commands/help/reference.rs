@@ -1,6 +1,6 @@
 //! `docs/CLI.md` and `docs/ERRORS.md`.
 
-use super::super::{Layer, Need, Row, TABLE};
+use super::super::{Layer, Need, Row, SECTIONS};
 use crate::globals::{Globals, HEADING};
 use clap::{Arg, Args, Command};
 use larder::error::Code;
@@ -36,9 +36,9 @@ pub fn commands() -> String {
     let mut globals = Globals::augment_args(Command::new("larder")).disable_help_flag(true);
     globals.build();
     options(&mut text, globals.get_arguments().filter(|arg| !arg.is_hide_set()));
-    for (title, layer) in [("Porcelain", Layer::Porcelain), ("Plumbing", Layer::Plumbing)] {
-        text.push_str(&format!("\n## {title}\n"));
-        for row in TABLE.iter().filter(|row| row.layer == layer && !row.hidden) {
+    for section in SECTIONS {
+        text.push_str(&format!("\n## {}\n", section.title));
+        for row in section.listed() {
             command(&mut text, row);
         }
     }
@@ -48,7 +48,8 @@ pub fn commands() -> String {
 fn command(text: &mut String, row: &Row) {
     let mut command = row.command();
     command.build();
-    text.push_str(&format!("\n### larder {}\n\n{}. Needs {}.\n", row.name, row.about, need(row.need)));
+    let frozen = if row.layer == Layer::Plumbing { " Plumbing: the format of its output is frozen." } else { "" };
+    text.push_str(&format!("\n### larder {}\n\n{}. Needs {}.{frozen}\n", row.name, row.about, need(row.need)));
     section(text, &mut command);
     for sub in command.get_subcommands_mut().filter(|sub| sub.get_name() != "help") {
         text.push_str(&format!("\n#### larder {} {}\n\n", row.name, sub.get_name()));
