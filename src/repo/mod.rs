@@ -361,6 +361,15 @@ impl Repo {
         self.load_roots().map(|loaded| loaded.roots)
     }
 
+    /// The root records, verified one by one, that are not among `seen`: what was published since those were read. The
+    /// history is not judged anew, and what is damaged is left out.
+    ///
+    /// # Errors
+    /// FILE_IO and network codes.
+    pub fn roots_beside(&self, seen: &std::collections::HashSet<Id>) -> Result<Vec<Root>> {
+        session::roots_beside(self, seen)
+    }
+
     /// As [`Repo::roots`], with the names of those that are damaged. What a damaged record keeps is not known, so
     /// nothing may be deleted while there is one.
     ///

@@ -196,6 +196,12 @@ pub(crate) fn signature(repo: &Repo, name: &Id) -> Result<RootSignature> {
 }
 
 /// Every root record, those seen before from the index; a history that went back is an error.
+pub(crate) fn roots_beside(repo: &Repo, seen: &HashSet<Id>) -> Result<Vec<Root>> {
+    let core = repo.core();
+    let state = ClientState::new(&core.local.device, repo.id());
+    root_store(core, &state).load_beside(seen)
+}
+
 pub(crate) fn load_roots(repo: &Repo, options: &OpenOptions) -> Result<Loaded> {
     let core = repo.core();
     let cached = repo.index().cached_roots()?;

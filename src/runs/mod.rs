@@ -103,12 +103,29 @@ impl Runs {
                 all.damaged.push((root.name, error));
             }
         }
-        all.runs.sort_unstable_by_key(|run| (run.action, run.record, !run.is_trusted, run.time_seconds, run.device));
-        // Two batches may name one record while one takes the place of the other.
-        all.runs.dedup_by_key(|run| (run.action, run.record));
-        all.runs.sort_by_key(|run| (run.action, !run.is_trusted, std::cmp::Reverse(run.time_seconds), run.record));
+        all.sort();
         all.take_uses(now);
         all
+    }
+
+    /// These runs and those of further batches, for who looks for results: without batches, last uses and pins.
+    #[must_use]
+    pub fn with(&self, batches: &[Root], now: Time) -> Runs {
+        let mut all = Runs { runs: self.runs.clone(), ..Runs::default() };
+        for root in batches.iter().filter(|root| root.record_type == RUNS) {
+            if let Err(error) = all.take_batch(root, root.time.seconds.min(now.seconds)) {
+                all.damaged.push((root.name, error));
+            }
+        }
+        all.sort();
+        all.without_batches()
+    }
+
+    fn sort(&mut self) {
+        self.runs.sort_unstable_by_key(|run| (run.action, run.record, !run.is_trusted, run.time_seconds, run.device));
+        // Two batches may name one record while one takes the place of the other.
+        self.runs.dedup_by_key(|run| (run.action, run.record));
+        self.runs.sort_by_key(|run| (run.action, !run.is_trusted, std::cmp::Reverse(run.time_seconds), run.record));
     }
 
     fn take_batch(&mut self, root: &Root, written_seconds: i64) -> Result<()> {

@@ -138,7 +138,7 @@ fn pools_and_weights_bound_what_runs_beside() {
 #[test]
 fn the_first_interrupt_is_passed_on_and_what_was_done_is_kept() {
     let world = World::new(&format!(
-        "[tasks.quick]\ncmd = \"echo 1 > one\"\noutputs = [\"one\"]\n{}",
+        "[tasks.quick]\ncmd = \"echo 1 > one\"\noutputs = [\"one\"]\n{}after = [\"quick\"]\n",
         waiting("trap 'echo told >> ../notes/told; exit 3' INT TERM;")
     ));
     let child = world.start(&["run", "-j", "1"]);
@@ -187,6 +187,26 @@ fn what_could_not_be_published_is_still_larders() {
 }
 
 #[test]
+fn a_manifest_that_changes_while_it_is_run_is_not_stored_as_what_was_run() {
+    let world = World::new("[tasks.a]\ncmd = \"echo '# more' >> larder.toml; echo a > a\"\noutputs = [\"a\"]\n");
+    let first = world.read("larder.toml");
+    world.run(&[]).did(1, 0).warned("the manifest changed while it was run");
+    let manifest_of = || {
+        let runs = world.larder(&["log", "--runs", "--json"]).ok();
+        let newest: serde_json::Value = serde_json::from_str(runs.out.lines().next().unwrap()).unwrap();
+        let id = newest["record"].as_str().or(newest["id"].as_str()).unwrap().to_string();
+        let shown = world.larder(&["record", "show", &id, "--json"]).ok();
+        let record: serde_json::Value = serde_json::from_str(&shown.out).unwrap();
+        record["manifest"].as_str().map(str::to_string)
+    };
+    assert_eq!(manifest_of(), None);
+    world.write("larder.toml", first.replace("echo '# more' >> larder.toml; ", ""));
+    world.run(&[]).did(1, 0);
+    let stored = world.larder(&["cat-object", &manifest_of().unwrap()]).ok();
+    assert_eq!(stored.out, world.read("larder.toml"));
+}
+
+#[test]
 fn each_way_to_fail_has_its_status() {
     let world = World::new("[tasks.a]\ncmd = \"echo a > a\"\noutputs = [\"a\"]\n");
     world.run(&["nosuch"]).failed(10, "FILE_NOT_FOUND");
@@ -197,6 +217,8 @@ fn each_way_to_fail_has_its_status() {
     assert!(said.err.contains("bad.toml:2:1"), "{said:?}");
     world.write("escape.toml", "[tasks.a]\ncmd = \"x\"\noutputs = [\"../x\"]\n");
     world.run(&["-f", "escape.toml"]).failed(16, "PERMISSION_DENIED");
+    world.write("git.toml", "[tasks.a]\ncmd = \"true\"\n[tasks.b]\ncmd = \"x\"\ninputs = [\"@git(src)\"]\n");
+    world.run(&["-f", "git.toml"]).failed(5, "CONFIG_INVALID").warned("git.toml:3:");
     world.write("missing.toml", "[tasks.a]\ncmd = [\"no-such-program\"]\n");
     world.run(&["-f", "missing.toml"]).failed(20, "TASK_FAILED").warned("no-such-program");
     let bare = World::bare();

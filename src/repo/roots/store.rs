@@ -108,6 +108,29 @@ impl RootStore<'_> {
         }
     }
 
+    /// The records that are not among `seen`. What is damaged, or goes while it is read, is left out.
+    ///
+    /// # Errors
+    /// FILE_IO and network codes.
+    pub fn load_beside(&self, seen: &HashSet<Id>) -> Result<Vec<Root>> {
+        let devices = Devices::new(self)?;
+        let mut unread = Vec::new();
+        self.backend.list("roots", &mut |path, _| {
+            let name = path.strip_prefix("roots/").and_then(|name| name.parse::<Id>().ok());
+            unread.extend(name.filter(|name| !seen.contains(name)));
+            Ok(())
+        })?;
+        let mut roots = Vec::new();
+        for (_, result) in self.read_all(&devices, &unread) {
+            match result {
+                Ok(root) => roots.push(root),
+                Err(error) if error.code() == Code::FileNotFound || is_damage(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(roots)
+    }
+
     /// As [`RootStore::load`], and judges the history by what this client has seen before, which is remembered.
     ///
     /// # Errors

@@ -92,23 +92,20 @@ impl Engine<'_> {
         }
         if !claims.take(&keyed.id) {
             claims.wait(&keyed.id);
-            locked(&self.elsewhere).push((number, keyed.id));
             self.tell(number, TaskEvent::Elsewhere);
             return Ok(Some(schedule::Ended::Elsewhere));
         }
         if !self.slot(number).is_damaged && self.task(number).cache && self.is_published(claims, keyed)? {
             // It was, between our look and our claim.
-            locked(&self.elsewhere).push((number, keyed.id));
             return Ok(Some(schedule::Ended::Elsewhere));
         }
         Ok(None)
     }
 
     fn is_published(&self, claims: &super::Claims, keyed: &Keyed) -> Result<bool> {
-        if !claims.has_news() {
+        if !self.lookup.refresh(claims)? {
             return Ok(false);
         }
-        self.lookup.refresh()?;
         let runs = self.lookup.runs()?;
         Ok(runs.candidates(&keyed.id).iter().any(|run| run.status == Status::Success))
     }
@@ -318,7 +315,7 @@ impl Engine<'_> {
         let mut record = Record::new(action_id);
         record.project = desk.manifest.project.clone().unwrap_or_default();
         record.task = self.task(number).name.clone();
-        record.manifest = Some(self.manifest_object(putter)?);
+        record.manifest = self.manifest_object(putter)?;
         record.status = verdict.status;
         record.reason = Some(verdict.why.clone()).filter(|why| !why.is_empty());
         record.exit = exit_of(ended.exit);

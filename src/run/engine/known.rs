@@ -8,9 +8,11 @@ use crate::error::{Class, Error, Result};
 use crate::id::Id;
 use crate::record::{Record, Status};
 use crate::repo::Repo;
+use crate::repo::records::FORGET;
+use crate::run::claim::Claims;
 use crate::run::logs::LogIds;
 use crate::runs::{Run, Runs};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::os::unix::ffi::OsStrExt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
@@ -37,36 +39,67 @@ pub(super) struct Lookup<'a> {
     repo: &'a Repo,
     keyer: Keyer<'a>,
     project: String,
-    runs: RwLock<Option<Arc<Runs>>>,
+    runs: RwLock<Option<Loaded>>,
+    /// Held while news are read, so that who asks meanwhile knows them, too.
+    reading: Mutex<()>,
     /// What this run made and is not yet found in the repository.
     made: Mutex<HashMap<Id, Box<Hit>>>,
 }
 
+/// Runs, and the names of the root records that they come from.
+struct Loaded {
+    runs: Arc<Runs>,
+    roots: HashSet<Id>,
+}
+
 impl<'a> Lookup<'a> {
     pub(super) fn new(repo: &'a Repo, keyer: Keyer<'a>, project: &str) -> Self {
-        Lookup { repo, keyer, project: project.to_string(), runs: RwLock::default(), made: Mutex::default() }
+        Lookup {
+            repo,
+            keyer,
+            project: project.to_string(),
+            runs: RwLock::default(),
+            reading: Mutex::default(),
+            made: Mutex::default(),
+        }
     }
 
-    /// The runs that are kept, as they were when they were first asked for.
+    /// The runs that are kept, as they were when they were first asked for or news were read.
     pub(super) fn runs(&self) -> Result<Arc<Runs>> {
-        if let Some(runs) = &*self.runs.read().unwrap_or_else(PoisonError::into_inner) {
-            return Ok(runs.clone());
+        if let Some(loaded) = &*self.runs.read().unwrap_or_else(PoisonError::into_inner) {
+            return Ok(loaded.runs.clone());
         }
         let mut slot = self.runs.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(runs) = &*slot {
-            return Ok(runs.clone());
+        if let Some(loaded) = &*slot {
+            return Ok(loaded.runs.clone());
         }
-        let runs = Arc::new(Runs::load(&self.repo.roots()?, clock::now()).without_batches());
-        *slot = Some(runs.clone());
-        Ok(runs)
+        Ok(slot.insert(self.load()?).runs.clone())
     }
 
-    /// What other processes published is looked at again.
-    pub(super) fn refresh(&self) -> Result<()> {
+    fn load(&self) -> Result<Loaded> {
+        let roots = self.repo.roots()?;
+        let runs = Arc::new(Runs::load(&roots, clock::now()).without_batches());
+        Ok(Loaded { runs, roots: roots.iter().map(|root| root.name).collect() })
+    }
+
+    /// Reads what other processes published since this was last called, if anything. Answers whether there was any.
+    pub(super) fn refresh(&self, claims: &Claims) -> Result<bool> {
+        let _alone = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        if !claims.has_news() {
+            return Ok(false);
+        }
         self.repo.refresh()?;
-        let runs = Arc::new(Runs::load(&self.repo.roots()?, clock::now()).without_batches());
-        *self.runs.write().unwrap_or_else(PoisonError::into_inner) = Some(runs);
-        Ok(())
+        let mut slot = self.runs.write().unwrap_or_else(PoisonError::into_inner);
+        let Some(loaded) = &mut *slot else { return Ok(true) };
+        let new = self.repo.roots_beside(&loaded.roots)?;
+        // What was forgotten shows only where all are read.
+        if new.iter().any(|root| root.record_type == FORGET) {
+            *loaded = self.load()?;
+            return Ok(true);
+        }
+        loaded.runs = Arc::new(loaded.runs.with(&new, clock::now()));
+        loaded.roots.extend(new.iter().map(|root| root.name));
+        Ok(true)
     }
 
     /// Remembers a result of this run.

@@ -20,7 +20,7 @@ use super::portable::{ResultTree, WorkTree};
 use super::process::Stop;
 use super::project::{Keyed, Keyer, Project, Results, Standing, Survey};
 use super::publish::Publisher;
-use super::schedule::{Limits, Next, Node, Phase, Schedule, Unit};
+use super::schedule::{Ended, Limits, Next, Node, Phase, Schedule, Unit};
 use crate::error::{Code, Error, Result};
 use crate::id::Id;
 use crate::monitor::{Monitor, TaskEnd};
@@ -30,7 +30,7 @@ use known::{Hit, Lookup};
 use shelf::Row;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How often a thread that waits looks whether the user wants an end.
@@ -75,6 +75,7 @@ pub(super) struct Engine<'a> {
     /// In topological order; numbers of the schedule are places in it.
     tasks: &'a [TaskNo],
     number_of: Vec<u32>,
+    threads: usize,
     slots: Vec<Mutex<Slot>>,
     schedule: Mutex<Schedule>,
     changed: Condvar,
@@ -82,13 +83,16 @@ pub(super) struct Engine<'a> {
     claims: Option<Claims>,
     /// Tasks whose action another process runs.
     elsewhere: Mutex<Vec<(u32, Id)>>,
+    /// Wakes the thread that waits for them.
+    elsewhere_changed: Condvar,
     /// Who is to run which action.
     actions: Mutex<HashMap<Id, u32>>,
     publisher: Publisher<Row>,
     stats: Mutex<RunStats>,
     durations: Mutex<Remembered>,
     output: Mutex<()>,
-    manifest_object: OnceLock<Id>,
+    /// `Some` once it was looked for.
+    manifest_object: Mutex<Option<Option<Id>>>,
     /// A stored result could not be read: what is known of others may not hold.
     is_shaken: AtomicBool,
     is_over: AtomicBool,
@@ -109,23 +113,28 @@ impl<'a> Engine<'a> {
             number_of[task.index()] = number as u32;
         }
         let durations = Remembered::load(&desk.options.state_dir);
-        let schedule = Schedule::new(nodes(desk, tasks, &number_of, &durations), limits(desk));
+        let limits = limits(desk);
+        let slots = limits.slots as usize;
+        let schedule = Schedule::new(nodes(desk, tasks, &number_of, &durations), limits);
         let project = desk.manifest.project.clone().unwrap_or_default();
         Engine {
             desk,
             tasks,
+            // One more looks tasks up while all slots are taken.
+            threads: slots + 1,
             slots: tasks.iter().map(|_| Mutex::default()).collect(),
             schedule: Mutex::new(schedule),
             changed: Condvar::new(),
             lookup: Lookup::new(desk.repo, desk.keyer, &project),
             claims: Claims::open(&desk.repo.local().cache).ok().filter(|_| !desk.options.force),
             elsewhere: Mutex::default(),
+            elsewhere_changed: Condvar::new(),
             actions: Mutex::default(),
             publisher: Publisher::default(),
             stats: Mutex::default(),
             durations: Mutex::new(durations),
             output: Mutex::default(),
-            manifest_object: OnceLock::new(),
+            manifest_object: Mutex::default(),
             is_shaken: AtomicBool::new(false),
             is_over: AtomicBool::new(false),
             has_damage_failed: AtomicBool::new(false),
@@ -141,14 +150,12 @@ impl<'a> Engine<'a> {
     /// What storing and looking up answer. That tasks fail is no error but in the numbers.
     pub(super) fn work(&self) -> Result<RunStats> {
         self.prepare()?;
-        let options = self.desk.options;
-        let slots = options.max_concurrent.unwrap_or(usize::MAX).min(options.jobs).max(1);
         let published = std::thread::scope(|scope| {
             let publishing = scope.spawn(|| self.publisher.work(self));
             let waiting = scope.spawn(|| self.watch_claims());
-            let workers: Vec<_> = (0..=slots).map(|_| scope.spawn(|| self.take_work())).collect();
+            let workers: Vec<_> = (0..self.threads).map(|_| scope.spawn(|| self.take_work())).collect();
             workers.into_iter().for_each(|worker| _ = worker.join());
-            self.is_over.store(true, Ordering::Release);
+            self.stop_watching();
             self.settle_rest();
             self.publisher.end();
             let _ = waiting.join();
@@ -220,6 +227,9 @@ impl<'a> Engine<'a> {
             Unit::Run(task) => {
                 let ended = self.execute(task, putter);
                 locked(&self.schedule).ran(task, ended);
+                if ended == Ended::Elsewhere {
+                    self.watch_for(task);
+                }
             }
         }
     }
@@ -230,24 +240,55 @@ impl<'a> Engine<'a> {
         locked(&self.schedule).stop(false);
     }
 
-    /// Looks whether other processes are done with what is waited for.
+    /// The schedule knows that a task's action is run elsewhere: from now on it may come back.
+    fn watch_for(&self, task: u32) {
+        let Some(action) = self.slot(task).keyed.as_ref().map(|keyed| keyed.id) else { return };
+        locked(&self.elsewhere).push((task, action));
+        self.elsewhere_changed.notify_one();
+    }
+
+    fn stop_watching(&self) {
+        // Under the lock, or a thread that is about to wait would not hear of it.
+        let waiting = locked(&self.elsewhere);
+        self.is_over.store(true, Ordering::Release);
+        drop(waiting);
+        self.elsewhere_changed.notify_one();
+    }
+
+    /// Looks whether other processes are done with what is waited for, as long as anything is.
     fn watch_claims(&self) {
         let Some(claims) = &self.claims else { return };
+        let mut waiting = locked(&self.elsewhere);
         while !self.is_over.load(Ordering::Acquire) {
-            let waiting = locked(&self.elsewhere).clone();
-            for (task, action) in waiting {
-                if claims.take(&action) {
-                    claims.stop_waiting(&action);
-                    locked(&self.elsewhere).retain(|(other, _)| *other != task);
-                    if let Err(error) = self.lookup.refresh() {
-                        self.fail(error);
-                    }
-                    locked(&self.schedule).back(task);
-                    self.changed.notify_all();
-                }
+            if waiting.is_empty() {
+                waiting = self.elsewhere_changed.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+                continue;
             }
-            std::thread::sleep(CLAIM_INTERVAL);
+            let (back, rest) = waiting.drain(..).partition(|(_, action)| claims.take(action));
+            *waiting = rest;
+            drop(waiting);
+            self.come_back(claims, back);
+            waiting = locked(&self.elsewhere);
+            if !waiting.is_empty() && !self.is_over.load(Ordering::Acquire) {
+                let waited = self.elsewhere_changed.wait_timeout(waiting, CLAIM_INTERVAL);
+                waiting = waited.unwrap_or_else(PoisonError::into_inner).0;
+            }
         }
+    }
+
+    /// Nobody else has these actions any more: their tasks are looked up again.
+    fn come_back(&self, claims: &Claims, tasks: Vec<(u32, Id)>) {
+        if tasks.is_empty() {
+            return;
+        }
+        tasks.iter().for_each(|(_, action)| claims.stop_waiting(action));
+        if let Err(error) = self.lookup.refresh(claims) {
+            self.fail(error);
+        }
+        let mut schedule = locked(&self.schedule);
+        tasks.iter().for_each(|(task, _)| schedule.back(*task));
+        drop(schedule);
+        self.changed.notify_all();
     }
 
     fn task(&self, number: u32) -> &'a super::manifest::Task {

@@ -2,7 +2,7 @@
 
 use super::known::Hit;
 use super::{Engine, locked};
-use crate::error::{Code, Error, Result};
+use crate::error::{Class, Code, Error, Result};
 use crate::id::Id;
 use crate::monitor::TaskEnd;
 use crate::run::options::Show;
@@ -35,6 +35,8 @@ impl Engine<'_> {
         self.leave_action(number);
         let keyed = match self.with_results(|results| self.desk.keyer.key(task, results)) {
             Ok(keyed) => keyed,
+            // No task has failed: the manifest cannot be used.
+            Err(error) if error.class() == Class::Unusable => return Err(error),
             Err(error) => {
                 self.refuse(number, &error);
                 return Ok(Answer::Failed);

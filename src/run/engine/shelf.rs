@@ -4,10 +4,11 @@ use super::known::Hit;
 use super::{Engine, locked};
 use crate::clock;
 use crate::error::Result;
-use crate::object::Kind;
+use crate::id::Id;
+use crate::object::{Hasher, Kind};
 use crate::record::Observed;
 use crate::repo::records::{RUNS, RunEntry, Runs, TOUCH, Touch};
-use crate::run::manifest::TaskNo;
+use crate::run::manifest::{Manifest, TaskNo, without_mark};
 use crate::run::portable::ResultTree;
 use crate::run::project::{Done, Keyed, Known};
 use crate::run::publish::Shelf;
@@ -86,15 +87,27 @@ impl Engine<'_> {
         self.desk.writer.publish(TOUCH, &touch.encode()).map(|_| ())
     }
 
-    /// The manifest as it is run, stored once.
-    pub(super) fn manifest_object(&self, putter: &mut crate::repo::Putter<'_>) -> Result<crate::id::Id> {
-        if let Some(id) = self.manifest_object.get() {
-            return Ok(*id);
+    /// The manifest as it is run, stored once. None if its files are others by now: that is said once.
+    pub(super) fn manifest_object(&self, putter: &mut crate::repo::Putter<'_>) -> Result<Option<Id>> {
+        // Who comes second waits and need not read it, too.
+        let mut stored = locked(&self.manifest_object);
+        if let Some(known) = *stored {
+            return Ok(known);
         }
+        let id = self.store_manifest(putter)?;
+        if id.is_none() {
+            self.warn("the manifest changed while it was run: what it said is not stored with the runs");
+        }
+        Ok(*stored.insert(id))
+    }
+
+    /// What was loaded need not be in memory any more: the files are read again, and must be what was loaded.
+    fn store_manifest(&self, putter: &mut crate::repo::Putter<'_>) -> Result<Option<Id>> {
         let manifest = self.desk.manifest;
         let files = manifest.files.get(..manifest.manifests).unwrap_or_default();
         let mut object = putter.object(Kind::Manifest);
         let mut buffer = vec![0; PIECE_BYTES];
+        let mut hashes = Vec::with_capacity(files.len());
         for (at, file) in files.iter().enumerate() {
             // One file is stored as it is; of several each begins with a line that names it.
             if at > 0 {
@@ -102,12 +115,23 @@ impl Engine<'_> {
                 let inner = file.strip_prefix(&manifest.root).unwrap_or(file);
                 object.write(format!("\n# larder: {}\n", inner.display()).as_bytes())?;
             }
-            let Ok(mut file) = std::fs::File::open(file) else { continue };
-            while let Ok(len @ 1..) = file.read(&mut buffer) {
+            let Ok(mut file) = std::fs::File::open(file) else { return Ok(None) };
+            let (mut hasher, mut is_start) = (Hasher::new(), true);
+            loop {
+                let Ok(len) = file.read(&mut buffer) else { return Ok(None) };
+                if len == 0 {
+                    break;
+                }
                 object.write(&buffer[..len])?;
+                let text = &buffer[..len];
+                hasher.update(if is_start { without_mark(text) } else { text });
+                is_start = false;
             }
+            hashes.push(hasher.finish());
         }
-        let id = object.finish()?.id;
-        Ok(*self.manifest_object.get_or_init(|| id))
+        if Manifest::id_of(&hashes) != manifest.id {
+            return Ok(None);
+        }
+        object.finish().map(|put| Some(put.id))
     }
 }

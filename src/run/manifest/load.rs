@@ -252,8 +252,8 @@ impl Loader {
     }
 
     fn id(&self) -> Id {
-        let hashes = self.files.iter().flat_map(|(file, _)| *hash(file.text.as_bytes()).as_bytes());
-        hash(&hashes.collect::<Vec<u8>>())
+        let hashes = self.files.iter().map(|(file, _)| hash(file.text.as_bytes()));
+        Manifest::id_of(&hashes.collect::<Vec<Id>>())
     }
 }
 
@@ -321,10 +321,8 @@ fn read(path: &Path) -> Result<Vec<u8>> {
 }
 
 fn utf8(bytes: Vec<u8>, file: u16, complaints: &mut Complaints) -> Result<String> {
-    let bytes = match bytes.strip_prefix(b"\xef\xbb\xbf") {
-        Some(rest) => rest.to_vec(),
-        None => bytes,
-    };
+    let text = without_mark(&bytes);
+    let bytes = if text.len() < bytes.len() { text.to_vec() } else { bytes };
     String::from_utf8(bytes).or_else(|error| {
         let valid = error.utf8_error().valid_up_to();
         let start = String::from_utf8_lossy(&error.as_bytes()[..valid]).into_owned();
@@ -332,6 +330,11 @@ fn utf8(bytes: Vec<u8>, file: u16, complaints: &mut Complaints) -> Result<String
         complaints.say(at, Code::ParseError, "this is not UTF-8");
         complaints.check().map(|()| String::new())
     })
+}
+
+/// A text without the mark of its encoding that some editors put before it.
+pub fn without_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
 }
 
 fn cause(error: &Error) -> String {

@@ -24,6 +24,6 @@ mod substitute;
 mod tests;
 mod toml;
 
-pub use load::{FILE_NAME, LoadOptions, find, load, load_text};
+pub use load::{FILE_NAME, LoadOptions, find, load, load_text, without_mark};
 pub use model::{Command, EnvVar, Manifest, Place, Pool, SandboxLevel, Secret, Settings, Task, TaskNo};
 pub use schema::schema;

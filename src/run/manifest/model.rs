@@ -1,6 +1,7 @@
 //! What a manifest says once everything in it is expanded.
 
 use crate::id::Id;
+use crate::object::hash;
 use crate::run::pattern::Pattern;
 use std::ops::Deref;
 use std::path::PathBuf;
@@ -60,6 +61,18 @@ impl Manifest {
     /// A task by number.
     pub fn task(&self, task: TaskNo) -> &Task {
         &self.tasks[task.index()]
+    }
+
+    /// Its id, from the SHA-256 of each manifest without a mark of its encoding.
+    pub fn id_of(hashes: &[Id]) -> Id {
+        hash(&hashes.iter().flat_map(|hash| *hash.as_bytes()).collect::<Vec<u8>>())
+    }
+
+    /// Where a task stands: `FILE:LINE:COLUMN`, the file from the root.
+    pub fn place_of(&self, task: &Task) -> String {
+        let file = self.files.get(usize::from(task.at.file)).map(|file| file.strip_prefix(&self.root).unwrap_or(file));
+        let file = file.map_or_else(|| "manifest".into(), |file| file.display().to_string());
+        format!("{file}:{}:{}", task.at.line, task.at.column)
     }
 
     /// Every task's number.

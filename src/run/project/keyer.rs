@@ -3,7 +3,7 @@
 use super::tools::Tool;
 use super::{Project, of_task};
 use crate::action::{self, Action, Input, InputKind};
-use crate::error::{Code, Error, Result, fail};
+use crate::error::{Class, Code, Error, Result, fail};
 use crate::id::Id;
 use crate::run::graph::{Graph, OutputArea};
 use crate::run::manifest::{Command, Manifest, Task, TaskNo};
@@ -88,8 +88,16 @@ impl<'p> Keyer<'p> {
     /// FILE_NOT_FOUND when a literal input or a program is missing, FILE_IO and so on when a source cannot be read,
     /// TASK_FAILED when a `key-from` command fails, CONFIG_INVALID for `@git` outside a git work tree.
     pub fn key(&self, task: TaskNo, results: Results<'_>) -> Result<Keyed> {
-        let name = &self.manifest.task(task).name;
-        self.draft(task, results).map_err(|error| of_task(error, name))
+        self.draft(task, results).map_err(|error| {
+            let task = self.manifest.task(task);
+            match error.class() {
+                // It is the manifest that is wrong.
+                Class::Unusable => {
+                    error.context(format!("{}: task `{}` cannot start", self.manifest.place_of(task), task.name))
+                }
+                _ => of_task(error, &task.name),
+            }
+        })
     }
 
     fn draft(&self, number: TaskNo, results: Results<'_>) -> Result<Keyed> {
