@@ -884,6 +884,7 @@ complete -c larder -n "__fish_larder_using_subcommand gc" -l passphrase-command 
 complete -c larder -n "__fish_larder_using_subcommand gc" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
 complete -c larder -n "__fish_larder_using_subcommand gc" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
 complete -c larder -n "__fish_larder_using_subcommand gc" -s n -l dry-run -d 'Say what would be done, and do nothing'
+complete -c larder -n "__fish_larder_using_subcommand gc" -l no-writers -d 'Nobody else is at work in this repository, on any machine: take away what others left there to say that they are'
 complete -c larder -n "__fish_larder_using_subcommand gc" -s q -l quiet -d 'Say nothing but the answer and failures'
 complete -c larder -n "__fish_larder_using_subcommand gc" -s v -l verbose -d 'Say more; twice, still more'
 complete -c larder -n "__fish_larder_using_subcommand gc" -l json -d 'Answer in JSON, one object a line, each with a `type`'

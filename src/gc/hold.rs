@@ -1,12 +1,16 @@
 //! What a gc holds while it works: locks, and a lease like any writer's; and what it knows of the others.
+//!
+//! On one machine two gcs exclude each other by a lock. Between machines they do by their leases, which need no name to be
+//! created once: each says that it wants to, looks, says that it does, and looks again. Whoever finds another that does
+//! gives way, and of two that look at the same time the lower name stays.
 
 use super::GcOptions;
-use crate::clock;
-use crate::error::{Code, IoContext, Result, fail};
+use crate::clock::{self, Stopwatch, Time};
+use crate::error::{Code, Error, IoContext, Result, fail};
 use crate::fs::remove_if_there;
 use crate::id::{Id, ShortId};
 use crate::repo::doom::{Doom, Dooms};
-use crate::repo::lease::{Lease, LeaseView, Liveness, fence, list_leases, remove_lease};
+use crate::repo::lease::{GcPhase, Held, LeaseView, Life, Liveness, fence, list_leases, remove_lease};
 use crate::repo::lock::{Lock, Mode};
 use crate::repo::session::take_lock;
 use crate::repo::{GC_LOCK, LOCK, Repo};
@@ -19,12 +23,16 @@ const LITTER: [&[u8]; 2] = [b"spool-", b"lease-"];
 /// Younger files may be of a writer that has no lease yet.
 const LITTER_AGE_SECONDS: i64 = 3_600;
 
+/// The clock of a medium is believed if it went as far as ours, give or take so much, while this gc was at work.
+const CLOCK_DRIFT_SECONDS: i64 = 300;
+
 /// Locks, lease, and the dooms that were there when it began.
 pub(super) struct Hold<'a> {
     repo: &'a Repo,
-    liveness: &'a dyn Liveness,
-    lease: Option<Lease>,
-    writer: ShortId,
+    held: Held,
+    /// When the lease began, by the clock of the medium.
+    began: Option<Time>,
+    watch: Stopwatch,
     /// Dooms of earlier gcs, not swept yet.
     pub(super) dooms: Vec<Doom>,
     _gc_lock: Lock,
@@ -36,48 +44,74 @@ pub(super) struct Hold<'a> {
 pub(super) struct Others {
     /// Those who are not taken for dead: no doom that one of them may not know of is swept.
     pub(super) alive: Vec<LeaseView>,
-    /// Those who are, and may live all the same. They publish no root any more; but one may be about to publish the
-    /// segment of a pack that is there, so what no segment lists is not touched before they have ended.
+    /// Those who are, and may live all the same. What they publish from now on counts for nobody who deletes, and what
+    /// they list no writer takes on trust.
     pub(super) fenced: Vec<LeaseView>,
 }
 
 impl<'a> Hold<'a> {
     /// Takes the locks and a lease, then lists `gc/`, as every writer does.
-    pub(super) fn take(repo: &'a Repo, options: &GcOptions, liveness: &'a dyn Liveness) -> Result<Self> {
+    pub(super) fn take(repo: &'a Repo, options: &GcOptions) -> Result<Self> {
         let (core, cache) = (repo.core(), &repo.local().cache);
-        let gc_lock =
-            Lock::acquire(&cache.join(GC_LOCK), Mode::Exclusive, options.writer.lock_wait, &options.writer.command)?;
+        let command = &options.writer.command;
+        let gc_lock = Lock::acquire(&cache.join(GC_LOCK), Mode::Exclusive, options.writer.lock_wait, command)?;
         let lock = take_lock(&cache.join(LOCK), &options.writer)?;
+        let held = Held::create(repo, command, Some(GcPhase::Wants))?;
+        let (began, watch) = (held.modified()?, Stopwatch::start());
+        let mut hold = Hold { repo, held, began, watch, dooms: Vec::new(), _gc_lock: gc_lock, _lock: lock };
+        if options.no_writers {
+            hold.remove_others()?;
+        }
+        hold.give_way(&|theirs, is_lower| theirs == GcPhase::Holds || is_lower)?;
         let backend = core.backend.as_ref();
-        let mut lease = Lease::create(backend, &core.keyring, repo.id(), &options.writer.command)?;
         let listed = Dooms::list(backend, &core.keyring, repo.id())?;
         if let Some((name, error)) = listed.damaged.first() {
             // Nothing can be swept by it, so all it names is still there, and will be doomed again if it should be.
             return fail(Code::StorageCorrupted, format!("doom record gc/{name} cannot be read: {error}"))
                 .map_err(|error| error.with_hint(format!("remove the file gc/{name}; nothing is lost by that")));
         }
-        let names: Vec<Id> = listed.dooms.iter().map(|doom| doom.name).collect();
-        if !names.is_empty() {
-            lease.refresh(backend, &core.keyring, repo.id(), &names)?;
+        hold.dooms = listed.dooms;
+        hold.held.see(hold.dooms.iter().map(|doom| doom.name).collect(), Some(GcPhase::Holds))?;
+        hold.give_way(&|_, is_lower| is_lower)?;
+        Ok(hold)
+    }
+
+    /// Fails if there is another gc that comes first, by how far it is and whether its name is lower.
+    fn give_way(&self, comes_first: &dyn Fn(GcPhase, bool) -> bool) -> Result<()> {
+        for lease in self.others()?.alive {
+            let is_lower = lease.writer < *self.held.writer();
+            let (phase, who) = match &lease.record {
+                Some(record) => (record.gc, format!("process {} at {}", record.pid, record.host_id)),
+                // What cannot be read may be one.
+                None => (lease.newest.map(|_| GcPhase::Holds), "a lease that cannot be read".to_string()),
+            };
+            if phase.is_some_and(|phase| comes_first(phase, is_lower)) {
+                let hint =
+                    "one that was killed is taken for dead after an hour; `larder gc --no-writers` says that nobody is";
+                return Err(Error::new(Code::LockHeld, format!("another gc is at work: {who}")).with_hint(hint));
+            }
         }
-        let writer = *lease.writer();
-        Ok(Hold { repo, liveness, lease: Some(lease), writer, dooms: listed.dooms, _gc_lock: gc_lock, _lock: lock })
+        Ok(())
     }
 
     /// Everybody else who may still write. Those who are dead are fenced first: whatever such a writer publishes later
-    /// it takes back. Where death is certain nothing is left of them.
+    /// does not count. Where death is certain nothing is left of them.
     pub(super) fn others(&self) -> Result<Others> {
         let core = self.repo.core();
         let backend = core.backend.as_ref();
         let mut others = Others::default();
-        for lease in list_leases(backend, &core.keyring, self.repo.id(), self.liveness)? {
-            match (lease.writer == self.writer, lease.is_fenced, lease.is_alive) {
-                (true, ..) => {}
-                (_, true, _) => others.fenced.push(lease),
-                (_, _, true) => others.alive.push(lease),
-                // A process whose flock is free has ended; of any other the fence must stay for good.
-                _ if backend.local_dir().is_some() => remove_lease(backend, &lease.writer)?,
-                _ => {
+        let mut leases = list_leases(backend, &core.keyring, self.repo.id())?;
+        leases.retain(|lease| lease.writer != *self.held.writer());
+        let mut liveness = Liveness::new(backend, None);
+        if leases.iter().any(|lease| liveness.needs_clock(lease)) {
+            liveness = Liveness::new(backend, self.time()?);
+        }
+        for lease in leases {
+            match liveness.life(&lease)? {
+                Life::Ended => remove_lease(backend, &lease.writer)?,
+                _ if lease.is_fenced => others.fenced.push(lease),
+                Life::Alive => others.alive.push(lease),
+                Life::Silent => {
                     fence(backend, &lease.writer)?;
                     others.fenced.push(lease);
                 }
@@ -86,44 +120,47 @@ impl<'a> Hold<'a> {
         Ok(others)
     }
 
+    /// The time by the clock of the medium, if it has one that runs as ours does.
+    fn time(&self) -> Result<Option<Time>> {
+        let (Some(began), Some(now)) = (self.began, self.held.probe_clock()?) else { return Ok(None) };
+        let passed = now.seconds.saturating_sub(began.seconds);
+        let drift = passed.saturating_sub(self.watch.elapsed_ms() as i64 / 1_000);
+        Ok((drift.abs() <= CLOCK_DRIFT_SECONDS).then_some(now))
+    }
+
+    /// Takes away all other leases, at the word of somebody who knows that none of their writers is at work.
+    fn remove_others(&self) -> Result<()> {
+        let core = self.repo.core();
+        let backend = core.backend.as_ref();
+        for lease in list_leases(backend, &core.keyring, self.repo.id())? {
+            if lease.writer != *self.held.writer() {
+                remove_lease(backend, &lease.writer)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// This gc.
+    pub(super) fn writer(&self) -> &ShortId {
+        self.held.writer()
+    }
+
     /// Shows a sign of life.
     ///
     /// # Errors
     /// LEASE_LOST when this gc was declared dead: it must not delete anything any more.
-    pub(super) fn refresh(&mut self) -> Result<()> {
-        let core = self.repo.core();
-        let names: Vec<Id> = self.dooms.iter().map(|doom| doom.name).collect();
-        match self.lease.as_mut() {
-            Some(lease) if lease.is_due() => {
-                lease.refresh(core.backend.as_ref(), &core.keyring, self.repo.id(), &names)
-            }
-            _ => Ok(()),
-        }
+    pub(super) fn refresh(&self) -> Result<()> {
+        self.held.refresh()
     }
 
     /// Whether this gc was declared dead.
     pub(super) fn is_fenced(&self) -> Result<bool> {
-        match &self.lease {
-            Some(lease) => lease.is_fenced(self.repo.backend().as_ref()),
-            None => Ok(true),
-        }
+        self.held.is_fenced()
     }
 
     /// Gives the lease back, then the locks.
-    pub(super) fn end(mut self) -> Result<()> {
-        match self.lease.take() {
-            Some(lease) => lease.end(self.repo.backend().as_ref()),
-            None => Ok(()),
-        }
-    }
-}
-
-impl Drop for Hold<'_> {
-    fn drop(&mut self) {
-        // A lease that cannot be removed is found dead by its free flock.
-        if let Some(lease) = self.lease.take() {
-            let _ = lease.end(self.repo.backend().as_ref());
-        }
+    pub(super) fn end(self) -> Result<()> {
+        self.held.end(true)
     }
 }
 

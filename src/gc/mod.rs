@@ -20,7 +20,8 @@ use crate::id::Id;
 use crate::monitor::{Event, Monitor};
 use crate::reach::{Kept, Reach, ReachOptions, kept, reachable};
 use crate::repo::doom::{Doom, Dooms};
-use crate::repo::lease::{FlockLiveness, LeaseView, Liveness};
+use crate::repo::lease::{LeaseView, Verdicts};
+use crate::repo::session::withdraw;
 use crate::repo::view::View;
 use crate::repo::{Repo, Root, Use, WriterOptions, pack_path, root_path};
 use hold::{Hold, fresh_packs, remove_litter};
@@ -42,6 +43,8 @@ pub struct GcOptions {
     pub max_repack_bytes: Option<u64>,
     /// Memory for sorted sets, bytes.
     pub budget_bytes: usize,
+    /// Nobody else is at work, says whoever asks: other leases are taken away, whatever they say.
+    pub no_writers: bool,
     /// Threads, locks, and what the lock and the lease say is being done.
     pub writer: WriterOptions,
 }
@@ -102,41 +105,50 @@ pub struct GcStats {
 /// a root, a tree or a recipe cannot be read, because what it keeps is not known then; LEASE_LOST; STORAGE_FULL and what a
 /// medium answers.
 pub fn gc(repo: &Repo, options: &GcOptions, monitor: &dyn Monitor) -> Result<GcStats> {
-    gc_with(repo, options, &FlockLiveness::new(repo.backend().as_ref()), monitor)
-}
-
-/// [`gc`] by somebody else's word on who is dead.
-pub(crate) fn gc_with(
-    repo: &Repo,
-    options: &GcOptions,
-    liveness: &dyn Liveness,
-    monitor: &dyn Monitor,
-) -> Result<GcStats> {
     repo.config().allow(Use::Gc)?;
     if options.dry_run {
         return dry_run(repo, options, monitor);
     }
-    let mut hold = Hold::take(repo, options, liveness)?;
+    let mut hold = Hold::take(repo, options)?;
     let mut stats = GcStats::default();
     // Mark: packs, then leases, then roots, then the index.
     let files = repo.pack_files()?;
     let others = hold.others()?;
-    let kept = kept(repo, &sound_roots(repo)?, clock::now())?;
+    let kept = kept(repo, &withdraw_void(repo, &verdicts(repo, &others.fenced)?)?, clock::now())?;
     repo.refresh()?;
     let doomed: HashSet<Id> = hold.dooms.iter().flat_map(|doom| &doom.packs).copied().collect();
-    let writers: Vec<LeaseView> = others.alive.iter().chain(&others.fenced).cloned().collect();
-    let adopted = repo.adopt_from(&files.keys().copied().collect::<Vec<_>>(), &writers, &doomed)?;
+    let adopted = repo.adopt_from(&files.keys().copied().collect::<Vec<_>>(), &others.alive, &doomed)?;
     stats.packs_adopted = adopted.packs;
     stats.damaged.extend(adopted.damaged.into_iter().map(|(name, error)| (name, error.to_string())));
-    if writers.is_empty() {
+    if others.alive.is_empty() {
         remove_litter(repo)?;
     }
-    let marked = mark(repo, &mut hold, &files, &writers, &kept, options, &mut stats, monitor)?;
+    let marked = mark(repo, &mut hold, &files, &others.alive, &kept, options, &mut stats, monitor)?;
     if !stats.is_stopped {
         sweep(repo, &mut hold, &marked, options, &mut stats, monitor)?;
     }
     hold.end()?;
     Ok(stats)
+}
+
+/// What counts of what these writers published.
+fn verdicts(repo: &Repo, fenced: &[LeaseView]) -> Result<Verdicts> {
+    let core = repo.core();
+    Verdicts::load(core.backend.as_ref(), &core.keyring, repo.id(), fenced)
+}
+
+/// The roots that count. What a writer published after it was declared dead and swept over is taken back in its place:
+/// it may have died before it could.
+fn withdraw_void(repo: &Repo, verdicts: &Verdicts) -> Result<Vec<Root>> {
+    let roots = sound_roots(repo)?;
+    let void: Vec<&Root> = roots.iter().filter(|root| verdicts.is_void(root)).collect();
+    if void.is_empty() {
+        return Ok(roots);
+    }
+    void.into_iter().try_for_each(|root| withdraw(repo, root))?;
+    let mut roots = sound_roots(repo)?;
+    roots.retain(|root| !verdicts.is_void(root));
+    Ok(roots)
 }
 
 /// What is there, what is needed, and how the two meet.

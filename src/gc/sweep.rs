@@ -5,7 +5,7 @@
 //! goes; and only then is anything deleted: roots, segments, packs, and last the doom itself. It can be broken off
 //! after any step, and the next sweep goes on.
 
-use super::hold::Hold;
+use super::hold::{Hold, Others};
 use super::usage::{Standing, Usage};
 use super::{GcOptions, GcStats, reach_options};
 use crate::clock;
@@ -14,8 +14,9 @@ use crate::id::Id;
 use crate::monitor::{Event, Monitor};
 use crate::reach::{Start, kept, reachable};
 use crate::repo::doom::Doom;
+use crate::repo::lease::LeaseView;
 use crate::repo::{Repo, pack_path, root_path, segment_path};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// From so many small segments on they are made one.
 const SEGMENTS_MAX: usize = 16;
@@ -40,7 +41,7 @@ pub(super) fn sweep(
     monitor: &dyn Monitor,
 ) -> Result<()> {
     hold.refresh()?;
-    let others = hold.others()?.alive;
+    let Others { alive: others, fenced } = hold.others()?;
     let (due, waiting): (Vec<Doom>, Vec<Doom>) =
         hold.dooms.iter().cloned().partition(|doom| others.iter().all(|lease| lease.has_seen(&doom.name)));
     stats.dooms_waiting = waiting.len() as u64;
@@ -54,7 +55,7 @@ pub(super) fn sweep(
     };
     let Now { revived, forgotten } = match due.is_empty() {
         true => Now::default(),
-        false => look_again(repo, hold, marked, options, monitor)?,
+        false => look_again(repo, hold, &fenced, marked, options, monitor)?,
     };
     let doomed: HashSet<Id> = due.iter().flat_map(|doom| &doom.packs).copied().collect();
     let gone: HashSet<Id> = doomed.difference(&revived).copied().collect();
@@ -76,7 +77,7 @@ pub(super) fn sweep(
     repo.refresh()?;
     delete_packs(repo, hold, &gone, stats, monitor)?;
     if !stats.is_stopped {
-        due.iter().try_for_each(|doom| doom.remove(repo.backend().as_ref()))?;
+        lift(repo, due, fenced.iter().any(LeaseView::may_be_gc))?;
     }
     Ok(())
 }
@@ -93,11 +94,16 @@ struct Now {
 fn look_again(
     repo: &Repo,
     hold: &Hold<'_>,
+    fenced: &[LeaseView],
     marked: &Marked,
     options: &GcOptions,
     monitor: &dyn Monitor,
 ) -> Result<Now> {
-    let kept = kept(repo, &super::sound_roots(repo)?, clock::now())?;
+    let core = repo.core();
+    let (mut verdicts, mut roots) = (super::verdicts(repo, fenced)?, super::sound_roots(repo)?);
+    verdicts.speak(core.backend.as_ref(), &core.keyring, repo.id(), hold.writer(), &roots)?;
+    roots.retain(|root| !verdicts.is_void(root));
+    let kept = kept(repo, &roots, clock::now())?;
     let known: HashSet<Start> = marked.starts.iter().copied().collect();
     let (mut fresh, forgotten) = (kept.starts, kept.forgotten.into_iter().collect());
     fresh.retain(|start| !known.contains(start));
@@ -118,6 +124,21 @@ fn look_again(
     };
     revived.extend(Usage::mark(&view, &reach, &standing)?.revived);
     Ok(Now { revived, forgotten })
+}
+
+/// Takes dooms away whose packs are gone. While another gc may live that was taken for dead, their packs stay doomed: it
+/// may be about to delete one that a sync has brought back, or to publish a segment that lists it.
+fn lift(repo: &Repo, due: Vec<Doom>, may_wake: bool) -> Result<()> {
+    let core = repo.core();
+    let backend = core.backend.as_ref();
+    if may_wake && due.len() > 1 {
+        let packs: BTreeSet<Id> = due.iter().flat_map(|doom| &doom.packs).copied().collect();
+        Doom::publish(backend, &core.keyring, repo.id(), packs.into_iter().collect(), Vec::new(), Vec::new())?;
+    }
+    match may_wake && due.len() == 1 {
+        true => Ok(()),
+        false => due.iter().try_for_each(|doom| doom.remove(backend)),
+    }
 }
 
 /// Publishes segments without the packs in `gone`, and makes many small segments one. Answers what they supersede.
@@ -148,10 +169,11 @@ fn delete_packs(
         return Ok(());
     }
     let lengths: HashMap<Id, u64> = repo.pack_files()?;
+    // Some may be gone already, by a sweep that was broken off.
+    let mut gone: Vec<&Id> = gone.iter().filter(|name| lengths.contains_key(name)).collect();
+    gone.sort_unstable();
     monitor.event(&Event::Phase("deleting packs"));
     monitor.event(&Event::Total { items: gone.len() as u64, bytes: 0 });
-    let mut gone: Vec<&Id> = gone.iter().collect();
-    gone.sort_unstable();
     for name in gone {
         if monitor.is_cancelled() {
             stats.is_stopped = true;
@@ -160,7 +182,7 @@ fn delete_packs(
         hold.refresh()?;
         repo.backend().delete(&pack_path(name))?;
         let bytes = lengths.get(name).copied().unwrap_or(0);
-        stats.packs_deleted += u64::from(lengths.contains_key(name));
+        stats.packs_deleted += 1;
         stats.bytes_freed += bytes;
         monitor.event(&Event::Advance { items: 1, bytes });
     }

@@ -18,7 +18,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub(super) fn options() -> GcOptions {
-    GcOptions { dry_run: false, max_repack_bytes: None, budget_bytes: 16 << 20, writer: writer_options() }
+    GcOptions {
+        dry_run: false,
+        max_repack_bytes: None,
+        no_writers: false,
+        budget_bytes: 16 << 20,
+        writer: writer_options(),
+    }
 }
 
 /// Files `range`, one directory of them, and a large file that depends on `seed`.

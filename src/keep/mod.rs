@@ -22,7 +22,7 @@ use crate::monitor::Monitor;
 use crate::object::Kind;
 use crate::reach::{ReachOptions, Start, reachable};
 use crate::record::Record;
-use crate::repo::lease::{FlockLiveness, list_leases};
+use crate::repo::lease::has_fences;
 use crate::repo::records::{FORGET, Forget, PIN, Pin, RUNS, RunEntry, Runs as Batch};
 use crate::repo::{Repo, Writer, WriterOptions};
 use crate::runs::{Run, Runs};
@@ -237,7 +237,7 @@ fn change(
 /// batch was listed is found fenced after that, or has ended; and what it took back is not listed once more.
 fn current(repo: &Repo, now: Time) -> Result<(Runs, bool)> {
     let before: HashSet<Id> = repo.roots()?.iter().map(|root| root.name).collect();
-    let has_fenced = has_fenced(repo)?;
+    let has_fenced = has_fences(repo.backend().as_ref())?;
     let mut roots = repo.roots()?;
     roots.retain(|root| root.record_type != RUNS || before.contains(&root.name));
     let runs = Runs::load(&roots, now);
@@ -261,12 +261,6 @@ fn stats(runs: &Runs, choice: &Choice, plan: &Rewrite) -> KeepStats {
         roots_forgotten: plan.forgotten.len() as u64,
         bytes_kept: choice.bytes_kept,
     }
-}
-
-fn has_fenced(repo: &Repo) -> Result<bool> {
-    let backend = repo.backend().as_ref();
-    let leases = list_leases(backend, repo.keyring(), repo.id(), &FlockLiveness::new(backend))?;
-    Ok(leases.iter().any(|lease| lease.is_fenced))
 }
 
 /// Whether everything that these runs need is there, in packs that no doom names which `writer` saw. A doom that comes

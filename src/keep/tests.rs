@@ -61,8 +61,13 @@ fn records(runs: &[RunEntry]) -> HashSet<Id> {
 }
 
 fn sweep(repo: &Repo) {
-    let options =
-        GcOptions { dry_run: false, max_repack_bytes: None, budget_bytes: 16 << 20, writer: writer_options() };
+    let options = GcOptions {
+        dry_run: false,
+        max_repack_bytes: None,
+        no_writers: false,
+        budget_bytes: 16 << 20,
+        writer: writer_options(),
+    };
     gc(repo, &options, &Silent).unwrap();
     let all =
         VerifyOptions { level: Level::ReadData(Subset::All), snapshots: Vec::new(), jobs: 2, budget_bytes: 16 << 20 };
@@ -189,6 +194,7 @@ fn runs_of(batches: &[RunBatch]) -> Runs {
             time: NOW,
             body: Batch { entries: batch.entries.clone(), ..Batch::default() }.encode(),
             is_trusted: batch.is_trusted,
+            lease: None,
         })
         .collect();
     Runs::load(&roots, NOW)

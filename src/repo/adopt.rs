@@ -6,7 +6,7 @@
 //! index of this machine, under a segment that no file has; no writer relies on that.
 
 use super::index::{Index, id_at, is_damage};
-use super::lease::{FlockLiveness, LeaseView, list_leases};
+use super::lease::{LeaseView, Life, Liveness, list_leases};
 use super::pack::{Directory, FinishedPack, check_name, read_directory};
 use super::segment::{PackFacts, Record, records_of};
 use super::session::Session;
@@ -52,10 +52,14 @@ impl Repo {
         let core = self.core();
         // Packs, then leases: who is not seen by the second listing has written nothing that the first one saw.
         let files: Vec<Id> = self.pack_files()?.into_keys().collect();
-        let liveness = FlockLiveness::new(core.backend.as_ref());
-        let mut others = list_leases(core.backend.as_ref(), &core.keyring, self.id(), &liveness)?;
-        // One that is fenced may live all the same, and be about to publish a segment of its own.
-        others.retain(|lease| lease.writer != *own && (lease.is_alive || lease.is_fenced));
+        let liveness = Liveness::new(core.backend.as_ref(), None);
+        let mut others = Vec::new();
+        for lease in list_leases(core.backend.as_ref(), &core.keyring, self.id())? {
+            // What a fenced writer lists of its own later, nobody takes on trust.
+            if lease.writer != *own && !lease.is_fenced && liveness.life(&lease)? != Life::Ended {
+                others.push(lease);
+            }
+        }
         self.adopt_from(&files, &others, doomed)
     }
 

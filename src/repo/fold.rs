@@ -2,7 +2,8 @@
 //!
 //! STORAGE section 5, FORMAT section 7. A writer does this at its end, where the medium is a directory of this machine, and only
 //! while it holds the lock by which two gcs exclude each other: a segment written from what was read before a sweep would
-//! list packs that the sweep has deleted. Packs are gc's alone.
+//! list packs that the sweep has deleted. A gc of another machine does not see that lock; it sweeps nothing that a
+//! writer which saw no doom does not know of, and only such a writer folds. Packs are gc's alone.
 
 use super::gc_access::MERGE_MAX;
 use super::lock::{Lock, Mode, Wait};

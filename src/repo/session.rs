@@ -1,37 +1,43 @@
 //! What a writer holds while it writes: the repository lock, a lease, the dooms it keeps clear of; and how it publishes.
 //!
-//! STORAGE section 8.1, in its order: the lease is created, *then* `gc/` and `index/` are listed; packs that a doom
+//! STORAGE section 8.1, in its order: the lease is created, *then* `gc/`, the fences and `index/` are listed; packs that a doom
 //! names count as absent, so that nothing new relies on them. A doom that comes later is not acknowledged by this
 //! writer: its sweep waits until the lease is gone, and then keeps whatever the published roots reach.
 
 use super::adopt::Adopted;
 use super::device::{ClientState, Device};
 use super::doom::Dooms;
-use super::lease::Lease;
+use super::index::locked;
+use super::lease::{Held, has_fences};
 use super::lock::{Lock, Mode};
 use super::records::{FORGET, TAG, TOUCH};
 use super::roots::{ChainFault, Loaded, Root, RootSignature, RootStore};
 use super::{Core, OpenOptions, Repo, WriterOptions};
 use crate::clock;
 use crate::error::{Code, Result, fail};
-use crate::id::{Id, ShortId};
+use crate::id::Id;
 use crate::object::hash;
 use crate::wire::Cursor;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// One writer's hold on a repository.
 pub(crate) struct Session {
     repo: Repo,
-    lease: Mutex<Option<Lease>>,
-    writer: ShortId,
-    /// Packs that a doom named when this writer began.
+    held: Held,
+    /// Packs that a doom named when this writer began, and packs that the index listed and that were not there.
     doomed: HashSet<Id>,
     /// A doom could not be read: what it names is not known.
     is_doom_damaged: bool,
     dooms_seen: Vec<Id>,
     generation: u64,
+    /// Packs that are there, where the index may list some that are not: a writer that was declared dead may have woken up
+    /// and published the segment of a pack that is gone. `None` where there is no such writer.
+    there: Option<Mutex<HashSet<Id>>>,
+    /// A root may have been published of which it is not known whether it counts.
+    is_unsettled: AtomicBool,
     _lock: Lock,
 }
 
@@ -40,23 +46,32 @@ impl Session {
     pub(crate) fn open(repo: &Repo, options: &WriterOptions) -> Result<Self> {
         let core = repo.core();
         let lock = take_lock(&core.local.cache.join(super::LOCK), options)?;
-        let mut lease = Lease::create(core.backend.as_ref(), &core.keyring, &core.format.id, &options.command)?;
+        let held = Held::create(repo, &options.command, None)?;
         let Dooms { dooms, damaged } = Dooms::list(core.backend.as_ref(), &core.keyring, &core.format.id)?;
         let dooms_seen: Vec<Id> = dooms.iter().map(|doom| doom.name).collect();
         if !dooms_seen.is_empty() {
-            lease.refresh(core.backend.as_ref(), &core.keyring, &core.format.id, &dooms_seen)?;
+            held.see(dooms_seen.clone(), None)?;
         }
+        let has_fences = has_fences(core.backend.as_ref())?;
         repo.refresh()?;
         repo.index().forget_strays()?;
+        let mut doomed: HashSet<Id> = dooms.into_iter().flat_map(|doom| doom.packs).collect();
+        let mut there = None;
+        if has_fences {
+            let files: HashSet<Id> = repo.pack_files()?.into_keys().collect();
+            doomed.extend(repo.index().pack_names(false)?.difference(&files));
+            there = Some(Mutex::new(files));
+        }
         let generation = generation(repo, &dooms_seen)?;
         Ok(Session {
             repo: repo.clone(),
-            writer: *lease.writer(),
-            lease: Mutex::new(Some(lease)),
-            doomed: dooms.into_iter().flat_map(|doom| doom.packs).collect(),
+            held,
+            doomed,
             is_doom_damaged: !damaged.is_empty(),
             dooms_seen,
             generation,
+            there,
+            is_unsettled: AtomicBool::new(false),
             _lock: lock,
         })
     }
@@ -66,26 +81,35 @@ impl Session {
         self.generation
     }
 
+    /// Whether nothing that the index lists can go while this writer is at work.
+    pub(super) fn is_undisturbed(&self) -> bool {
+        !self.sees_dooms() && self.there.is_none()
+    }
+
     /// See [`super::Writer::sees_dooms`].
     pub(crate) fn sees_dooms(&self) -> bool {
         !self.dooms_seen.is_empty() || self.is_doom_damaged
     }
 
-    fn lease(&self) -> MutexGuard<'_, Option<Lease>> {
-        self.lease.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whether a pack of the index is doomed, so that a writer must not rely on it. By its name: numbers change when
-    /// another process makes the index anew.
+    /// Whether a pack of the index is doomed or gone, so that a writer must not rely on it. By its name: numbers change
+    /// when another process makes the index anew.
     pub(crate) fn is_doomed(&self, pack: u32) -> Result<bool> {
-        if self.doomed.is_empty() {
+        if self.doomed.is_empty() && self.there.is_none() {
             return Ok(false);
         }
+        let is_gone = |name: &Id| self.there.as_ref().is_some_and(|there| !locked(there).contains(name));
         match self.repo.index().pack(pack) {
-            Ok(facts) => Ok(self.doomed.contains(&facts.name)),
+            Ok(facts) => Ok(self.doomed.contains(&facts.name) || is_gone(&facts.name)),
             // It left the index since it was looked up.
             Err(error) if error.code() == Code::ChunkNotFound => Ok(true),
             Err(error) => Err(error),
+        }
+    }
+
+    /// Notes packs that this writer has stored or found.
+    pub(super) fn note_packs(&self, names: impl Iterator<Item = Id>) {
+        if let Some(there) = &self.there {
+            locked(there).extend(names);
         }
     }
 
@@ -96,10 +120,7 @@ impl Session {
 
     /// Whether this writer was declared dead.
     pub(crate) fn is_fenced(&self) -> Result<bool> {
-        match self.lease().as_ref() {
-            Some(lease) => lease.is_fenced(self.repo.core().backend.as_ref()),
-            None => Ok(true),
-        }
+        self.held.is_fenced()
     }
 
     /// Gives packs a segment that are in none.
@@ -108,18 +129,12 @@ impl Session {
         if self.is_doom_damaged {
             return Ok(Adopted::default());
         }
-        self.repo.adopt_beside(&self.writer, &self.doomed)
+        self.repo.adopt_beside(self.held.writer(), &self.doomed)
     }
 
     /// Shows a sign of life.
     pub(crate) fn refresh(&self) -> Result<()> {
-        let core = self.repo.core();
-        match self.lease().as_mut() {
-            Some(lease) if lease.is_due() => {
-                lease.refresh(core.backend.as_ref(), &core.keyring, &core.format.id, &self.dooms_seen)
-            }
-            _ => Ok(()),
-        }
+        self.held.refresh()
     }
 
     /// Signs and stores a root record; withdraws it if this writer was declared dead meanwhile.
@@ -129,33 +144,33 @@ impl Session {
         let backend = core.backend.as_ref();
         let device = Device::open(&state, backend, &core.keyring, repo.id(), repo.0.options.new_device)?;
         let store = root_store(core, &state);
-        let root = store.append(&device, record_type, body, clock::now())?;
+        self.is_unsettled.store(true, Ordering::Relaxed);
+        let root = store.append(&device, record_type, body, clock::now(), Some(*self.held.writer()))?;
         let is_fenced = self.is_fenced()?;
         // What needs no object stands all the same; and a forget that a gc may have acted on must not be taken back, or
         // the history would lack what it named.
         let needs_objects = !matches!(record_type, FORGET | TAG | TOUCH);
         if is_fenced && needs_objects {
             store.withdraw(&device, &root, clock::now())?;
+            self.is_unsettled.store(false, Ordering::Relaxed);
             return fail(
                 Code::LeaseLost,
                 "this writer was declared dead while it worked; nothing was published, run it again",
             );
         }
+        self.is_unsettled.store(false, Ordering::Relaxed);
         Ok(root.name)
     }
 
     /// Gives the lease back.
     pub(crate) fn end(&self) -> Result<()> {
-        match self.lease().take() {
-            Some(lease) => lease.end(self.repo.core().backend.as_ref()),
-            None => Ok(()),
-        }
+        self.held.end(!self.is_unsettled.load(Ordering::Relaxed))
     }
 }
 
 impl Drop for Session {
     fn drop(&mut self) {
-        // A lease that cannot be removed is found dead by its free flock.
+        // A lease that cannot be removed is found dead by its free flock, or by its silence.
         let _ = self.end();
     }
 }
@@ -183,6 +198,13 @@ pub(crate) fn take_lock(path: &Path, options: &WriterOptions) -> Result<Lock> {
 
 fn root_store<'a>(core: &'a Core, state: &'a ClientState) -> RootStore<'a> {
     RootStore { backend: core.backend.as_ref(), keyring: &core.keyring, repository: &core.format.id, state }
+}
+
+/// Takes back what a writer published after it was declared dead.
+pub(crate) fn withdraw(repo: &Repo, root: &Root) -> Result<()> {
+    let state = repo.client_state();
+    let device = repo.device(repo.0.options.new_device)?;
+    root_store(repo.core(), &state).withdraw(&device, root, clock::now())
 }
 
 /// Reads and verifies every root record, and tells what is wrong with the history.

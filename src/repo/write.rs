@@ -351,7 +351,9 @@ impl Writer {
     pub fn finish(self) -> Result<()> {
         self.flush()?;
         // Few segments are quick to open, and that is all: what was written is whole without it.
-        let _ = self.shared.repo.tidy_segments(&self.shared.options.command);
+        if self.shared.session.is_undisturbed() {
+            let _ = self.shared.repo.tidy_segments(&self.shared.options.command);
+        }
         self.shared.session.end()
     }
 }
@@ -506,7 +508,12 @@ impl Shared {
             }
         }
         let closed = std::mem::take(&mut *locked(&self.packs.closed));
-        if closed.is_empty() { Ok(()) } else { write_segment(&self.repo, &closed, &[]).map(|_| ()) }
+        if closed.is_empty() {
+            return Ok(());
+        }
+        write_segment(&self.repo, &closed, &[])?;
+        self.session.note_packs(closed.iter().map(|pack| pack.name));
+        Ok(())
     }
 
     fn finish_pack(&self, pack: PackWriter) -> Result<()> {

@@ -17,6 +17,7 @@ fn root(sequence: u64, record_type: u8, body: Vec<u8>) -> Root {
         time: Time::from_seconds(1_000_000 + sequence as i64),
         body,
         is_trusted: true,
+        lease: None,
     }
 }
 

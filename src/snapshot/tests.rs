@@ -22,6 +22,7 @@ impl Writer {
             time: Time::from_seconds(time_seconds),
             body,
             is_trusted: true,
+            lease: None,
         };
         self.0.push(root);
         Id::new(name)

@@ -137,7 +137,17 @@ pub fn verify_all(repo: &Repo) -> Report {
 
 /// Frees what nothing needs.
 pub fn gc_all(repo: &Repo) -> Result<GcStats> {
-    gc(repo, &GcOptions { dry_run: false, max_repack_bytes: None, budget_bytes: 64 << 20, writer: writing() }, &Silent)
+    gc(
+        repo,
+        &GcOptions {
+            dry_run: false,
+            max_repack_bytes: None,
+            no_writers: false,
+            budget_bytes: 64 << 20,
+            writer: writing(),
+        },
+        &Silent,
+    )
 }
 
 /// Restores one directory of a snapshot, and what it says fails.

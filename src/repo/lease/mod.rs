@@ -2,18 +2,26 @@
 //!
 //! Floor 3; FORMAT section 10, STORAGE section 8. `leases/<writer>/<n>` says which dooms the writer has seen. On a disk of this
 //! machine the writer also holds an flock on `leases/<writer>/alive`: the directory appears by one rename, with the
-//! lock already held, so a free lock always means that its writer ended or died (promise 9). A writer whose lease is
-//! fenced, or gone without its doing, was declared dead.
+//! lock already held, so a free lock always means that its writer ended or died (promise 9). Elsewhere a writer is taken for
+//! dead when it was silent for an hour by the clock of the medium, and may wake up all the same. A writer whose lease
+//! is fenced, or gone without its doing, was declared dead.
+//!
+//! Nothing here rests on a name being created once: the names are of random writers. Whoever may create and not delete leaves
+//! a file that says it has ended.
 
+mod held;
 mod liveness;
 #[cfg(test)]
 mod tests;
+mod verdict;
 
-pub use liveness::{FlockLiveness, Liveness};
+pub(crate) use held::Held;
+pub use liveness::{Life, Liveness};
+pub(crate) use verdict::{Verdicts, has_fences};
 
 use crate::backend::Backend;
 use crate::cbor::Fields;
-use crate::clock;
+use crate::clock::{self, Time};
 use crate::crypto::keyring::Keyring;
 use crate::crypto::seal::{FileType, open_small, random, seal_small};
 use crate::error::{Code, Error, IoContext, Result, fail};
@@ -36,14 +44,26 @@ const ATTEMPTS: usize = 3;
 /// Names of files beside the refreshes.
 const ALIVE: &str = "alive";
 const FENCE: &str = "fence";
+const ENDED: &str = "ended";
+/// What files begin with that say which roots of a fenced writer count.
+const VERDICT: &str = "kept-";
 
 /// How it shows that a writer is dead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LeaseClass {
     /// Its flock is free.
     Flock,
-    /// Its refreshes stop: for media without locks, where nobody is declared dead yet.
+    /// Its refreshes stop, on media without locks.
     Timed,
+}
+
+/// How far a gc is on its way to be the only one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum GcPhase {
+    /// It means to be.
+    Wants = 1,
+    /// It found nobody who was there before.
+    Holds = 2,
 }
 
 /// What the newest refresh of a lease says.
@@ -67,6 +87,8 @@ pub struct LeaseRecord {
     pub time_seconds: i64,
     /// What the writer does.
     pub command: String,
+    /// For a gc, how far it is.
+    pub gc: Option<GcPhase>,
 }
 
 impl LeaseRecord {
@@ -82,6 +104,9 @@ impl LeaseRecord {
         fields.put(7, &self.dooms_seen);
         fields.put(8, self.time_seconds);
         fields.put(9, &self.command);
+        if let Some(phase) = self.gc {
+            fields.put(10, phase as u8);
+        }
         fields.encode()
     }
 
@@ -101,6 +126,8 @@ impl LeaseRecord {
             dooms_seen: fields.need(7, WHAT)?,
             time_seconds: fields.need(8, WHAT)?,
             command: fields.need(9, WHAT)?,
+            // A phase of a later version is one that is not ours to pass.
+            gc: fields.take::<u8>(10, WHAT)?.map(|phase| if phase == 1 { GcPhase::Wants } else { GcPhase::Holds }),
         })
     }
 }
@@ -114,14 +141,23 @@ pub struct LeaseView {
     pub record: Option<LeaseRecord>,
     /// Whether it was declared dead.
     pub is_fenced: bool,
-    /// False when it is certainly dead.
-    pub is_alive: bool,
+    /// Whether it says itself that it has ended.
+    pub has_ended: bool,
+    /// The newest refresh that is there.
+    pub newest: Option<u64>,
+    /// Files that say which of its roots count, by name.
+    pub verdicts: Vec<String>,
 }
 
 impl LeaseView {
     /// Whether the writer has seen this doom.
     pub fn has_seen(&self, doom: &Id) -> bool {
         self.record.as_ref().is_some_and(|record| record.dooms_seen.contains(doom))
+    }
+
+    /// Whether it is a gc, or may be one.
+    pub fn may_be_gc(&self) -> bool {
+        self.record.as_ref().is_none_or(|record| record.gc.is_some())
     }
 }
 
@@ -146,7 +182,13 @@ impl Lease {
     ///
     /// # Errors
     /// FILE_IO, STORAGE_FULL, PERMISSION_DENIED, ENCRYPTION_FAILED, SYSTEM_ERROR, and network codes.
-    pub fn create(backend: &dyn Backend, keyring: &Keyring, repository: &ShortId, command: &str) -> Result<Lease> {
+    pub fn create(
+        backend: &dyn Backend,
+        keyring: &Keyring,
+        repository: &ShortId,
+        command: &str,
+        gc: Option<GcPhase>,
+    ) -> Result<Lease> {
         static HERE: OnceLock<(String, String)> = OnceLock::new();
         let (boot_id, host_id) = HERE.get_or_init(|| (boot_id(), host_id())).clone();
         let record = LeaseRecord {
@@ -159,6 +201,7 @@ impl Lease {
             dooms_seen: Vec::new(),
             time_seconds: clock::now().seconds,
             command: command.to_string(),
+            gc,
         };
         let bytes = seal_small(FileType::Lease, keyring, repository, &record.encode())?;
         let local = match backend.local_dir() {
@@ -179,6 +222,11 @@ impl Lease {
     /// Whether it is time to show that it lives.
     pub fn is_due(&self) -> bool {
         self.refreshed.elapsed() >= REFRESH_INTERVAL
+    }
+
+    /// Says with the next refresh how far this gc is.
+    pub fn set_phase(&mut self, phase: Option<GcPhase>) {
+        self.record.gc = phase;
     }
 
     /// Shows that it lives, and which dooms it has seen.
@@ -205,7 +253,7 @@ impl Lease {
         backend.put_new(&self.path(record.number), &bytes)?;
         // The one before stays for whoever has just listed it.
         if let Some(old) = record.number.checked_sub(2) {
-            backend.delete(&self.path(old))?;
+            forgive(backend.delete(&self.path(old)))?;
         }
         (self.record, self.refreshed) = (record, Instant::now());
         Ok(())
@@ -220,14 +268,31 @@ impl Lease {
             || backend.stat(&self.path(self.record.number))?.is_none())
     }
 
-    /// Ends the lease. A fence stays until a gc takes it away.
+    /// When the last refresh was written, by the clock of the medium, if it has one.
     ///
     /// # Errors
-    /// FILE_IO, PERMISSION_DENIED and network codes.
-    pub fn end(mut self, backend: &dyn Backend) -> Result<()> {
-        match self.local.take() {
-            Some(local) => local.remove(),
-            None => remove_lease(backend, &self.record.writer),
+    /// FILE_IO and network codes.
+    pub fn modified(&self, backend: &dyn Backend) -> Result<Option<Time>> {
+        backend.modified(&self.path(self.record.number))
+    }
+
+    /// Ends the lease. With `is_settled` nothing that it published is in doubt; else a fence stays.
+    ///
+    /// # Errors
+    /// FILE_IO and network codes.
+    pub fn end(mut self, backend: &dyn Backend, is_settled: bool) -> Result<()> {
+        if let Some(local) = self.local.take() {
+            return local.remove();
+        }
+        let writer = &self.record.writer;
+        if !is_settled && backend.stat(&lease_path(writer, FENCE))?.is_some() {
+            return Ok(());
+        }
+        match remove_lease(backend, writer) {
+            Err(error) if error.code() == Code::PermissionDenied => {
+                backend.put_new(&lease_path(writer, ENDED), b"").map(|_| ())
+            }
+            answer => answer,
         }
     }
 
@@ -273,32 +338,14 @@ impl Local {
 ///
 /// # Errors
 /// FILE_IO and network codes; a lease that cannot be read is listed without its record.
-pub fn list_leases(
-    backend: &dyn Backend,
-    keyring: &Keyring,
-    repository: &ShortId,
-    liveness: &dyn Liveness,
-) -> Result<Vec<LeaseView>> {
+pub fn list_leases(backend: &dyn Backend, keyring: &Keyring, repository: &ShortId) -> Result<Vec<LeaseView>> {
     let mut attempt = 0;
     loop {
         attempt += 1;
-        // By writer: its newest refresh, and whether it is fenced.
-        let mut found: BTreeMap<ShortId, (Option<u64>, bool)> = BTreeMap::new();
-        backend.list("leases", &mut |path, _| {
-            let parts = path.strip_prefix("leases/").and_then(|rest| rest.split_once('/'));
-            if let Some((writer, file)) = parts
-                && let Ok(writer) = writer.parse()
-            {
-                let (newest, is_fenced) = found.entry(writer).or_default();
-                *is_fenced |= file == FENCE;
-                *newest = (*newest).max(file.parse().ok());
-            }
-            Ok(())
-        })?;
-        let (mut views, mut vanished) = (Vec::new(), false);
-        for (writer, (newest, is_fenced)) in found {
-            let read = newest.map(|number| read_record(backend, keyring, repository, &writer, number));
-            let record = match read.transpose() {
+        let (mut views, mut vanished) = (list_files(backend)?, false);
+        for view in &mut views {
+            let read = view.newest.map(|number| read_record(backend, keyring, repository, &view.writer, number));
+            view.record = match read.transpose() {
                 Ok(record) => record,
                 Err(error) if error.code() == Code::FileNotFound => {
                     vanished = true;
@@ -307,14 +354,35 @@ pub fn list_leases(
                 Err(error) if is_damage(&error) => None,
                 Err(error) => return Err(error),
             };
-            let mut view = LeaseView { writer, record, is_fenced, is_alive: true };
-            view.is_alive = !liveness.is_dead(&view);
-            views.push(view);
         }
         if !vanished || attempt == ATTEMPTS {
             return Ok(views);
         }
     }
+}
+
+/// Who has files below `leases/`; their records are not read.
+fn list_files(backend: &dyn Backend) -> Result<Vec<LeaseView>> {
+    let mut found: BTreeMap<ShortId, LeaseView> = BTreeMap::new();
+    backend.list("leases", &mut |path, _| {
+        let parts = path.strip_prefix("leases/").and_then(|rest| rest.split_once('/'));
+        let Some((writer, file)) = parts else { return Ok(()) };
+        let Ok(writer) = writer.parse() else { return Ok(()) };
+        let view = found.entry(writer).or_insert_with(|| LeaseView {
+            writer,
+            record: None,
+            is_fenced: false,
+            has_ended: false,
+            newest: None,
+            verdicts: Vec::new(),
+        });
+        view.is_fenced |= file == FENCE;
+        view.has_ended |= file == ENDED;
+        view.newest = view.newest.max(file.parse().ok());
+        view.verdicts.extend(file.starts_with(VERDICT).then(|| path.to_string()));
+        Ok(())
+    })?;
+    Ok(found.into_values().collect())
 }
 
 /// Declares a writer dead, for good: it will not publish any more. Durable on return.
@@ -370,6 +438,14 @@ fn remove_dir(root: &Path, dir: &Path) -> Result<()> {
 
 fn lease_path(writer: &ShortId, file: &str) -> String {
     format!("leases/{writer}/{file}")
+}
+
+/// Who may not delete leaves what is of no more use where it is.
+fn forgive(deleted: Result<()>) -> Result<()> {
+    match deleted {
+        Err(error) if error.code() == Code::PermissionDenied => Ok(()),
+        answer => answer,
+    }
 }
 
 fn is_damage(error: &Error) -> bool {

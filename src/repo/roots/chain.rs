@@ -257,6 +257,7 @@ mod tests {
             time: Time::default(),
             body: Vec::new(),
             is_trusted: true,
+            lease: None,
         }
     }
 

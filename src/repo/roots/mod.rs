@@ -38,6 +38,8 @@ pub struct Root {
     pub body: Vec<u8>,
     /// Whether its device is trusted: endorsed by the keyring, or on this client's list where nothing is encrypted.
     pub is_trusted: bool,
+    /// The lease of the writer that published it: see [`super::lease`].
+    pub lease: Option<ShortId>,
 }
 
 impl Root {
@@ -53,6 +55,9 @@ impl Root {
         }
         fields.put(5, self.time);
         fields.put_encoded(6, self.body.clone());
+        if let Some(lease) = self.lease {
+            fields.put(7, lease);
+        }
         fields.encode()
     }
 
@@ -75,6 +80,7 @@ impl Root {
             time: fields.need(5, what)?,
             body: fields.take_encoded(6).unwrap_or_else(|| Fields::new().encode()),
             is_trusted: false,
+            lease: fields.take(7, what)?,
         };
         let is_first = root.sequence == 1;
         if root.sequence == 0 || is_first != root.previous.is_none() {

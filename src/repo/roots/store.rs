@@ -167,12 +167,19 @@ impl RootStore<'_> {
         Ok((loaded, faults))
     }
 
-    /// Signs a record as the next of this device and stores it. Durable on return.
+    /// Signs a record as the next of this device and stores it, as the writer of `lease`. Durable on return.
     ///
     /// # Errors
     /// CONFIG_INVALID when what this client remembers is damaged; ENCRYPTION_FAILED, FILE_IO, STORAGE_FULL and network
     /// codes.
-    pub fn append(&self, device: &Device, record_type: u8, body: &[u8], time: Time) -> Result<Root> {
+    pub fn append(
+        &self,
+        device: &Device,
+        record_type: u8,
+        body: &[u8],
+        time: Time,
+        lease: Option<ShortId>,
+    ) -> Result<Root> {
         let lock = device.state.lock()?;
         let last = self.last_of(device)?;
         let mut root = Root {
@@ -184,6 +191,7 @@ impl RootStore<'_> {
             time,
             body: body.to_vec(),
             is_trusted: true,
+            lease,
         };
         let signed = root.encode();
         let signature = device.key.sign(&self.message(&signed));
@@ -198,14 +206,18 @@ impl RootStore<'_> {
         Ok(root)
     }
 
-    /// Takes back a record of this device that should not have been published: a forget record names it, then it goes.
+    /// Takes back a record that should not have been published: a forget record names it, then it goes.
     ///
     /// # Errors
     /// As [`RootStore::append`].
     pub fn withdraw(&self, device: &Device, root: &Root, time: Time) -> Result<()> {
         let gone = Forgotten { name: root.name, device: root.device, sequence: root.sequence };
-        self.append(device, FORGET, &Forget::new(vec![gone]).encode(), time)?;
-        self.backend.delete(&root_path(&root.name))
+        self.append(device, FORGET, &Forget::new(vec![gone]).encode(), time, None)?;
+        match self.backend.delete(&root_path(&root.name)) {
+            // Forgotten it keeps nothing, whether its file is there or not.
+            Err(error) if error.code() == Code::PermissionDenied => Ok(()),
+            answer => answer,
+        }
     }
 
     /// This device's last record. What is remembered of it counts; a client that has its key and nothing else goes by

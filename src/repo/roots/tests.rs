@@ -22,6 +22,7 @@ fn a_root_comes_back() {
         time: TIME,
         body: Fields::new().encode(),
         is_trusted: false,
+        lease: None,
     };
     assert_eq!(Root::decode(Id::EMPTY, &root.encode()).unwrap(), root);
     for (sequence, previous) in [(1, root.previous), (2, None), (0, None)] {
@@ -57,7 +58,7 @@ impl<'a> Client<'a> {
     }
 
     fn append_as(&self, record_type: u8, body: &[u8]) -> Root {
-        self.store().append(&self.device(), record_type, body, TIME).unwrap()
+        self.store().append(&self.device(), record_type, body, TIME, None).unwrap()
     }
 
     fn load(&self) -> Result<Loaded> {
@@ -126,7 +127,7 @@ fn many_records_are_read_by_several_threads() {
     let one = Client::new(&backend, &keyring);
     let device = one.device();
     for _ in 0..100 {
-        one.store().append(&device, SNAPSHOT, &Fields::new().encode(), TIME).unwrap();
+        one.store().append(&device, SNAPSHOT, &Fields::new().encode(), TIME, None).unwrap();
     }
     assert_eq!(one.sequences(), (1..=100).collect::<Vec<_>>());
 }

@@ -5,7 +5,6 @@ use crate::session::Session;
 use crate::ui::escaped;
 use larder::clock;
 use larder::context::{SETS_BYTES, reach_options};
-use larder::error::{Code, Error};
 use larder::gc::{GcOptions, GcStats, gc};
 use larder::keep::{KeepOptions, KeepStats, Policy, keep};
 use larder::repo::Repo;
@@ -23,6 +22,10 @@ pub struct Gc {
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     max_repack: Option<u64>,
 
+    /// Nobody else is at work in this repository, on any machine: take away what others left there to say that they are
+    #[arg(long)]
+    no_writers: bool,
+
     /// First let go of runs: keep those used within an AGE (30d), a COUNT of them (1000), or a SIZE (20GiB); given several
     /// times, what all of them keep
     #[arg(long, value_name = "AGE|COUNT|SIZE")]
@@ -39,6 +42,10 @@ impl Subcommand for Gc {
         description: "Deletes packs that nothing needs, writes what is needed of half-empty ones anew, and merges small \
             packs and segments. Backups and restores go on beside it. What a backup that began before may rely on stays \
             until it has ended: a later gc deletes it. A gc can be interrupted or killed at any moment.\n\n\
+            On a disk of this machine a killed backup is known to be dead at once. Elsewhere it is taken for dead when it showed \
+            no sign of life for an hour, by the clock of the medium; if it goes on all the same, it fails and has to be run \
+            again. Where the medium has no clock, and to be rid of what killed ones left, say --no-writers when you know that \
+            nobody is at work.\n\n\
             With --keep-runs, runs go first that were not used lately or are too many; pinned ones stay. Their actions are \
             executed again when they are wanted.\n\n\
             Prints a name, a tab and a number a line: snapshots, objects, objects_missing, packs, packs_dropped, \
@@ -55,7 +62,6 @@ impl Subcommand for Gc {
             (3, "Something is damaged or missing and was left alone, or it was interrupted."),
             (11, "Another gc is at work."),
             (13, "A root or tree cannot be read. Nothing is deleted then."),
-            (16, "The repository is no directory of this machine."),
         ],
         ..Manual::EMPTY
     };
@@ -68,14 +74,6 @@ impl Subcommand for Gc {
         let mut policy = Policy::default();
         self.keep_runs.iter().try_for_each(|bound| policy.bound(bound))?;
         let repo = session.repo()?;
-        if !self.dry_run && repo.backend().local_dir().is_none() {
-            let message = format!(
-                "gc does not delete at {} yet: who still writes there cannot be told from here",
-                repo.backend().location()
-            );
-            let hint = "run `larder gc` on the machine whose directory it is; --dry-run says what would be freed";
-            return Err(Error::new(Code::PermissionDenied, message).with_hint(hint).into());
-        }
         let removed = match policy.is_empty() {
             true => None,
             false => Some(keep_runs(session, &repo, policy, self.dry_run)?),
@@ -84,6 +82,7 @@ impl Subcommand for Gc {
             dry_run: self.dry_run,
             max_repack_bytes: self.max_repack,
             budget_bytes: SETS_BYTES,
+            no_writers: self.no_writers,
             writer: session.writer_options()?,
         };
         let stats = gc(&repo, &options, &session.ui.progress("collecting"))?;
