@@ -101,7 +101,8 @@ impl<'a> Liveness<'a> {
 
     /// Whether its life may show by silence alone: then [`Liveness::life`] needs to know the time.
     pub fn needs_clock(&self, lease: &LeaseView) -> bool {
-        !lease.has_ended && !lease.is_fenced && !(self.may_hold_flock(lease) && self.is_lock_believed(lease))
+        let shows_by_flock = self.may_hold_flock(lease) && self.is_lock_believed(lease);
+        !(lease.has_ended || lease.is_fenced || shows_by_flock)
     }
 
     fn may_hold_flock(&self, lease: &LeaseView) -> bool {
