@@ -11,7 +11,7 @@ mod tests;
 pub use started::Started;
 
 use super::pattern::{Pattern, is_hidden};
-use super::portable::{DEPTH_MAX, ResultKind, ResultTree, Spot, WorkTree, join, parent};
+use super::portable::{DEPTH_MAX, ResultKind, ResultTree, Spot, WorkTree, allow, join, parent};
 use crate::error::{Code, Error, IoContext, Result, fail};
 use crate::tree::EntryKind;
 use crate::walk::{Listing, Scratch, open_dir, stat_at};
@@ -35,7 +35,8 @@ const TASK_BYTES_MAX: usize = 200;
 /// A number for what is displaced is looked for so often.
 const NUMBERS_MAX: u64 = 1_000_000;
 
-/// Whether larder made the file or link at a path: it is of a result that the state beside the project knows.
+/// Whether larder made the file or link at a path: it is of a result that the state beside the project knows, and nobody
+/// changed it since.
 pub type Made<'a> = dyn Fn(&[u8]) -> bool + Sync + 'a;
 
 /// Makes way for outputs in one project, for as long as one invocation lasts.
@@ -429,10 +430,19 @@ impl<'a> Clearing<'a> {
         let below = make_below(dir.as_fd(), spot.dir()).at("create the directory for", to())?;
         let below = below.as_ref().map_or(dir.as_fd(), AsFd::as_fd);
         let mut name = spot.name().to_vec();
+        let mut is_allowed = false;
         for number in 1..NUMBERS_MAX {
             match rename_new(&above, spot.name(), below, &name) {
                 Ok(()) | Err(Errno::NOENT) => return Ok(()),
                 Err(Errno::XDEV | Errno::BUSY) => return Err(Moved::Elsewhere),
+                // A directory moves only if what is above it can be written into it.
+                Err(Errno::ACCESS | Errno::PERM) if !is_allowed => {
+                    is_allowed = true;
+                    let is_dir = stat_at(&above, spot.name()).is_ok_and(|stat| stat.kind == EntryKind::Directory);
+                    if is_dir {
+                        let _ = allow(above.as_fd(), spot.name(), 0o700);
+                    }
+                }
                 // Displaced before: it gets a number, as `cp --backup` gives.
                 Err(Errno::EXIST | Errno::NOTEMPTY) => {
                     name = [spot.name(), format!(".~{number}~").as_bytes()].concat();

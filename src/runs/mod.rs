@@ -15,6 +15,7 @@ use crate::record::Status;
 use crate::repo::Root;
 use crate::repo::records::{Forgotten, RUNS, RunEntry, Runs as Batch, TOUCH, Touch};
 use crate::snapshot::Statements;
+use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 const SECONDS_A_DAY: i64 = 86_400;
@@ -36,6 +37,8 @@ pub struct Run {
     pub used_seconds: i64,
     /// The device that signed it.
     pub device: ShortId,
+    /// The place of its batch in the chain of that device: which of two is newer where the seconds do not tell.
+    pub sequence: u64,
     /// Whether that device is trusted. If not, the run never makes a hit.
     pub is_trusted: bool,
     /// Whether a pin record keeps it, whatever the policies say.
@@ -80,7 +83,7 @@ pub struct Uses {
 /// The runs of a repository.
 #[derive(Debug, Default)]
 pub struct Runs {
-    /// By action; of one action those of trusted devices first, then the newest, then the smallest id.
+    /// By action; of one action those of trusted devices first, then the newest; of one batch the smallest id.
     runs: Vec<Run>,
     batches: Vec<RunBatch>,
     uses: Vec<Uses>,
@@ -125,7 +128,8 @@ impl Runs {
         self.runs.sort_unstable_by_key(|run| (run.action, run.record, !run.is_trusted, run.time_seconds, run.device));
         // Two batches may name one record while one takes the place of the other.
         self.runs.dedup_by_key(|run| (run.action, run.record));
-        self.runs.sort_by_key(|run| (run.action, !run.is_trusted, std::cmp::Reverse(run.time_seconds), run.record));
+        let newest = |run: &Run| (Reverse(run.time_seconds), run.device, Reverse(run.sequence), run.record);
+        self.runs.sort_by_key(|run| (run.action, !run.is_trusted, newest(run)));
     }
 
     fn take_batch(&mut self, root: &Root, written_seconds: i64) -> Result<()> {
@@ -141,6 +145,7 @@ impl Runs {
                 time_seconds,
                 used_seconds: time_seconds,
                 device: root.device,
+                sequence: root.sequence,
                 is_trusted: root.is_trusted,
                 is_pinned: pinned.contains(&entry.record),
             }

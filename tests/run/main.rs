@@ -7,6 +7,7 @@
 
 mod commands;
 mod leftovers;
+mod outputs;
 mod policy;
 mod traps;
 mod world;

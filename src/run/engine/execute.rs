@@ -76,6 +76,9 @@ impl Engine<'_> {
 
     /// Storing failed: that ends the run, and this task is not told as a success.
     fn broken(&self, number: u32, error: Error) -> schedule::Ended {
+        if let (Some(claims), Some(keyed)) = (&self.claims, &self.slot(number).keyed) {
+            claims.give_back(&keyed.id);
+        }
         self.refuse(number, &error);
         let is_of_task = matches!(error.code(), Code::FileIo | Code::PermissionDenied | Code::FileNotFound);
         if !is_of_task {
@@ -117,10 +120,13 @@ impl Engine<'_> {
         self.tell(number, TaskEvent::Started { attempt, is_interactive: task.interactive });
         let started = stamp_now();
         let ended = self.run_command(task)?;
-        let verdict = self.judge(number, keyed, &ended, started, putter)?;
-        if verdict.captured.is_none() {
+        let verdict = self.judge(number, keyed, &ended, started, putter);
+        let has_outputs = verdict.as_ref().is_ok_and(|verdict| verdict.captured.is_some());
+        // What is kept from run to run may hold what the user put there.
+        if !has_outputs && !task.keep_outputs {
             self.desk.clearing.fail(&task.name, &task.outputs)?;
         }
+        let verdict = verdict?;
         let logs = ended.logs.store(putter)?;
         let is_final = matches!(verdict.status, Status::Success | Status::Unstored | Status::Cancelled);
         if !is_final && attempt <= task.retries && !self.desk.stop.is_asked() {
@@ -352,7 +358,8 @@ impl Engine<'_> {
             self.slot(number).result = Some(result.clone());
             let known = Known { action: keyed.id, record, result: result.id };
             if verdict.status == Status::Success {
-                self.lookup.made(Hit {
+                // For tasks with the same action that are looked up before the repository can answer.
+                self.slot(number).hit = Some(Box::new(Hit {
                     action: keyed.id,
                     record,
                     tree: result.clone(),
@@ -360,9 +367,9 @@ impl Engine<'_> {
                     observed: verdict.observed.clone(),
                     duration_ms: ended.wall_ms,
                     used_seconds: 0,
-                });
+                }));
                 let (observed, stats) = (verdict.observed, captured.stats);
-                row = Some(Row::Done { keyed: keyed.clone(), known, result, observed, stats });
+                row = Some(Row::Done { seen: keyed.seen.clone(), known, result, observed, stats });
             } else {
                 row = Some(Row::Left { task: self.tasks[number as usize], known, result, stats: captured.stats });
             }

@@ -12,9 +12,9 @@ use crate::repo::records::FORGET;
 use crate::run::claim::Claims;
 use crate::run::logs::LogIds;
 use crate::runs::{Run, Runs};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::os::unix::ffi::OsStrExt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 /// So many candidates of one action are looked at.
 const CANDIDATES_MAX: usize = 64;
@@ -42,8 +42,6 @@ pub(super) struct Lookup<'a> {
     runs: RwLock<Option<Loaded>>,
     /// Held while news are read, so that who asks meanwhile knows them, too.
     reading: Mutex<()>,
-    /// What this run made and is not yet found in the repository.
-    made: Mutex<HashMap<Id, Box<Hit>>>,
 }
 
 /// Runs, and the names of the root records that they come from.
@@ -54,14 +52,7 @@ struct Loaded {
 
 impl<'a> Lookup<'a> {
     pub(super) fn new(repo: &'a Repo, keyer: Keyer<'a>, project: &str) -> Self {
-        Lookup {
-            repo,
-            keyer,
-            project: project.to_string(),
-            runs: RwLock::default(),
-            reading: Mutex::default(),
-            made: Mutex::default(),
-        }
+        Lookup { repo, keyer, project: project.to_string(), runs: RwLock::default(), reading: Mutex::default() }
     }
 
     /// The runs that are kept, as they were when they were first asked for or news were read.
@@ -102,15 +93,6 @@ impl<'a> Lookup<'a> {
         Ok(true)
     }
 
-    /// Remembers a result of this run.
-    pub(super) fn made(&self, hit: Hit) {
-        self.lock_made().insert(hit.action, Box::new(hit));
-    }
-
-    fn lock_made(&self) -> MutexGuard<'_, HashMap<Id, Box<Hit>>> {
-        self.made.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// The result that stands for running an action. What is damaged goes to `damaged` and does not count.
     pub(super) fn find(
         &self,
@@ -119,12 +101,6 @@ impl<'a> Lookup<'a> {
         results: Results<'_>,
         damaged: &dyn Fn(&Error),
     ) -> Result<Option<Hit>> {
-        let made = self.lock_made().get(&keyed.id).cloned();
-        if let Some(hit) = made
-            && self.keyer.holds(task, &hit.observed, results)?
-        {
-            return Ok(Some(*hit));
-        }
         let runs = self.runs()?;
         let mut candidates: Vec<&Run> = runs.candidates(&keyed.id).iter().collect();
         if keyed.action.root.is_none() && !runs.all().is_empty() {

@@ -77,7 +77,7 @@ impl Engine<'_> {
         let row = match keyed {
             Some(keyed) => {
                 let known = Self::row_known(&keyed, hit.record, result.id);
-                Some(Row::Done { keyed, known, result, observed: hit.observed, stats: placed.stats })
+                Some(Row::Done { seen: keyed.seen.clone(), known, result, observed: hit.observed, stats: placed.stats })
             }
             None if is_displaced => {
                 Some(Row::Placed { task: self.tasks[number as usize], result, stats: placed.stats })

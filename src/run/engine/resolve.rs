@@ -5,12 +5,21 @@ use super::{Engine, locked};
 use crate::error::{Class, Code, Error, Result};
 use crate::id::Id;
 use crate::monitor::TaskEnd;
+use crate::run::manifest::TaskNo;
 use crate::run::options::Show;
 use crate::run::portable::{ResultTree, read_many};
 use crate::run::project::{Keyed, Known, Standing};
 use crate::run::schedule::Answer;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+
+/// Who has an action.
+enum Taken {
+    /// Another task that has not ended.
+    ByOther(u32),
+    /// This one, after one that has ended, if any.
+    After(Option<u32>),
+}
 
 impl Engine<'_> {
     pub(super) fn resolve(&self, number: u32) -> Answer {
@@ -42,15 +51,19 @@ impl Engine<'_> {
                 return Ok(Answer::Failed);
             }
         };
-        if let Some(other) = self.take_action(number, &keyed.id) {
-            return Ok(Answer::Twin(other));
-        }
+        let before = match self.take_action(number, &keyed.id) {
+            Taken::ByOther(other) => return Ok(Answer::Twin(other)),
+            Taken::After(before) => before,
+        };
         let mut found = None;
         let is_damaged = self.slot(number).is_damaged;
         if !self.desk.options.force && self.task(number).cache && !self.task(number).interactive && !is_damaged {
-            found = self.with_results(|results| {
-                self.lookup.find(task, &keyed, results, &|error| self.tell_damage(number, error))
-            })?;
+            found = self.made_before(task, &keyed, before)?;
+            if found.is_none() {
+                found = self.with_results(|results| {
+                    self.lookup.find(task, &keyed, results, &|error| self.tell_damage(number, error))
+                })?;
+            }
         }
         let mut slot = self.slot(number);
         slot.is_displaced = false;
@@ -67,15 +80,32 @@ impl Engine<'_> {
         }
     }
 
-    /// Of the tasks of this run that have the same action one goes first: this one, or the one that is answered.
-    fn take_action(&self, number: u32, action: &Id) -> Option<u32> {
+    /// Of the tasks of this run that have the same action one goes first.
+    fn take_action(&self, number: u32, action: &Id) -> Taken {
         let mut actions = locked(&self.actions);
         let other = actions.get(action).copied().filter(|other| *other != number);
         if let Some(other) = other.filter(|other| self.slot(*other).end.is_none()) {
-            return Some(other);
+            return Taken::ByOther(other);
         }
         actions.insert(*action, number);
-        None
+        Taken::After(other)
+    }
+
+    /// The result of a task that ran the same action in this run: the repository need not know it yet.
+    fn made_before(&self, task: TaskNo, keyed: &Keyed, before: Option<u32>) -> Result<Option<Hit>> {
+        let Some(before) = before else { return Ok(None) };
+        let made = self.slot(before).hit.as_deref().filter(|hit| hit.action == keyed.id).cloned();
+        let Some(hit) = made else { return Ok(None) };
+        let holds = self.with_results(|results| self.desk.keyer.holds(task, &hit.observed, results))?;
+        if holds {
+            // Who comes next finds it there, too.
+            locked(&self.actions).insert(keyed.id, before);
+            if hit.logs.is_some() && self.desk.options.show == Show::Full {
+                // What it printed is shown from the repository.
+                self.desk.writer.flush()?;
+            }
+        }
+        Ok(Some(hit).filter(|_| holds))
     }
 
     /// A task that is looked up anew may come to another action, and one that is a hit holds nobody back.

@@ -10,7 +10,7 @@ use crate::record::Observed;
 use crate::repo::records::{RUNS, RunEntry, Runs, TOUCH, Touch};
 use crate::run::manifest::{Manifest, TaskNo, without_mark};
 use crate::run::portable::ResultTree;
-use crate::run::project::{Done, Keyed, Known};
+use crate::run::project::{Done, Known, Seen};
 use crate::run::publish::Shelf;
 use crate::walk::Stat;
 use std::io::Read;
@@ -23,7 +23,7 @@ const SECONDS_A_DAY: i64 = 86_400;
 /// What is told to the project's state once it is durable.
 pub(super) enum Row {
     /// A task came to a result, by running or by a hit.
-    Done { keyed: Arc<Keyed>, known: Known, result: Arc<ResultTree>, observed: Vec<Observed>, stats: Vec<Stat> },
+    Done { seen: Seen, known: Known, result: Arc<ResultTree>, observed: Vec<Observed>, stats: Vec<Stat> },
     /// A task that was only displaced is in place.
     Placed { task: TaskNo, result: Arc<ResultTree>, stats: Vec<Stat> },
     /// A task left something that stands for nothing.
@@ -47,8 +47,8 @@ impl Shelf<Row> for Engine<'_> {
         let (project, survey) = (self.desk.project, self.desk.survey);
         for row in &rows {
             match row {
-                Row::Done { keyed, known, result, observed, stats } => {
-                    project.done(survey, &Done { seen: &keyed.seen, known: *known, result, observed, stats });
+                Row::Done { seen, known, result, observed, stats } => {
+                    project.done(survey, &Done { seen, known: *known, result, observed, stats });
                 }
                 Row::Placed { task, result, stats } => project.placed(survey, *task, result, stats),
                 Row::Left { task, known, result, stats } => project.left(*task, known, result, stats),

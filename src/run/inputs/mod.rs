@@ -37,7 +37,6 @@ pub struct Sources {
     patterns: Mutex<Patterns>,
     /// What tasks made that is nobody's output any more.
     leftovers: BTreeSet<Vec<u8>>,
-    passed_over: Mutex<BTreeSet<Vec<u8>>>,
 }
 
 /// Patterns by number and by text.
@@ -97,7 +96,6 @@ impl Sources {
             files: Mutex::new(files),
             patterns: Mutex::new(all),
             leftovers: BTreeSet::new(),
-            passed_over: Mutex::default(),
         })
     }
 
@@ -387,17 +385,20 @@ impl Sources {
         found
     }
 
-    fn passes_over(&self, path: &[u8]) -> bool {
-        let passes = self.leftovers.contains(path);
-        if passes {
-            self.passed_over.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_vec());
-        }
-        passes
+    fn is_leftover(&self, path: &[u8]) -> bool {
+        self.leftovers.contains(path)
     }
 
-    /// The leftovers that patterns of this invocation met and passed over.
-    pub fn passed_over(&self) -> Vec<Vec<u8>> {
-        self.passed_over.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    /// The leftovers that patterns of this invocation would find, and pass over.
+    pub fn passed_over(&self) -> Vec<&[u8]> {
+        if self.leftovers.is_empty() {
+            return Vec::new();
+        }
+        let texts = self.used_patterns().into_iter().filter_map(|(_, text)| String::from_utf8(text).ok());
+        let patterns: Vec<Pattern> = texts.filter_map(|text| Pattern::parse(&text, b"").ok()).collect();
+        // Of what git knows it depends on git.
+        let is_met = |path: &[u8]| patterns.iter().any(|one| !matches!(one, Pattern::Git(_)) && one.matches(path));
+        self.leftovers.iter().map(Vec::as_slice).filter(|path| is_met(path)).collect()
     }
 
     /// Rows of patterns to be written: number, text, row.

@@ -141,7 +141,7 @@ impl Walk<'_> {
             if self.pattern.may_match_beneath(&path) {
                 stack.push((path, scope.clone()));
             }
-        } else if self.pattern.matches(&path) && !self.sources.passes_over(&path) {
+        } else if self.pattern.matches(&path) && !self.sources.is_leftover(&path) {
             self.walked.found.push(path);
         }
         Ok(())

@@ -180,6 +180,8 @@ impl Loader {
         }
         let (mut tasks, pending) = (all.tasks, all.pending);
         tasks.shrink_to_fit();
+        let id = self.id();
+        self.files.iter_mut().for_each(|(file, _)| file.text = String::new());
         let mut files: Vec<PathBuf> = self.files.iter().map(|(file, _)| file.path.clone()).collect();
         let manifests = files.len();
         files.extend(variable_files);
@@ -201,7 +203,6 @@ impl Loader {
         self.complaints.check()?;
         let top = &self.files[0].1;
         let (project, salt) = (top.text("project"), top.text("salt").unwrap_or_default());
-        let id = self.id();
         let warnings = self.complaints.warnings;
         Ok(Manifest { root: self.root, files, manifests, project, salt, default, pools, tasks, dotenv, id, warnings })
     }
@@ -309,10 +310,12 @@ fn is_line_form(path: &Path, text: &str) -> bool {
 
 fn read(path: &Path) -> Result<Vec<u8>> {
     let file = std::fs::File::open(path).at("read", path)?;
-    if file.metadata().at("read", path)?.is_dir() {
+    let metadata = file.metadata().at("read", path)?;
+    if metadata.is_dir() {
         return fail(Code::FileIo, format!("{} is a directory, not a manifest", path.display()));
     }
-    let mut bytes = Vec::new();
+    // Growing as it comes would take up to twice as much.
+    let mut bytes = Vec::with_capacity(metadata.len().min(FILE_BYTES_MAX) as usize + 1);
     file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).at("read", path)?;
     if bytes.len() as u64 > FILE_BYTES_MAX {
         return fail(Code::ResourceExhausted, format!("{} has over {} MiB", path.display(), FILE_BYTES_MAX >> 20));

@@ -21,6 +21,8 @@ const BYTES_MAX: u64 = 256 << 20;
 #[derive(Debug)]
 pub struct Started {
     path: PathBuf,
+    /// So much of the file is whole items.
+    whole_bytes: u64,
     /// Of killed runs.
     paths: HashSet<Vec<u8>>,
     globs: Vec<Pattern>,
@@ -46,6 +48,7 @@ impl Started {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => return Err(error).at("open", path),
         }
+        let whole_bytes = bytes.iter().rposition(|byte| *byte == 0).map_or(0, |last| last as u64 + 1);
         let (mut paths, mut globs) = (HashSet::new(), Vec::new());
         // What has no end was cut off by the kill, before anything was made of it.
         for item in bytes.split_inclusive(|byte| *byte == 0).filter_map(|item| item.strip_suffix(&[0])) {
@@ -57,7 +60,7 @@ impl Started {
                 _ => {}
             }
         }
-        Ok(Started { path: path.to_path_buf(), paths, globs, now: Mutex::default() })
+        Ok(Started { path: path.to_path_buf(), whole_bytes, paths, globs, now: Mutex::default() })
     }
 
     /// Whether a path belongs to outputs that a killed run had begun to make.
@@ -77,7 +80,12 @@ impl Started {
             Some(file) => file,
             None => {
                 let opened = OpenOptions::new().append(true).create(true).mode(PRIVATE_FILE).open(&self.path);
-                now.file.insert(opened.at("open", &self.path)?)
+                let opened = opened.at("open", &self.path)?;
+                // Half an item must not become the beginning of the next.
+                if opened.metadata().at("look at", &self.path)?.len() > self.whole_bytes {
+                    opened.set_len(self.whole_bytes).at("cut", &self.path)?;
+                }
+                now.file.insert(opened)
             }
         };
         file.write_all(&bytes).at("write", &self.path)?;

@@ -93,3 +93,31 @@ fn cleaning_takes_what_larder_made_and_no_more() {
     assert_eq!(left(&dir, ""), ["out/mine", "src/file"]);
     assert!(!dir.path().join("deep").exists() && !dir.path().join("out/sub").exists());
 }
+
+#[test]
+fn half_an_item_is_none_and_spoils_no_other() {
+    let (dir, _) = scene();
+    let path = dir.path().join("started");
+    fs::write(&path, b"Pout/a\0Psrc/ma").expect("write");
+    let started = Started::open(&path).expect("open");
+    assert!(started.was(b"out/a/b") && !started.was(b"src/ma") && !started.was(b"src/ma/x"));
+    started.note(&patterns(&["out/b"])).expect("note");
+    // Killed again.
+    drop(started);
+    let started = Started::open(&path).expect("open");
+    assert!(started.was(b"out/a") && started.was(b"out/b") && !started.was(b"src/ma/x"));
+}
+
+#[test]
+fn permissions_are_given_to_what_is_there_and_not_to_where_a_link_leads() {
+    use std::os::unix::fs::PermissionsExt;
+    let (dir, _) = scene();
+    ["there", "elsewhere"].iter().for_each(|path| write(&dir, path));
+    symlink("elsewhere", dir.path().join("link")).expect("link");
+    let above = fs::File::open(dir.path()).expect("open");
+    let mode = |name: &str| fs::metadata(dir.path().join(name)).expect("look").permissions().mode() & 0o777;
+    let before = mode("elsewhere");
+    super::super::portable::allow(above.as_fd(), b"there", 0o600).expect("allowed");
+    super::super::portable::allow(above.as_fd(), b"link", 0o601).expect_err("a link");
+    assert_eq!((mode("there"), mode("elsewhere")), (0o600, before));
+}

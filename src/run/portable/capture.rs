@@ -10,10 +10,10 @@ use crate::repo::{ObjectWriter, Putter, Repo};
 use crate::run::pattern::{Pattern, is_hidden};
 use crate::tree::EntryKind;
 use crate::walk::{Listing, Scratch, Stat, data_extents, link_target, open_dir, open_file, stat_at, stat_fd};
-use rustix::fs::{AtFlags, Mode, OFlags, chmodat, fchmod};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, chmodat, fchmod, openat};
 use rustix::io::Errno;
 use std::collections::HashSet;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 /// Files up to this size are read whole; longer ones so much at a time.
 const READ_BYTES: usize = 1 << 20;
@@ -204,9 +204,9 @@ impl Capturer<'_, '_> {
         self.check_depth(path, depth)?;
         let failed = |error| self.tree.failed("open", path, error);
         let dir = match open_dir(above, name(path), false) {
-            Err(Errno::ACCESS) => chmodat(above, name(path), Mode::from_raw_mode(0o700), AtFlags::empty())
-                .and_then(|()| open_dir(above, name(path), false))
-                .map_err(failed)?,
+            Err(Errno::ACCESS) => {
+                allow(above, name(path), 0o700).and_then(|()| open_dir(above, name(path), false)).map_err(failed)?
+            }
             opened => opened.map_err(failed)?,
         };
         let plain = self.tree.mode(true);
@@ -239,9 +239,13 @@ impl Capturer<'_, '_> {
 
     fn link(&mut self, above: BorrowedFd<'_>, path: &[u8], stat: Stat) -> Result<()> {
         let text = link_target(above, name(path)).map_err(|error| self.tree.failed("read the link", path, error))?;
-        let holds_root = self.tree.is_held_by(&text);
-        self.holds_root_path |= holds_root;
-        if !holds_root && !self.options.external_links && leaves(path, &text) {
+        self.holds_root_path |= self.tree.is_held_by(&text);
+        // By the root's path it says where it leads as if it began there.
+        let leads_out = match self.tree.beneath(&text) {
+            Some(inner) => leaves(b"", inner),
+            None => leaves(path, &text),
+        };
+        if leads_out && !self.options.external_links {
             let text = text.escape_ascii();
             self.refuse(path, format!("the link leads out of the project, to {text}; `external-links` allows it"));
             return Ok(());
@@ -265,9 +269,9 @@ impl Capturer<'_, '_> {
         let name = name(path);
         let failed = |error| self.tree.failed("read", path, error);
         let file = match open_file(above, name, false) {
-            Err(Errno::ACCESS) => chmodat(above, name, Mode::from_raw_mode(0o600), AtFlags::empty())
-                .and_then(|()| open_file(above, name, false))
-                .map_err(failed)?,
+            Err(Errno::ACCESS) => {
+                allow(above, name, 0o600).and_then(|()| open_file(above, name, false)).map_err(failed)?
+            }
             opened => opened.map_err(failed)?,
         };
         let wanted = self.tree.mode(executable);
@@ -471,6 +475,18 @@ fn leaves(path: &[u8], text: &[u8]) -> bool {
         }
     }
     false
+}
+
+/// Gives the owner of a file or directory these permissions, and never that of a link which took its place.
+pub(in crate::run) fn allow(above: BorrowedFd<'_>, name: &[u8], mode: u32) -> rustix::io::Result<()> {
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let there = openat(above, name, flags, Mode::empty())?;
+    if !matches!(stat_fd(&there)?.kind, EntryKind::File | EntryKind::Directory) {
+        return Err(Errno::ACCESS);
+    }
+    // What is only reached cannot be changed by its handle, but by the name that the system has for that.
+    let path = format!("/proc/self/fd/{}", there.as_raw_fd());
+    chmodat(CWD, path, Mode::from_raw_mode(mode), AtFlags::empty())
 }
 
 /// Reads until the buffer is full or the file ends.

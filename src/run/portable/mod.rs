@@ -15,6 +15,7 @@ mod staging;
 mod tests;
 mod worktree;
 
+pub(in crate::run) use capture::allow;
 pub use capture::{CaptureOptions, Captured, capture};
 pub use place::{Each, PlaceOptions, Placed, Wanted, place};
 pub use worktree::WorkTree;

@@ -92,8 +92,12 @@ impl Stage {
             }
         }
         let file = create(above, name, executable)?;
-        write_all(&file, bytes)?;
-        stat_fd(&file)
+        let made = write_all(&file, bytes).and_then(|()| stat_fd(&file));
+        if made.is_err() {
+            // No half file stays.
+            let _ = unlinkat(above, name, AtFlags::empty());
+        }
+        made
     }
 
     fn link(&self, file: &File, above: BorrowedFd<'_>, name: &[u8]) -> SysResult<()> {

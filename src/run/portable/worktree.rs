@@ -103,6 +103,14 @@ impl WorkTree {
         })
     }
 
+    /// What an absolute path says below the root, if it begins with the root's path.
+    pub(in crate::run) fn beneath<'p>(&self, path: &'p [u8]) -> Option<&'p [u8]> {
+        let inner = self.held.iter().find_map(|root| {
+            path.strip_prefix(root.needle()).filter(|inner| inner.is_empty() || inner.starts_with(b"/"))
+        })?;
+        Some(inner.strip_prefix(b"/").unwrap_or(inner))
+    }
+
     /// How many bytes of one piece must stand before the next for [`WorkTree::is_held_by`].
     pub(in crate::run) fn overlap(&self) -> usize {
         self.held.iter().map(|finder| finder.needle().len()).max().unwrap_or(0)

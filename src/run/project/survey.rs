@@ -279,17 +279,22 @@ impl Project {
         Ok(changed.unwrap_or(u32::MAX))
     }
 
-    /// Every path at which larder has put an output that the state knows.
+    /// Every path at which stands what larder has put there, as far as the state knows.
     ///
     /// # Errors
     /// CACHE_ERROR.
     pub fn made_paths(&self) -> Result<std::collections::HashSet<Vec<u8>>> {
         let rows = self.state().task_rows(None)?;
+        let all = |row: &RowView<'_>| row.lists().map(|lists| lists.outputs.map(FileNo).collect::<Vec<FileNo>>());
+        let numbers = || (0..self.counters.tasks).filter_map(|number| rows.get(RowNo(number)));
+        // Those of tasks that are not wanted now were not looked at.
+        self.sources.check(numbers().filter_map(|row| all(&row)).flatten().collect());
         let files = self.sources.files();
         let mut paths = std::collections::HashSet::new();
-        for row in (0..self.counters.tasks).filter_map(|number| rows.get(RowNo(number))) {
-            let Some(lists) = row.lists() else { continue };
-            paths.extend(lists.outputs.map(|file| files.path(FileNo(file)).to_vec()));
+        for row in numbers() {
+            let outputs = all(&row).unwrap_or_default().into_iter();
+            paths
+                .extend(outputs.filter(|file| files.changed(*file) <= row.keyed).map(|file| files.path(file).to_vec()));
         }
         Ok(paths)
     }

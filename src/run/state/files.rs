@@ -13,6 +13,8 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 
 /// So many files share a row of the database.
 pub const CHUNK_FILES: usize = 128;
+/// Room is made for so many at least.
+const ROOM_MIN: usize = 64;
 /// From so many names on a directory is opened instead of being looked up for each.
 const OPEN_FROM_NAMES: usize = 6;
 
@@ -244,6 +246,8 @@ impl Files {
     fn push(&mut self, path: &[u8], follow: bool) -> FileNo {
         let number = self.entries.len() as u32;
         let at = self.bytes.len() as u32;
+        make_room(&mut self.entries, 1);
+        make_room(&mut self.bytes, path.len());
         self.bytes.extend_from_slice(path);
         let dir = self.dir_of(at, path.len() as u32);
         self.entries.push(Entry { at, len: path.len() as u32, dir, follow, ..Entry::default() });
@@ -278,6 +282,13 @@ impl Files {
 
     pub(super) fn slice(&self, at: u32, len: u32) -> &[u8] {
         self.bytes.get(at as usize..at as usize + len as usize).unwrap_or_default()
+    }
+}
+
+/// Makes room by an eighth of what there is: there may be hundreds of thousands, and doubling takes as much again.
+fn make_room<T>(list: &mut Vec<T>, more: usize) {
+    if list.capacity() - list.len() < more {
+        list.reserve_exact(more.max(list.len() / 8).max(ROOM_MIN));
     }
 }
 
