@@ -2061,13 +2061,17 @@ _larder() {
             return 0
             ;;
         larder__subcmd__gc)
-            opts="-n -r -q -v -h --dry-run --max-repack --no-writers --keep-runs --repo --quiet --verbose --json --no-color --banner --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
+            opts="-n -r -q -v -h --dry-run --max-repack --no-writers --max-unused --keep-runs --repo --quiet --verbose --json --no-color --banner --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --max-repack)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-unused)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

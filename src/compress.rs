@@ -260,6 +260,7 @@ pub struct Decompressor {
     zlib: Option<Decompress>,
     gzip: Option<Decompress>,
     zstd: Option<zstd::bulk::Decompressor<'static>>,
+    zstd_start: Option<zstd::zstd_safe::DCtx<'static>>,
 }
 
 impl Decompressor {
@@ -283,6 +284,44 @@ impl Decompressor {
         let payload = wrapped.get(WRAP_BYTES..).unwrap_or_default();
         let raw = self.expand(algorithm, payload, length)?;
         if raw.len() == length { Ok(raw) } else { Err(broken("has another length than it says")) }
+    }
+
+    /// Fills `out` with the first `len` raw bytes of a wrapped frame, or all if it has fewer. What comes after them is not
+    /// looked at, where the algorithm lets that be.
+    ///
+    /// # Errors
+    /// As [`Decompressor::unwrap_frame`], as far as it is looked at.
+    pub fn unwrap_start(&mut self, wrapped: &[u8], len: usize, limit: usize, out: &mut Vec<u8>) -> Result<()> {
+        let mut cursor = Cursor::new(wrapped, "frame");
+        let (code, length) = (cursor.u8().unwrap_or_default(), cursor.u32().unwrap_or_default() as usize);
+        if Algorithm::from_code(code) == Some(Algorithm::Zstd) && len < length && length <= limit {
+            return self.zstd_start(wrapped.get(WRAP_BYTES..).unwrap_or_default(), len, out);
+        }
+        *out = self.unwrap_frame(wrapped, limit)?;
+        out.truncate(len);
+        Ok(())
+    }
+
+    fn zstd_start(&mut self, payload: &[u8], len: usize, out: &mut Vec<u8>) -> Result<()> {
+        use zstd::zstd_safe::{DCtx, InBuffer, OutBuffer, ResetDirective, get_error_name};
+        let failed = |code| broken(&format!("does not decompress: {}", get_error_name(code)));
+        let context = match self.zstd_start.take() {
+            Some(context) => context,
+            None => DCtx::try_create().ok_or_else(|| Error::new(Code::MemoryAlloc, "zstd failed"))?,
+        };
+        let context = self.zstd_start.insert(context);
+        context.reset(ResetDirective::SessionOnly).map_err(failed)?;
+        // What it held is overwritten: only what it lacked is filled.
+        out.resize(len, 0);
+        let (mut input, mut output) = (InBuffer::around(payload), OutBuffer::around(&mut out[..]));
+        while output.pos() < len {
+            let before = (input.pos(), output.pos());
+            context.decompress_stream(&mut output, &mut input).map_err(failed)?;
+            if before == (input.pos(), output.pos()) {
+                return Err(broken("ends too early"));
+            }
+        }
+        Ok(())
     }
 
     fn expand(&mut self, algorithm: Algorithm, payload: &[u8], length: usize) -> Result<Vec<u8>> {

@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 type Open = fn(&Path) -> Arc<dyn Backend>;
 
 /// Every backend: how messages of this suite call it, and how to make an empty one with the help of a directory.
-const ROWS: [(&str, Open); 8] = [
+const ROWS: &[(&str, Open)] = &[
     ("file", |dir| Arc::new(FsBackend::new(dir.join("not yet/there")))),
     ("exec", |dir| at(&format!("exec:{} {}", example(dir), dir.join("bytes").display()), dir)),
     ("ssh", |dir| at(&format!("ssh://nobody@example.invalid:2222{}/it's there", dir.display()), dir)),

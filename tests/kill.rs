@@ -17,8 +17,11 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 const REPOSITORIES: u64 = 10;
-/// Rounds in each: one backup that is let be, to see how long it takes, and ten that are killed. The data is new each time.
-const ROUNDS: u64 = 11;
+/// Kills in each that hit a backup at work. The data is new each time.
+const KILLS: u64 = 10;
+/// Rounds in each, at most: one backup that is let be, to see how long it takes, and those that are killed, too early and
+/// too late ones among them.
+const ROUNDS_MAX: u64 = 1 + 4 * KILLS;
 const DIRECTORIES: u64 = 12;
 const FILES: u64 = 15;
 const FILE_BYTES: usize = 40_000;
@@ -39,19 +42,19 @@ fn child() {
 
 #[test]
 fn a_killed_backup_is_gone_on_with() {
-    let mut saved_bytes = 0;
+    let (mut saved_bytes, mut all_bytes) = (0, 0);
     for repository in 0..REPOSITORIES {
         let dir = scene::quick_dir();
         drop(init(dir.path()));
-        let mut duration = Duration::ZERO;
-        for round in 0..ROUNDS {
-            let seed = repository * ROUNDS + round;
+        let (mut duration, mut hits) = (Duration::ZERO, 0);
+        for round in 0..ROUNDS_MAX {
+            let seed = repository * ROUNDS_MAX + round;
             make_source(&dir.path().join("source"), seed);
             // Spread over all of a backup, and a little beyond, by a sequence that fills the interval evenly.
             let part = (seed as f64 * 0.618_033_988_75).fract();
             // Files written just now could change again unseen, and would be read again for that.
             std::thread::sleep(Duration::from_millis(30));
-            let started = Instant::now();
+            let (leases_before, started) = (leases(dir.path()), Instant::now());
             let was_done = if round == 0 {
                 // How long a whole one takes.
                 start(dir.path()).wait().unwrap().success()
@@ -59,13 +62,23 @@ fn a_killed_backup_is_gone_on_with() {
                 kill_after(dir.path(), duration.mul_f64(part * 1.1))
             };
             duration = duration.max(started.elapsed());
+            // Whoever is killed while he writes leaves his lease behind.
+            hits += u64::from(leases(dir.path()) > leases_before);
             saved_bytes += goes_on(dir.path(), was_done);
+            all_bytes += DIRECTORIES * FILES * FILE_BYTES as u64;
+            if hits == KILLS {
+                break;
+            }
         }
+        assert_eq!(hits, KILLS, "too few of {ROUNDS_MAX} rounds met a backup at work");
         comes_back(dir.path());
     }
     // Whatever the moments were: if nothing were ever saved, the flushes would do nothing.
-    let all = REPOSITORIES * ROUNDS * DIRECTORIES * FILES * FILE_BYTES as u64;
-    assert!(saved_bytes > all / 5, "of {all} bytes only {saved_bytes} did not have to be read again");
+    assert!(saved_bytes > all_bytes / 5, "of {all_bytes} bytes only {saved_bytes} did not have to be read again");
+}
+
+fn leases(dir: &Path) -> usize {
+    std::fs::read_dir(scene::repository(dir).join("leases")).map_or(0, Iterator::count)
 }
 
 /// Starts a backup and kills it after so long. True if it was done before.

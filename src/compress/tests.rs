@@ -50,6 +50,26 @@ fn levels_have_ranges() {
 }
 
 #[test]
+fn the_start_of_a_frame_is_read_alone() {
+    let (mut decompressor, mut out) = (Decompressor::new(), Vec::new());
+    for compression in all() {
+        let raw = [text(300_000), noise(1_000), text(9)].concat();
+        let wrapped = Compressor::new(compression).expect("a compressor").wrap(&raw).expect("wrapped");
+        for len in [0, 1, 131_072, 300_500, raw.len() - 1, raw.len(), raw.len() + 1] {
+            decompressor.unwrap_start(&wrapped, len, raw.len(), &mut out).expect("unwrapped");
+            assert!(out == raw[..len.min(raw.len())], "{len} bytes by {compression:?}");
+        }
+        let refused = |wrapped: &[u8], len, limit| {
+            let error = Decompressor::new().unwrap_start(wrapped, len, limit, &mut Vec::new()).expect_err("refused");
+            assert_eq!(error.code(), Code::ChunkInvalid);
+        };
+        refused(&wrapped, 100, raw.len() - 1);
+        refused(&wrapped[..wrapped.len() / 20], 250_000, raw.len());
+        refused(&wrapped[..3], 1, raw.len());
+    }
+}
+
+#[test]
 fn frames_come_back_with_contexts_used_again() {
     let mut decompressor = Decompressor::new();
     for compression in all() {

@@ -21,6 +21,7 @@ use crate::monitor::{Event, Monitor};
 use crate::reach::{Kept, Reach, ReachOptions, kept, reachable};
 use crate::repo::doom::{Doom, Dooms};
 use crate::repo::lease::{LeaseView, Verdicts};
+use crate::repo::scan::Scan;
 use crate::repo::session::withdraw;
 use crate::repo::view::View;
 use crate::repo::{Repo, Root, Use, WriterOptions, pack_path, root_path};
@@ -34,6 +35,9 @@ use usage::{Standing, Usage};
 /// So often are the roots listed until a listing is whole.
 const LISTINGS: usize = 5;
 
+/// A pack is rewritten when so many percent of its file would be freed, unless another number is asked for.
+pub const MAX_UNUSED_PERCENT: u8 = 20;
+
 /// How [`gc`] works.
 #[derive(Clone, Debug)]
 pub struct GcOptions {
@@ -41,6 +45,8 @@ pub struct GcOptions {
     pub dry_run: bool,
     /// Rewriting copies at most so many bytes; packs with nothing needed in them are deleted in any case.
     pub max_repack_bytes: Option<u64>,
+    /// A pack is rewritten when so many percent of its file would be freed; 0 leaves no byte that nothing needs.
+    pub max_unused_percent: u8,
     /// Memory for sorted sets, bytes.
     pub budget_bytes: usize,
     /// Nobody else is at work, says whoever asks: other leases are taken away, whatever they say.
@@ -153,7 +159,7 @@ fn withdraw_void(repo: &Repo, verdicts: &Verdicts) -> Result<Vec<Root>> {
 
 /// What is there, what is needed, and how the two meet.
 struct Survey<'a> {
-    view: View<'a>,
+    scan: Scan<'a>,
     reach: Reach,
     usage: Usage,
 }
@@ -166,11 +172,15 @@ fn survey<'a>(
     options: &GcOptions,
     monitor: &dyn Monitor,
 ) -> Result<Survey<'a>> {
-    let view = repo.index().view()?;
+    let mut scan = repo.scan()?;
     let reach = reachable(repo, &kept.starts, &reach_options(repo, options), monitor)?;
     refuse_broken(&reach)?;
-    let usage = Usage::mark(&view, &reach, &standing(repo, &view, files, doomed)?)?;
-    Ok(Survey { view, reach, usage })
+    let standing = standing(repo, &scan.view, files, doomed)?;
+    let usage = match Usage::mark(&scan, &reach, &standing) {
+        Err(error) if scan.can_try_again(&error) => Usage::mark(&scan, &reach, &standing)?,
+        answer => answer?,
+    };
+    Ok(Survey { scan, reach, usage })
 }
 
 /// Finds what is needed, rewrites, and dooms the rest.
@@ -187,20 +197,20 @@ fn mark(
 ) -> Result<Marked> {
     let doomed: HashSet<Id> = hold.dooms.iter().flat_map(|doom| &doom.packs).copied().collect();
     let mut survey = survey(repo, files, kept, &doomed, options, monitor)?;
-    if survey.usage.missing > 0 {
-        // An index that lost a row would doom the pack that holds what the row spoke of.
+    if survey.usage.missing > 0 || !survey.scan.agrees_on(survey.usage.entries)? {
+        // By an index that lost a row the pack could be doomed that holds what the row spoke of.
         drop(survey);
         repo.rebuild_index()?;
         survey = self::survey(repo, files, kept, &doomed, options, monitor)?;
     }
-    let Survey { view, reach, usage } = survey;
+    let Survey { scan, reach, usage } = survey;
     hold.refresh()?;
     let fresh = fresh_packs(repo, &usage.packs.iter().map(|pack| pack.name).collect(), others);
-    let plan = plan(&view, &usage, &fresh, options.max_repack_bytes)?;
+    let plan = plan(&scan.view, &usage, &fresh, options)?;
     note(stats, kept, &reach, &usage, &plan);
     let temp = reach_options(repo, options).temp;
-    let rewritten = rewrite::rewrite(repo, &view, &reach, &usage, &plan, &temp, monitor)?;
-    let packs = doomed_now(repo, &view, &reach, &usage, &plan, &rewritten)?;
+    let rewritten = rewrite::rewrite(repo, &scan, &reach, &usage, &plan, &temp, monitor)?;
+    let packs = doomed_now(repo, &scan, &reach, &usage, &plan, &rewritten)?;
     stats.packs_rewritten = rewritten.done.len() as u64;
     (stats.packs_written, stats.bytes_written) = (rewritten.packs, rewritten.bytes);
     stats.is_stopped = rewritten.is_stopped;
@@ -211,7 +221,7 @@ fn mark(
         let going: HashSet<&Id> = packs.iter().collect();
         let lists_going = |listed: &[Id]| listed.iter().any(|pack| going.contains(pack));
         let segments =
-            view.segments()?.into_iter().filter(|(_, listed)| lists_going(listed)).map(|(name, _)| name).collect();
+            scan.view.segments()?.into_iter().filter(|(_, listed)| lists_going(listed)).map(|(name, _)| name).collect();
         let core = repo.core();
         hold.dooms.push(Doom::publish(core.backend.as_ref(), &core.keyring, repo.id(), packs, segments, roots)?);
     }
@@ -221,7 +231,7 @@ fn mark(
 /// The packs that a doom may name now: needed no longer, or needed from elsewhere.
 fn doomed_now(
     repo: &Repo,
-    view: &View<'_>,
+    scan: &Scan<'_>,
     reach: &Reach,
     usage: &Usage,
     plan: &Plan,
@@ -240,7 +250,7 @@ fn doomed_now(
     for (key, number) in &rewritten.bad {
         let _ = repo.index().mark_bad(key, *number);
     }
-    let spared = usage.spare_copies(view, reach, &damaged)?;
+    let spared = usage.spare_copies(scan, reach, &damaged)?;
     packs.retain(|name| !spared.contains(name));
     Ok(packs)
 }
@@ -260,7 +270,7 @@ fn standing(
     view: &View<'_>,
     files: &HashMap<Id, u64>,
     doomed: &HashSet<Id>,
-) -> Result<impl Fn(&Id) -> Standing> {
+) -> Result<impl Fn(&Id) -> Standing + use<>> {
     let mut gone = HashSet::new();
     for pack in view.packs()?.iter().filter(|pack| !files.contains_key(&pack.name)) {
         if repo.backend().stat(&pack_path(&pack.name))?.is_none() {
@@ -329,8 +339,8 @@ fn dry_run(repo: &Repo, options: &GcOptions, monitor: &dyn Monitor) -> Result<Gc
     let kept = kept(repo, &sound_roots(repo)?, clock::now())?;
     repo.refresh()?;
     let doomed: HashSet<Id> = dooms.dooms.iter().flat_map(|doom| &doom.packs).copied().collect();
-    let Survey { view, reach, usage } = survey(repo, &files, &kept, &doomed, options, monitor)?;
-    let plan = plan(&view, &usage, &HashSet::new(), options.max_repack_bytes)?;
+    let Survey { scan, reach, usage } = survey(repo, &files, &kept, &doomed, options, monitor)?;
+    let plan = plan(&scan.view, &usage, &HashSet::new(), options)?;
     note(&mut stats, &kept, &reach, &usage, &plan);
     stats.roots_deleted = kept.forgotten.len() as u64;
     stats.dooms_waiting = dooms.dooms.len() as u64;

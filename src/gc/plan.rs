@@ -1,14 +1,16 @@
 //! What becomes of each pack.
 
 use super::usage::{FrameUse, PackUse, Standing, Usage};
+use super::{GcOptions, MAX_UNUSED_PERCENT};
 use crate::error::Result;
 use crate::id::Id;
 use crate::repo::pack::FramePlace;
 use crate::repo::view::View;
 use std::collections::HashSet;
 
-/// A pack is rewritten when so many percent of its file would be freed.
-const DEAD_PERCENT: u64 = 20;
+/// A frame is carried over as it is while at most so many percent of it are not needed: what it is built anew for must pay
+/// for compressing it. Less where packs are wanted tighter than [`super::MAX_UNUSED_PERCENT`].
+const FRAME_DEAD_PERCENT: u64 = 50;
 /// A pack below this is small.
 pub(super) const SMALL_PACK_BYTES: u64 = 4 << 20;
 /// So many small packs of live data are made into few.
@@ -30,18 +32,19 @@ pub(super) enum Fate {
 pub(super) enum FrameFate {
     /// Nothing of it is needed.
     Drop,
-    /// At least half of it is: it is sealed anew as it is.
+    /// Enough of it is: it is sealed anew as it is.
     Reseal,
-    /// Less: what is needed goes into a new frame.
+    /// Too little: what is needed goes into a new frame.
     Rebuild,
 }
 
 impl FrameFate {
-    /// The fate of a frame that is used so.
-    pub(super) fn of(frame: &FrameUse) -> FrameFate {
+    /// The fate of a frame that is used so, where `dead_percent` of one may stay.
+    pub(super) fn of(frame: &FrameUse, dead_percent: u64) -> FrameFate {
+        let dead = u64::from(frame.raw_bytes.saturating_sub(frame.live_bytes));
         match frame.live_entries {
             0 => FrameFate::Drop,
-            _ if u64::from(frame.live_bytes) * 2 >= u64::from(frame.raw_bytes) => FrameFate::Reseal,
+            _ if dead * 100 <= u64::from(frame.raw_bytes) * dead_percent => FrameFate::Reseal,
             _ => FrameFate::Rebuild,
         }
     }
@@ -50,6 +53,8 @@ impl FrameFate {
 /// What becomes of all packs, in the order of [`Usage::packs`].
 pub(super) struct Plan {
     pub(super) fates: Vec<Fate>,
+    /// How much of a frame may stay that is not needed.
+    pub(super) frame_dead_percent: u64,
     /// Bytes that will be freed by dropping and rewriting, before padding.
     pub(super) freed_bytes: u64,
     /// Bytes that are not needed and stay: in frames that are half needed, in packs not worth rewriting.
@@ -58,11 +63,17 @@ pub(super) struct Plan {
     pub(super) copied_bytes: u64,
 }
 
-/// Decides. Packs in `fresh` stay. `max_repack_bytes` bounds what is copied; packs that free most for what they cost
-/// come first.
-pub(super) fn plan(view: &View<'_>, usage: &Usage, fresh: &HashSet<Id>, max_repack_bytes: Option<u64>) -> Result<Plan> {
-    let mut plan =
-        Plan { fates: vec![Fate::Keep; usage.packs.len()], freed_bytes: 0, dead_bytes_kept: 0, copied_bytes: 0 };
+/// Decides. Packs in `fresh` stay. Where the options bound what is copied, packs that free most for what they cost come
+/// first.
+pub(super) fn plan(view: &View<'_>, usage: &Usage, fresh: &HashSet<Id>, options: &GcOptions) -> Result<Plan> {
+    let unused_percent = u64::from(options.max_unused_percent);
+    let mut plan = Plan {
+        fates: vec![Fate::Keep; usage.packs.len()],
+        frame_dead_percent: FRAME_DEAD_PERCENT.min(unused_percent * FRAME_DEAD_PERCENT / u64::from(MAX_UNUSED_PERCENT)),
+        freed_bytes: 0,
+        dead_bytes_kept: 0,
+        copied_bytes: 0,
+    };
     let (mut worth, mut small) = (Vec::new(), Vec::new());
     for (at, pack) in usage.packs.iter().enumerate() {
         if pack.standing == Standing::Doomed || fresh.contains(&pack.name) || usage.mourned.contains(&pack.name) {
@@ -75,10 +86,12 @@ pub(super) fn plan(view: &View<'_>, usage: &Usage, fresh: &HashSet<Id>, max_repa
             plan.freed_bytes += if pack.standing == Standing::Gone { 0 } else { pack.file_bytes };
             continue;
         }
-        let (freed, dead) = freed_and_dead(pack, frames, &|| Ok(view.facts(pack.number)?.frames))?;
+        let (freed, dead) =
+            freed_and_dead(pack, frames, plan.frame_dead_percent, &|| Ok(view.facts(pack.number)?.frames))?;
         plan.dead_bytes_kept += dead;
+        let is_worth = freed > 0 && freed * 100 >= pack.file_bytes * unused_percent;
         // Damage that another copy has made good is no more to be found by every verify.
-        if freed * 100 >= pack.file_bytes * DEAD_PERCENT || usage.healed.contains(&pack.number) {
+        if is_worth || usage.healed.contains(&pack.number) {
             worth.push((at, freed, dead));
         } else if pack.file_bytes < SMALL_PACK_BYTES {
             small.push((at, freed, dead));
@@ -94,7 +107,7 @@ pub(super) fn plan(view: &View<'_>, usage: &Usage, fresh: &HashSet<Id>, max_repa
     });
     for (at, freed, _) in worth {
         let copied = cost(at, freed);
-        if max_repack_bytes.is_some_and(|most| plan.copied_bytes + copied > most) {
+        if options.max_repack_bytes.is_some_and(|most| plan.copied_bytes + copied > most) {
             continue;
         }
         plan.fates[at] = Fate::Rewrite;
@@ -109,6 +122,7 @@ pub(super) fn plan(view: &View<'_>, usage: &Usage, fresh: &HashSet<Id>, max_repa
 fn freed_and_dead(
     pack: &PackUse,
     frames: &[FrameUse],
+    frame_dead_percent: u64,
     places: &dyn Fn() -> Result<Vec<FramePlace>>,
 ) -> Result<(u64, u64)> {
     // Most packs are needed whole: their tables of frames are not read.
@@ -129,7 +143,7 @@ fn freed_and_dead(
             raw => sealed * u64::from(raw - frame.live_bytes.min(raw)) / u64::from(raw),
         };
         dead += unneeded;
-        if FrameFate::of(frame) != FrameFate::Reseal {
+        if FrameFate::of(frame, frame_dead_percent) != FrameFate::Reseal {
             freed += unneeded;
         }
     }

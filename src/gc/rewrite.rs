@@ -1,6 +1,6 @@
 //! Rewriting: what is needed of a pack goes into new ones, and their segment is published.
 //!
-//! Nothing is deleted here. A frame at least half needed is opened and sealed anew under a new key and ordinal, without
+//! Nothing is deleted here. A frame of which enough is needed is opened and sealed anew under a new key and ordinal, without
 //! decompressing it; its other entries stay listed. From the rest the needed entries are taken into new frames, each
 //! checked against its id. A pack of which anything cannot be read stays as it is.
 
@@ -14,9 +14,9 @@ use crate::monitor::{Event, Monitor};
 use crate::object::{Class, Key, Kind};
 use crate::reach::{IdSorter, Reach, SetReader};
 use crate::repo::Repo;
-use crate::repo::pack::{FinishedPack, FrameEntry, PackKind, PackWriter};
+use crate::repo::pack::{FinishedPack, FrameEntry, PackKind, PackWriter, RAW_FRAME_BYTES_MAX};
+use crate::repo::scan::Scan;
 use crate::repo::segment::{PackFacts, Place};
-use crate::repo::view::View;
 use crate::repo::write::{DATA_FRAME_BYTES, META_FRAME_BYTES, pack_target_bytes, write_segment};
 use std::path::Path;
 
@@ -44,7 +44,7 @@ pub(super) struct Rewritten {
 /// Rewrites the packs that the plan says to.
 pub(super) fn rewrite(
     repo: &Repo,
-    view: &View<'_>,
+    scan: &Scan<'_>,
     reach: &Reach,
     usage: &Usage,
     plan: &Plan,
@@ -60,7 +60,7 @@ pub(super) fn rewrite(
     monitor.event(&Event::Total { items: chosen.len() as u64, bytes: plan.copied_bytes });
     // Neighbours stay neighbours: what one writer flushed is read and written in that order, kind by kind.
     chosen.sort_by_key(|at| (usage.packs[*at].kind as u8, usage.packs[*at].number));
-    let needed = Needed::collect(view, reach, usage, &chosen, temp)?;
+    let needed = Needed::collect(scan, reach, usage, &chosen, temp)?;
     let mut places = NeededReader { frames: needed.0.reader(), aliases: needed.1.reader() };
     let is_small = plan.copied_bytes < SMALL_PACK_BYTES;
     let mut output = Output::new(repo, is_small)?;
@@ -70,7 +70,7 @@ pub(super) fn rewrite(
             break;
         }
         let pack = &usage.packs[*at];
-        match output.take_pack(usage, pack, view.facts(pack.number)?, order as u32, &mut places) {
+        match output.take_pack(usage, plan, pack, scan.view.facts(pack.number)?, order as u32, &mut places) {
             Ok(()) => output.pending.push(pack.name),
             Err(error) if is_damage(&error) => {
                 monitor.event(&Event::Failed { path: crate::repo::pack_path(&pack.name).as_bytes(), error: &error });
@@ -98,12 +98,12 @@ fn is_damage(error: &Error) -> bool {
 struct Needed(crate::reach::SortedSet<12>, crate::reach::SortedSet<36>);
 
 impl Needed {
-    fn collect(view: &View<'_>, reach: &Reach, usage: &Usage, chosen: &[usize], temp: &Path) -> Result<Needed> {
+    fn collect(scan: &Scan<'_>, reach: &Reach, usage: &Usage, chosen: &[usize], temp: &Path) -> Result<Needed> {
         let mut order = vec![u32::MAX; usage.packs.len()];
         chosen.iter().enumerate().for_each(|(place, at)| order[*at] = place as u32);
         let (mut frames, mut aliases) =
             (IdSorter::<12>::new(temp, SORT_BUDGET_BYTES), IdSorter::<36>::new(temp, SORT_BUDGET_BYTES));
-        usage.each_needed(view, reach, &|at| order[at] != u32::MAX, &mut |at, record| {
+        usage.each_needed(scan, reach, &|at| order[at] != u32::MAX, &mut |at, record| {
             let pack = order[at].to_be_bytes();
             match record.place {
                 Place::Frame { frame, offset, .. } => {
@@ -187,6 +187,8 @@ struct Output<'a> {
     pending: Vec<Id>,
     /// Needed entries of the frame that is being taken.
     bad: Vec<Key>,
+    /// Raw bytes of that frame, up to the last that is needed.
+    raw: Vec<u8>,
     compressor: Compressor,
     decompressor: Decompressor,
 }
@@ -202,6 +204,7 @@ impl<'a> Output<'a> {
             finished: Vec::new(),
             pending: Vec::new(),
             bad: Vec::new(),
+            raw: Vec::new(),
             compressor: Compressor::new(repo.config().compression)?,
             decompressor: Decompressor::new(),
         })
@@ -211,6 +214,7 @@ impl<'a> Output<'a> {
     fn take_pack(
         &mut self,
         usage: &Usage,
+        plan: &Plan,
         pack: &PackUse,
         facts: PackFacts,
         order: u32,
@@ -222,7 +226,7 @@ impl<'a> Output<'a> {
         }
         for (number, ((_, entries), used)) in directory.frames.into_iter().zip(usage.frames(pack)).enumerate() {
             let frame = number as u32;
-            let fate = FrameFate::of(used);
+            let fate = FrameFate::of(used, plan.frame_dead_percent);
             if fate == FrameFate::Drop {
                 continue;
             }
@@ -235,11 +239,13 @@ impl<'a> Output<'a> {
             let wrapped = self.repo.open_wrapped(&facts, frame)?;
             let must_check = fate == FrameFate::Rebuild || self.repo.keyring().scheme() == Scheme::None;
             // What a tag vouches for is copied as it is; without tags every needed byte is looked at.
-            let raw = if must_check { self.checked(&wrapped, &entries, &is_needed)? } else { Vec::new() };
+            if must_check {
+                self.open_checked(&wrapped, &entries, &is_needed)?;
+            }
             self.bad.clear();
             match fate {
                 FrameFate::Reseal => self.append(&wrapped, entries)?,
-                _ => self.fill(&raw, &entries, &is_needed)?,
+                _ => self.fill(&entries, &is_needed)?,
             }
         }
         let ids = needed.aliases_of(order)?;
@@ -249,23 +255,26 @@ impl<'a> Output<'a> {
         Ok(())
     }
 
-    /// Decodes a frame and checks every needed entry against its id.
-    fn checked(&mut self, wrapped: &[u8], entries: &[FrameEntry], is_needed: &[bool]) -> Result<Vec<u8>> {
-        let raw = self.decompressor.unwrap_frame(wrapped, crate::repo::pack::RAW_FRAME_BYTES_MAX)?;
+    /// Decodes a frame up to its last needed entry, and checks every needed one against its id.
+    fn open_checked(&mut self, wrapped: &[u8], entries: &[FrameEntry], is_needed: &[bool]) -> Result<()> {
+        let wanted = is_needed.iter().rposition(|is_needed| *is_needed).map_or(0, |last| last + 1);
+        let len = entries[..wanted].iter().map(|entry| entry.len as usize).sum();
+        let Output { decompressor, raw, .. } = self;
+        decompressor.unwrap_start(wrapped, len, RAW_FRAME_BYTES_MAX, raw)?;
         let mut offset = 0;
         for (entry, is_needed) in entries.iter().zip(is_needed) {
             let end = offset + entry.len as usize;
-            let bytes = raw.get(offset..end).unwrap_or_default();
+            let bytes = self.raw.get(offset..end).unwrap_or_default();
             if *is_needed {
                 self.repo.check(&entry.key, bytes)?;
             }
             offset = end;
         }
-        Ok(raw)
+        Ok(())
     }
 
-    /// Takes needed entries into the frames being filled.
-    fn fill(&mut self, raw: &[u8], entries: &[FrameEntry], is_needed: &[bool]) -> Result<()> {
+    /// Takes needed entries of the frame that is open into the frames being filled.
+    fn fill(&mut self, entries: &[FrameEntry], is_needed: &[bool]) -> Result<()> {
         let mut offset = 0;
         for (entry, is_needed) in entries.iter().zip(is_needed) {
             let end = offset + entry.len as usize;
@@ -276,7 +285,7 @@ impl<'a> Output<'a> {
                     self.close_frame(lane)?;
                 }
                 let (bytes, filled) = &mut self.filling[lane as usize];
-                bytes.extend_from_slice(raw.get(offset..end).unwrap_or_default());
+                bytes.extend_from_slice(self.raw.get(offset..end).unwrap_or_default());
                 filled.push(*entry);
                 if bytes.len() >= limit {
                     self.close_frame(lane)?;

@@ -116,13 +116,13 @@ fn look_again(
     super::refuse_broken(&reach)?;
     let doomed: HashSet<Id> = hold.dooms.iter().flat_map(|doom| &doom.packs).copied().collect();
     let files = repo.pack_files()?;
-    let view = repo.index().view()?;
+    let scan = repo.scan()?;
     let standing = |name: &Id| match (doomed.contains(name), files.contains_key(name)) {
         (_, false) => Standing::Gone,
         (true, true) => Standing::Doomed,
         (false, true) => Standing::Sound,
     };
-    revived.extend(Usage::mark(&view, &reach, &standing)?.revived);
+    revived.extend(Usage::mark(&scan, &reach, &standing)?.revived);
     Ok(Now { revived, forgotten })
 }
 

@@ -22,6 +22,7 @@ pub(super) fn options() -> GcOptions {
         dry_run: false,
         max_repack_bytes: None,
         no_writers: false,
+        max_unused_percent: MAX_UNUSED_PERCENT,
         budget_bytes: 16 << 20,
         writer: writer_options(),
     }
@@ -351,6 +352,24 @@ fn rewriting_keeps_within_its_limit() {
     let stats = gc(&repo, &options(), &Silent).expect("gc");
     assert!(stats.packs_rewritten > 0 && stats.bytes_dead_kept < 20_000, "{stats:?}");
     assert_eq!(assert_sound(&repo), 1);
+}
+
+#[test]
+fn asked_for_it_leaves_no_byte_that_nothing_needs() {
+    let dir = tempfile::tempdir().expect("temp");
+    let repo = repo_in(dir.path());
+    let old = backup(&repo, 0..200, 1);
+    backup(&repo, 10..200, 2);
+    forget(&repo, &[old]);
+    let stats = gc(&repo, &options(), &Silent).expect("gc");
+    assert!(stats.packs_rewritten == 0 && stats.bytes_dead_kept > 5_000, "under 20 % are left: {stats:?}");
+    let none = GcOptions { max_unused_percent: 0, ..options() };
+    let stats = gc(&repo, &none, &Silent).expect("gc");
+    assert!(stats.packs_rewritten > 0 && stats.bytes_dead > 5_000, "{stats:?}");
+    let dry = gc(&repo, &GcOptions { dry_run: true, ..none }, &Silent).expect("dry run");
+    assert_eq!((dry.bytes_dead, dry.bytes_dead_kept), (0, 0), "{dry:?}");
+    assert_eq!(repo.index_stats().expect("stats").entries, dry.objects, "what is listed is needed");
+    assert_eq!(assert_sound(&reopen(dir.path())), 1);
 }
 
 #[test]

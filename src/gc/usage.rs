@@ -5,6 +5,7 @@ use crate::id::Id;
 use crate::object::{Class, Key};
 use crate::reach::Reach;
 use crate::repo::pack::PackKind;
+use crate::repo::scan::Scan;
 use crate::repo::segment::{Place, Record};
 use crate::repo::view::View;
 use std::collections::{HashMap, HashSet};
@@ -54,6 +55,8 @@ pub(super) struct Usage {
     by_number: HashMap<u32, usize>,
     /// Copies known to be damaged, by pack number.
     bad: HashSet<(Key, u32)>,
+    /// Copies of all entries.
+    pub(super) entries: u64,
     /// Reachable objects, chunks and nodes of which there is no copy.
     pub(super) missing: u64,
     /// Doomed packs that hold the only copy of something reachable: they stay.
@@ -76,14 +79,15 @@ struct Copy {
 }
 
 impl Usage {
-    /// Looks at every entry of the view once. `standing` says of each pack, by name, whether it counts.
-    pub(super) fn mark(view: &View<'_>, reach: &Reach, standing: &dyn Fn(&Id) -> Standing) -> Result<Usage> {
-        let mut usage = Usage::new(view, standing)?;
+    /// Looks at every entry of the scan once. `standing` says of each pack, by name, whether it counts.
+    pub(super) fn mark(scan: &Scan<'_>, reach: &Reach, standing: &dyn Fn(&Id) -> Standing) -> Result<Usage> {
+        let mut usage = Usage::new(&scan.view, standing)?;
         let (mut frames, mut aliases) = (std::mem::take(&mut usage.frames), vec![0u32; usage.packs.len()]);
-        let (mut missing, mut lost) = (0, 0);
+        let (mut entries, mut missing, mut lost) = (0, 0, 0);
         let (mut revived, mut mourned) = (HashSet::new(), HashSet::new());
         let mut healed: HashSet<u32> = usage.bad.iter().map(|(_, pack)| *pack).collect();
-        usage.each_group(view, reach, &mut missing, &mut |usage, copies, is_live| {
+        usage.each_group(scan, reach, &mut missing, &mut |usage, copies, is_live| {
+            entries += copies.len() as u64;
             for copy in copies {
                 if let Some(at) = usage.frame_at(copy) {
                     frames[at].raw_bytes = frames[at].raw_bytes.saturating_add(len_of(&copy.record));
@@ -114,7 +118,7 @@ impl Usage {
         })?;
         usage.frames = frames;
         usage.packs.iter_mut().zip(aliases).for_each(|(pack, count)| pack.live_aliases = count);
-        Ok(Usage { missing: missing + lost, revived, mourned, healed, ..usage })
+        Ok(Usage { entries, missing: missing + lost, revived, mourned, healed, ..usage })
     }
 
     fn new(view: &View<'_>, standing: &dyn Fn(&Id) -> Standing) -> Result<Usage> {
@@ -139,6 +143,7 @@ impl Usage {
             packs,
             frames: vec![FrameUse::default(); first_frame],
             bad: view.bad()?.into_iter().collect(),
+            entries: 0,
             missing: 0,
             revived: HashSet::new(),
             mourned: HashSet::new(),
@@ -151,15 +156,15 @@ impl Usage {
         &self.frames[pack.first_frame..pack.first_frame + pack.frames as usize]
     }
 
-    /// Passes over the view once more and tells `each` of every needed entry in a pack that `wanted` says yes to.
+    /// Passes over the scan once more and tells `each` of every needed entry in a pack that `wanted` says yes to.
     pub(super) fn each_needed(
         &self,
-        view: &View<'_>,
+        scan: &Scan<'_>,
         reach: &Reach,
         wanted: &dyn Fn(usize) -> bool,
         each: &mut dyn FnMut(usize, &Record) -> Result<()>,
     ) -> Result<()> {
-        self.each_group(view, reach, &mut 0, &mut |usage, copies, is_live| match usage
+        self.each_group(scan, reach, &mut 0, &mut |usage, copies, is_live| match usage
             .survivor(copies)
             .filter(|copy| is_live && wanted(copy.pack))
         {
@@ -169,9 +174,9 @@ impl Usage {
     }
 
     /// Packs with other copies of what was to survive in one of `packs`.
-    pub(super) fn spare_copies(&self, view: &View<'_>, reach: &Reach, packs: &HashSet<Id>) -> Result<HashSet<Id>> {
+    pub(super) fn spare_copies(&self, scan: &Scan<'_>, reach: &Reach, packs: &HashSet<Id>) -> Result<HashSet<Id>> {
         let mut spare = HashSet::new();
-        self.each_group(view, reach, &mut 0, &mut |usage, copies, is_live| {
+        self.each_group(scan, reach, &mut 0, &mut |usage, copies, is_live| {
             let survivor = usage.survivor(copies).filter(|_| is_live);
             if survivor.is_some_and(|copy| packs.contains(&usage.packs[copy.pack].name)) {
                 spare.extend(copies.iter().map(|copy| usage.packs[copy.pack].name));
@@ -182,7 +187,7 @@ impl Usage {
     }
 
     /// Tells `each` of every key: all its copies, by pack name, and whether it is reachable.
-    fn each_group(&self, view: &View<'_>, reach: &Reach, missing: &mut u64, each: &mut EachGroup<'_>) -> Result<()> {
+    fn each_group(&self, scan: &Scan<'_>, reach: &Reach, missing: &mut u64, each: &mut EachGroup<'_>) -> Result<()> {
         let (mut copies, mut key, mut key_is_live): (Vec<Copy>, Option<Key>, bool) = (Vec::new(), None, false);
         let mut absent = 0;
         let mut settle = |copies: &mut Vec<Copy>, is_live: bool| {
@@ -193,7 +198,7 @@ impl Usage {
             Ok(())
         };
         reach.join_in(
-            view,
+            &|each| scan.for_each(each),
             &mut |record, is_live| {
                 if key.is_some_and(|key| key != record.key) {
                     settle(&mut copies, key_is_live)?;

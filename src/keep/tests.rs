@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::action::{Action, Command};
-use crate::gc::{GcOptions, gc};
+use crate::gc::{GcOptions, MAX_UNUSED_PERCENT, gc};
 use crate::id::ShortId;
 use crate::monitor::Silent;
 use crate::reach::tests::noise;
@@ -65,6 +65,7 @@ fn sweep(repo: &Repo) {
         dry_run: false,
         max_repack_bytes: None,
         no_writers: false,
+        max_unused_percent: MAX_UNUSED_PERCENT,
         budget_bytes: 16 << 20,
         writer: writer_options(),
     };

@@ -20,7 +20,6 @@ use crate::monitor::{Event, Monitor};
 use crate::object::{Class, Key, Kind};
 use crate::repo::Repo;
 use crate::repo::segment::Record;
-use crate::repo::view::View;
 use std::path::PathBuf;
 use walk::Walk;
 
@@ -118,6 +117,9 @@ fn unknown_kind(start: &Start) -> Error {
 /// What [`Reach::join`] calls for every entry: the entry, and whether it is reachable.
 pub(crate) type Joined<'a> = dyn FnMut(&Record, bool) -> Result<()> + 'a;
 
+/// Tells what it is given of every copy of every entry, in the order of keys.
+pub(crate) type Entries<'a> = dyn Fn(&mut dyn FnMut(&Record) -> Result<()>) -> Result<()> + 'a;
+
 impl Reach {
     /// How many entries are reachable.
     pub fn len(&self) -> u64 {
@@ -139,10 +141,11 @@ impl Reach {
         each: &mut Joined<'_>,
         missing: &mut dyn FnMut(Key) -> Result<()>,
     ) -> Result<()> {
-        self.join_in(&repo.index().view()?, each, missing)
+        let view = repo.index().view()?;
+        self.join_in(&|each| view.for_each(each), each, missing)
     }
 
-    /// Passes once over the ordered index of a view made no earlier than the roots were listed, telling `each` of every
+    /// Passes once over `entries`, those of a view made no earlier than the roots were listed, telling `each` of every
     /// entry whether it is reachable, and `missing` of every reachable object (class whole), chunk and node that the
     /// index does not have.
     ///
@@ -150,14 +153,14 @@ impl Reach {
     /// CACHE_ERROR, FILE_IO, and what the callbacks answer.
     pub(crate) fn join_in(
         &self,
-        view: &View<'_>,
+        entries: &Entries<'_>,
         each: &mut Joined<'_>,
         missing: &mut dyn FnMut(Key) -> Result<()>,
     ) -> Result<()> {
         let mut readers = [self.objects.reader(), self.chunks.reader(), self.nodes.reader(), self.aliases.reader()];
         let mut stored_large = self.aliases.reader();
         let (mut class, mut last) = (Class::Whole, None);
-        view.for_each_from(Class::Whole, &mut |record| {
+        entries(&mut |record| {
             if last.is_some_and(|last| last > record.key) {
                 return Err(Error::new(Code::CacheError, "the index is not in order")
                     .with_hint("`larder index rebuild` makes it anew from the repository's files"));
@@ -169,8 +172,7 @@ impl Reach {
             }
             let is_reachable = readers[at(class)]
                 .seek(record.key.id.as_bytes(), &mut |id| lost(class, id, &mut stored_large, missing))?;
-            each(record, is_reachable)?;
-            Ok(true)
+            each(record, is_reachable)
         })?;
         loop {
             readers[at(class)].rest(&mut |id| lost(class, id, &mut stored_large, missing))?;

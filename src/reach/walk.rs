@@ -245,8 +245,8 @@ fn small_tree(bytes: &[u8], found: &mut Found) -> Result<()> {
 }
 
 fn take_entries(reader: &mut TreeReader, found: &mut Found) -> Result<()> {
-    while let Some(entry) = reader.next_entry()? {
-        for reference in entry.references() {
+    while let Some(references) = reader.next_references()? {
+        for reference in references.into_iter().flatten() {
             match reference {
                 // The empty object is stored nowhere.
                 Reference::Blob(id) if id == Id::EMPTY => {}

@@ -93,7 +93,9 @@ impl Repo {
         let mut heads: Vec<Option<Record>> = Vec::with_capacity(readers.len());
         let mut heap = BinaryHeap::new();
         for (at, reader) in readers.iter_mut().enumerate() {
-            let record = next_kept(reader, &numbers[at])?;
+            // Of a segment that has nothing to say any more no record is read.
+            let has_kept = numbers[at].iter().any(Option::is_some);
+            let record = if has_kept { next_kept(reader, &numbers[at])? } else { None };
             heap.extend(record.map(|record| std::cmp::Reverse((record.key, record.pack, at))));
             heads.push(record);
         }
@@ -106,7 +108,9 @@ impl Repo {
             heap.extend(heads[at].map(|record| std::cmp::Reverse((record.key, record.pack, at))));
         }
         let superseded: Vec<Id> = readers.iter().map(SegmentReader::name).collect();
-        segment.finish(self.core(), &packs, &superseded).map(Some)
+        let name = segment.finish(self.core(), &packs, &superseded)?;
+        self.index().add_known(&name, &packs)?;
+        Ok(Some(name))
     }
 }
 

@@ -26,6 +26,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 pub(super) const SCHEMA_VERSION: i64 = 2;
 /// So often are the segments listed again when some vanish while they are read.
 pub(super) const SYNC_ATTEMPTS: usize = 4;
+/// So many packs go from it at once: their numbers stand in one statement.
+const DEAD_AT_ONCE: usize = 8_192;
 /// Decoded facts of packs kept in memory.
 const PACK_CACHE: usize = 4_096;
 
@@ -225,6 +227,21 @@ impl Index {
     pub(crate) fn add_segment(&self, name: &Id, packs: &[PackFacts], records: &[Record]) -> Result<()> {
         let mut rest = records.iter();
         self.add_segment_from(name, packs, &mut || Ok(rest.next().copied()))
+    }
+
+    /// Takes in a segment just written that says again what is known of each of its packs. One that may say more is left to
+    /// [`Index::sync`], which reads it.
+    ///
+    /// # Errors
+    /// CACHE_ERROR.
+    pub(crate) fn add_known(&self, name: &Id, packs: &[PackFacts]) -> Result<()> {
+        self.with(|db| {
+            let tx = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+            match insert_packs(&tx, name, packs)? {
+                Some(numbers) if numbers.iter().all(Option::is_none) => tx.commit(),
+                _ => Ok(()),
+            }
+        })
     }
 
     fn add_segment_from(
@@ -614,11 +631,14 @@ pub(super) fn drop_unlisted(tx: &Connection) -> rusqlite::Result<()> {
     if dead.is_empty() {
         return Ok(());
     }
-    let dead = "SELECT no FROM packs WHERE no NOT IN (SELECT pack FROM listed)";
-    for table in ["entries", "bad"] {
-        tx.execute(&format!("DELETE FROM {table} WHERE pack IN ({dead})"), [])?;
+    // Numbers in the text and no query in the query: only so does SQLite delete rows as it passes them, instead of noting
+    // all their keys first and looking for each again.
+    for part in dead.chunks(DEAD_AT_ONCE) {
+        let list = part.iter().map(i64::to_string).collect::<Vec<_>>().join(",");
+        for (table, column) in [("entries", "pack"), ("bad", "pack"), ("packs", "no")] {
+            tx.execute(&format!("DELETE FROM {table} WHERE {column} IN ({list})"), [])?;
+        }
     }
-    tx.execute(&format!("DELETE FROM packs WHERE no IN ({dead})"), [])?;
     // What was known to be present may not be so any more: see `generation`.
     tx.execute("INSERT INTO meta VALUES('losses', 1) ON CONFLICT(name) DO UPDATE SET value = value + 1", [])?;
     Ok(())

@@ -25,6 +25,7 @@ mod rebuild;
 pub mod records;
 mod replica;
 pub(crate) mod roots;
+pub(crate) mod scan;
 pub(crate) mod segment;
 pub(crate) mod session;
 mod stream;

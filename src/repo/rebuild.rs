@@ -26,7 +26,7 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 /// So many segments are merged at once: each holds some 600 KiB of decoded records.
-const READERS_MAX: usize = 64;
+pub(super) const READERS_MAX: usize = 64;
 /// What is buffered of a run, bytes.
 const RUN_BUFFER_BYTES: usize = 64 << 10;
 
@@ -101,7 +101,7 @@ impl Index {
 }
 
 /// Something that answers records in key order, with the numbers that packs have in the index.
-enum Source<'a> {
+pub(super) enum Source<'a> {
     /// A segment, and for each of its packs the number, unless another segment speaks for it.
     Segment(Box<SegmentReader<'a>>, Vec<Option<u32>>),
     Run(BufReader<File>),
@@ -131,7 +131,7 @@ impl Source<'_> {
 }
 
 /// Why a merge ended early.
-enum Ended {
+pub(super) enum Ended {
     Damaged(Id),
     Failed(crate::error::Error),
 }
@@ -187,7 +187,10 @@ fn open_group<'a>(core: &'a Core, tx: &Connection, names: &[Id]) -> std::result:
     Ok(sources)
 }
 
-fn merge(mut sources: Vec<Source<'_>>, each: &mut dyn FnMut(&Record) -> Result<()>) -> std::result::Result<(), Ended> {
+pub(super) fn merge(
+    mut sources: Vec<Source<'_>>,
+    each: &mut dyn FnMut(&Record) -> Result<()>,
+) -> std::result::Result<(), Ended> {
     let next = |source: &mut Source<'_>| match (source.next(), source.segment()) {
         (Err(error), Some(name)) if is_damage(&error) => Err(Ended::Damaged(name)),
         (answer, _) => answer.map_err(Ended::Failed),

@@ -150,6 +150,23 @@ impl View<'_> {
         })
     }
 
+    /// How many copies of entries there are.
+    ///
+    /// # Errors
+    /// CACHE_ERROR.
+    pub(crate) fn count(&self) -> Result<u64> {
+        let count: i64 = self.with(|db| db.query_row("SELECT count(*) FROM entries", [], |row| row.get(0)))?;
+        Ok(count as u64)
+    }
+
+    /// Every entry in key order, each copy once.
+    ///
+    /// # Errors
+    /// CACHE_ERROR, and what `each` answers.
+    pub(crate) fn for_each(&self, each: &mut dyn FnMut(&Record) -> Result<()>) -> Result<()> {
+        self.for_each_from(Class::Whole, &mut |record| each(record).map(|()| true))
+    }
+
     /// Every entry of this class and those after it in key order, each copy once. `each` answers false to stop.
     ///
     /// # Errors

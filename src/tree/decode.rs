@@ -1,6 +1,8 @@
 //! Bytes into entries. Every claim of a length is held against the bytes that are there before anything is allocated.
 
-use super::{ENTRY_BYTES_MAX, Entry, EntryKind, Extents, Meta, Profile, Summary, Unknown, Xattrs};
+use super::{
+    ENTRY_BYTES_MAX, Entry, EntryKind, Extents, Meta, Profile, Reference, References, Summary, Unknown, Xattrs,
+};
 use super::{check_extents, xattr_order};
 use crate::clock::Time;
 use crate::error::{Code, Error, Result, fail};
@@ -63,6 +65,20 @@ impl TreeReader {
     /// STORAGE_CORRUPTED.
     pub fn next_entry(&mut self) -> Result<Option<Entry>> {
         while let Some(item) = self.buffer.item(|decoder| self.state.item(decoder), "tree")? {
+            if item.is_some() {
+                return Ok(item);
+            }
+        }
+        Ok(None)
+    }
+
+    /// What the next entry keeps, or `None` until more bytes are fed. Nothing is allocated for it, and nothing else of the
+    /// entry is looked at.
+    ///
+    /// # Errors
+    /// STORAGE_CORRUPTED.
+    pub fn next_references(&mut self) -> Result<Option<References>> {
+        while let Some(item) = self.buffer.item(|decoder| self.state.references(decoder), "tree")? {
             if item.is_some() {
                 return Ok(item);
             }
@@ -179,15 +195,27 @@ struct State {
 }
 
 impl State {
+    fn header(&mut self, decoder: &mut Decoder<'_>) -> Step<()> {
+        self.profile = Some(match header(decoder, "tree")? {
+            Some(1) => Profile::Full,
+            Some(2) => Profile::Portable,
+            _ => return Err(error("has an unknown profile").into()),
+        });
+        Ok(())
+    }
+
+    /// Reads the header (`None`) or what an entry keeps.
+    fn references(&mut self, decoder: &mut Decoder<'_>) -> Step<Option<References>> {
+        match self.profile {
+            Some(_) => references(decoder).map(Some),
+            None => self.header(decoder).map(|()| None),
+        }
+    }
+
     /// Reads the header (`None`) or an entry.
     fn item(&mut self, decoder: &mut Decoder<'_>) -> Step<Option<Entry>> {
         if self.profile.is_none() {
-            self.profile = Some(match header(decoder, "tree")? {
-                Some(1) => Profile::Full,
-                Some(2) => Profile::Portable,
-                _ => return Err(error("has an unknown profile").into()),
-            });
-            return Ok(None);
+            return self.header(decoder).map(|()| None);
         }
         let entry = entry(decoder)?;
         entry.check()?;
@@ -222,6 +250,32 @@ fn entry(decoder: &mut Decoder<'_>) -> Step<Entry> {
         }
     }
     Ok(parts.entry()?)
+}
+
+/// What an entry keeps, as [`Entry::references`] answers it.
+fn references(decoder: &mut Decoder<'_>) -> Step<References> {
+    let fields = decoder.map()?.ok_or_else(|| error("has an entry of indefinite length"))?;
+    let (mut kind, mut content, mut size, mut blobs) = (None, None, 0, [None, None]);
+    for _ in 0..fields {
+        let start = decoder.position();
+        decoder.skip()?;
+        match &decoder.input()[start..decoder.position()] {
+            [1] => kind = Some(EntryKind::from_code(decoder.u8()?).ok_or_else(|| error("has an unknown type"))?),
+            [2] => content = Some(id(decoder)?),
+            [3] => size = decoder.u64()?,
+            [16] => blobs[0] = Some(Reference::Blob(id(decoder)?)),
+            [18] => blobs[1] = Some(Reference::Blob(id(decoder)?)),
+            _ => decoder.skip()?,
+        }
+    }
+    let content = match (kind, content) {
+        (None, _) => return Err(error("has an entry without type").into()),
+        (Some(EntryKind::Directory), None) => return Err(error("has a directory without content").into()),
+        (Some(EntryKind::File), None) if size > 0 => return Err(error("has a file without content").into()),
+        (Some(EntryKind::Directory), content) => content.map(Reference::Tree),
+        (Some(_), content) => content.map(Reference::Blob),
+    };
+    Ok([content, blobs[0], blobs[1]])
 }
 
 /// What was read of an entry so far.

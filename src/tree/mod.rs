@@ -209,6 +209,9 @@ pub enum Reference {
     Tree(Id),
 }
 
+/// What one entry keeps: its content, its long attributes, its long list of extents.
+pub type References = [Option<Reference>; 3];
+
 impl Entry {
     /// An entry of this name and kind, and nothing more.
     pub fn new(name: impl Into<Vec<u8>>, kind: EntryKind) -> Self {
@@ -235,7 +238,7 @@ impl Entry {
     }
 
     /// Every object it refers to.
-    pub fn references(&self) -> impl Iterator<Item = Reference> {
+    pub fn references(&self) -> impl Iterator<Item = Reference> + use<> {
         let content = self.content.map(if self.is_directory() { Reference::Tree } else { Reference::Blob });
         let xattrs = match self.xattrs {
             Xattrs::Blob(id) => Some(Reference::Blob(id)),
@@ -245,7 +248,8 @@ impl Entry {
             Extents::Blob(id) => Some(Reference::Blob(id)),
             _ => None,
         };
-        content.into_iter().chain(xattrs).chain(extents)
+        let all: References = [content, xattrs, extents];
+        all.into_iter().flatten()
     }
 
     /// Checks what the format demands of an entry, when it is written and when it is read.

@@ -123,6 +123,20 @@ proptest! {
     }
 
     #[test]
+    fn what_entries_keep_is_read_alone(entries in entries(), piece in 1usize..50) {
+        let expected: Vec<Reference> = entries.iter().flat_map(Entry::references).collect();
+        let (mut reader, mut found) = (TreeReader::new(), Vec::new());
+        for piece in encode(Profile::Full, &entries).chunks(piece) {
+            reader.feed(piece);
+            while let Some(references) = reader.next_references().unwrap() {
+                found.extend(references.into_iter().flatten());
+            }
+        }
+        reader.finish().unwrap();
+        prop_assert_eq!(found, expected);
+    }
+
+    #[test]
     fn a_cut_tree_is_noticed(entries in entries(), cut in any::<prop::sample::Index>()) {
         let bytes = encode(Profile::Full, &entries);
         let cut = cut.index(bytes.len());

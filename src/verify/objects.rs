@@ -43,7 +43,7 @@ pub(super) fn check_index(
     let mut root_reader = roots.reader();
     let mut at: Option<AtKey> = None;
     reach.join_in(
-        view,
+        &|each| view.for_each(each),
         &mut |record, is_live| {
             if at.as_ref().is_none_or(|at| at.key != record.key) {
                 settle(at.take(), frames, findings);

@@ -10,7 +10,7 @@ use larder::compress::{Algorithm, Compression};
 use larder::crypto::seal::Scheme;
 use larder::crypto::slot::{KdfCost, Secret};
 use larder::error::{Code, Error, Result};
-use larder::gc::{GcOptions, GcStats, gc};
+use larder::gc::{GcOptions, GcStats, MAX_UNUSED_PERCENT, gc};
 use larder::id::Id;
 use larder::monitor::{Event, Monitor, Silent};
 use larder::repo::lock::Wait;
@@ -143,6 +143,7 @@ pub fn gc_all(repo: &Repo) -> Result<GcStats> {
             dry_run: false,
             max_repack_bytes: None,
             no_writers: false,
+            max_unused_percent: MAX_UNUSED_PERCENT,
             budget_bytes: 64 << 20,
             writer: writing(),
         },

@@ -5,7 +5,7 @@ use crate::session::Session;
 use crate::ui::escaped;
 use larder::clock;
 use larder::context::{SETS_BYTES, reach_options};
-use larder::gc::{GcOptions, GcStats, gc};
+use larder::gc::{GcOptions, GcStats, MAX_UNUSED_PERCENT, gc};
 use larder::keep::{KeepOptions, KeepStats, Policy, keep};
 use larder::repo::Repo;
 use larder::units::parse_size;
@@ -25,6 +25,9 @@ pub struct Gc {
     /// Nobody else is at work in this repository, on any machine: take away what others left there to say that they are
     #[arg(long)]
     no_writers: bool,
+    /// Write a pack anew when so many percent of it are not needed: 20 if nothing is said, 0 to free every byte
+    #[arg(long, value_name = "PERCENT", default_value_t = MAX_UNUSED_PERCENT, hide_default_value = true, value_parser = clap::value_parser!(u8).range(..=100))]
+    max_unused: u8,
 
     /// First let go of runs: keep those used within an AGE (30d), a COUNT of them (1000), or a SIZE (20GiB); given several
     /// times, what all of them keep
@@ -46,6 +49,9 @@ impl Subcommand for Gc {
             no sign of life for an hour, by the clock of the medium; if it goes on all the same, it fails and has to be run \
             again. Where the medium has no clock, and to be rid of what killed ones left, say --no-writers when you know that \
             nobody is at work.\n\n\
+            A pack of which less than 20 percent would be freed stays as it is, and so does what is not needed in a frame \
+            that is at least half needed: bytes_dead is what a gc frees, bytes_dead_kept what it leaves for that. With \
+            --max-unused 0 nothing is left.\n\n\
             With --keep-runs, runs go first that were not used lately or are too many; pinned ones stay. Their actions are \
             executed again when they are wanted.\n\n\
             Prints a name, a tab and a number a line: snapshots, objects, objects_missing, packs, packs_dropped, \
@@ -55,6 +61,7 @@ impl Subcommand for Gc {
         examples: &[
             ("larder gc", "Frees space."),
             ("larder gc --dry-run", "Says what would be freed."),
+            ("larder gc --max-unused 0", "Frees every byte that nothing needs, however much has to be written anew."),
             ("larder gc --keep-runs 30d --keep-runs 20GiB", "Lets go of runs, too."),
             ("larder forget -q --keep-daily 7 && larder gc -q --max-repack 10GiB", "From cron, within a time."),
         ],
@@ -81,6 +88,7 @@ impl Subcommand for Gc {
         let options = GcOptions {
             dry_run: self.dry_run,
             max_repack_bytes: self.max_repack,
+            max_unused_percent: self.max_unused,
             budget_bytes: SETS_BYTES,
             no_writers: self.no_writers,
             writer: session.writer_options()?,
