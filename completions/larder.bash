@@ -6883,9 +6883,9 @@ else
     complete -F _larder -o bashdefault -o default larder
 fi
 
-# Names of snapshots, tags and machines are those that larder saw last: it asks for nothing here.
+# Names of snapshots, tags and machines are those that larder saw last, tasks those of the manifest: nothing is asked.
 _larder_names() {
-    local cur="${COMP_WORDS[COMP_CWORD]}" prev="${COMP_WORDS[COMP_CWORD-1]}" kind="" at
+    local cur="${COMP_WORDS[COMP_CWORD]}" prev="${COMP_WORDS[COMP_CWORD-1]}" kind="" at whole begun=""
     local -a repo=() names=()
     for ((at = 1; at < COMP_CWORD; at++)); do
         case "${COMP_WORDS[at]}" in
@@ -6900,13 +6900,19 @@ _larder_names() {
     if [[ -z $kind && $cur != -* && $prev != -* ]]; then
         for ((at = 1; at < COMP_CWORD; at++)); do
             case "${COMP_WORDS[at]}" in
-            copy|diff|dump|forget|ls|ls-tree|restore|restore-tree|show|snapshots|tag|verify|write-snapshot) kind=snapshots ;;
+            copy|diff|dump|forget|ls|ls-tree|restore|restore-tree|show|snapshots|tag|verify|write-snapshot) kind=snapshots; break ;;
+            action-id|clean|explain|graph|run|tasks) kind=tasks; break ;;
             esac
         done
     fi
+    if [[ $kind == tasks ]]; then
+        # Names of tasks hold characters that part words for bash.
+        whole="${COMP_LINE:0:COMP_POINT}" whole="${whole##* }" begun="${whole%"$cur"}"
+    fi
     if [[ -n $kind ]]; then
-        mapfile -t names < <(larder "${repo[@]}" complete "$kind" 2>/dev/null | cut -f 1)
-        mapfile -t COMPREPLY < <(compgen -W "${names[*]}" -- "$cur")
+        mapfile -t names < <(larder "${repo[@]}" complete "$kind" -- "${COMP_WORDS[@]:0:COMP_CWORD}" 2>/dev/null | cut -f 1)
+        mapfile -t COMPREPLY < <(compgen -W "${names[*]}" -- "$begun$cur")
+        COMPREPLY=("${COMPREPLY[@]#"$begun"}")
         if [[ ${#COMPREPLY[@]} -gt 0 ]]; then
             return 0
         fi

@@ -170,6 +170,7 @@ pub struct Writer {
 pub struct Putter<'w> {
     writer: &'w Writer,
     slot: Arc<Mutex<Slot>>,
+    is_wary: bool,
 }
 
 fn locked<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -226,7 +227,7 @@ impl Writer {
             slots.push(slot.clone());
             slot
         });
-        Putter { writer: self, slot }
+        Putter { writer: self, slot, is_wary: false }
     }
 
     /// The repository it writes to.
@@ -618,6 +619,11 @@ impl<'w> Putter<'w> {
         super::stream::ObjectWriter::new(self, kind)
     }
 
+    /// From now on, what is there already is read before it is relied on: what is damaged is stored anew.
+    pub fn set_wary(&mut self, is_wary: bool) {
+        self.is_wary = is_wary;
+    }
+
     pub(super) fn avg(&self) -> usize {
         self.repo().core().format.sizes.avg as usize
     }
@@ -631,6 +637,10 @@ impl<'w> Putter<'w> {
         let shared = &self.writer.shared;
         let _open = shared.gate.read().unwrap_or_else(PoisonError::into_inner);
         shared.take_failure()?;
+        if self.is_wary && !shared.repo.index().lookup_good(&key)?.is_empty() {
+            // A copy that cannot be read is marked, and then it is absent.
+            let _ = shared.repo.entry(&key);
+        }
         if !shared.claim(key)? {
             return Ok(false);
         }

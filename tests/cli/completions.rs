@@ -21,7 +21,7 @@ fn bash(world: &World, line: &str) -> String {
     let at = words.len() - 1;
     let file = script("larder.bash");
     world.sh(&format!(
-        ". {}; COMP_WORDS=({}); COMP_CWORD={at}; _larder_names larder \"${{COMP_WORDS[{at}]}}\" \"${{COMP_WORDS[{}]}}\"; \
+        ". {}; COMP_LINE='{line}'; COMP_POINT=${{#COMP_LINE}}; COMP_WORDS=({}); COMP_CWORD={at}; _larder_names larder \"${{COMP_WORDS[{at}]}}\" \"${{COMP_WORDS[{}]}}\"; \
          printf '%s\\n' \"${{COMPREPLY[@]}}\"",
         file.display(),
         words.join(" "),
@@ -52,6 +52,38 @@ fn bash_completes_commands_options_and_names() {
     assert_eq!(bash(&world, "larder snapshots --tag mon"), "monthly\n");
     let elsewhere = world.path("").display().to_string();
     assert_eq!(bash(&world, &format!("larder -r {elsewhere} show lat")), "latest\n");
+}
+
+#[test]
+fn tasks_are_those_of_the_manifest() {
+    let world = World::new();
+    assert_eq!(world.larder(&["complete", "tasks"]).exit, 1);
+    world.write(
+        "larder.toml",
+        "[task.build]\ndescription = \"makes it\"\ncmd = \"true\"\n[task.bench]\ncmd = \"true\"\n\
+        [task.unit]\ncmd = \"true\"\nmatrix = { os = [\"linux\", \"mac\"] }\n",
+    );
+    world.write("other/tasks.toml", "[task.other]\ncmd = \"true\"\n");
+    let all = "build\tmakes it\nbench\t\nunit@os=linux\t\nunit@os=mac\t\n";
+    assert_eq!(world.larder(&["complete", "tasks"]).clean(), all);
+    for command in ["run", "explain", "clean", "graph", "tasks", "action-id"] {
+        assert_eq!(bash(&world, &format!("larder {command} bu")), "build\n", "{command}");
+        assert_eq!(bash(&world, &format!("larder {command} -f other/tasks.toml o")), "other\n", "{command}");
+        for (file, end) in [("_larder", ":_larder_tasks'"), ("larder.fish", "-a \"(__larder_names tasks)\"")] {
+            let text = std::fs::read_to_string(script(file)).unwrap();
+            assert!(text.lines().any(|line| line.contains(end)), "{file}");
+        }
+        let fish = std::fs::read_to_string(script("larder.fish")).unwrap();
+        assert!(fish.contains(&format!("using_subcommand {command}\" -a \"(__larder_names tasks)\"")), "{command}");
+    }
+    assert_eq!(bash(&world, "larder run other/tasks.toml "), "other\n");
+    // bash parts this word at `@` and `=`.
+    let said = world.sh(&format!(
+        ". {}; COMP_LINE='larder run unit@os=l'; COMP_POINT=20; COMP_WORDS=(larder run unit @ os = l); COMP_CWORD=6; \
+         _larder_names larder l =; echo \"${{COMPREPLY[@]}}\"",
+        script("larder.bash").display()
+    ));
+    assert_eq!(said.clean(), "linux\n");
 }
 
 #[test]

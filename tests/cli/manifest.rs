@@ -70,9 +70,10 @@ fn tasks_and_their_graph_are_shown() {
     assert_eq!(world.larder(&["graph", "m3.txt"]).clean(), "[ ] build\n  [ ] test\n    [ ] checksum\n");
     assert_eq!(world.larder(&["tasks", "m3.txt"]).clean(), "build\ntest\nchecksum\n");
     assert_eq!(world.larder(&["tasks", "m3.txt", "checksum^deps"]).clean(), "build\ntest\n");
-    let dot = "digraph tasks {\n  rankdir = LR;\n  \"build\";\n  \"test\";\n  \"build\" -> \"test\";\n}\n";
+    let dot = "digraph tasks {\n  rankdir = LR;\n  \"build\" [label=\"[ ] build\"];\n  \"test\" [label=\"[ ] test\"];\n\
+        \x20 \"build\" -> \"test\";\n}\n";
     assert_eq!(world.larder(&["graph", "--format", "dot", "m3.txt", "test"]).clean(), dot);
-    let mermaid = "flowchart LR\n  t0[\"build\"]\n  t1[\"test\"]\n  t0 --> t1\n";
+    let mermaid = "flowchart LR\n  t0[\"[ ] build\"]\n  t1[\"[ ] test\"]\n  t0 --> t1\n";
     assert_eq!(world.larder(&["graph", "--format", "mermaid", "m3.txt", "test"]).clean(), mermaid);
     let said = world.larder(&["graph", "m3.txt", "chekcsum"]);
     assert!(said.err.contains("did you mean `checksum`?"), "{}", said.err);

@@ -166,3 +166,42 @@ fn a_signal_ends_it_in_order() {
     let metrics: Value = serde_json::from_str(&std::fs::read_to_string(world.path("m.json")).unwrap()).unwrap();
     assert_eq!((&metrics["cancelled"], &metrics["tasks"]["cancelled"]), (&Value::from(true), &Value::from(1)));
 }
+
+#[test]
+fn a_graph_tells_how_each_task_stands() {
+    let world = world(
+        "[task.a]\ncmd = \"echo a >a\"\noutputs = [\"a\"]\n[task.b]\ncmd = \"cat a >b\"\ninputs = [\"a\"]\noutputs = [\"b\"]\n\
+         [task.bad]\ncmd = \"exit 3\"\n[task.after]\ncmd = \"true\"\ndeps = [\"bad\"]\n\
+         [task.missing]\ncmd = \"true\"\ninputs = [\"nowhere\"]\n[task.both]\ndeps = [\"a\", \"b\"]\n",
+    );
+    let boxes = || {
+        let said = world.larder(&["graph"]);
+        let lines = said.clean().lines().map(|line| line.split("  ").find(|part| part.starts_with('[')).unwrap());
+        let mut lines: Vec<String> = lines.map(str::to_string).collect();
+        lines.sort_by_key(|line| line.rsplit(' ').next().unwrap().to_string());
+        lines
+    };
+    let bad = ["[ ] after", "[X] bad", "[ ] both", "[X] missing"];
+    assert_eq!(boxes(), ["[ ] a", "[ ] after", "[ ] b", "[ ] bad", "[ ] both", "[X] missing"]);
+    world.larder(&["run", "-k", "both", "bad"]).failed(20, "TASK_FAILED");
+    assert_eq!(boxes(), ["[\u{2714}] a", bad[0], "[\u{2714}] b", bad[1], "[\u{2714}] both", bad[3]]);
+    world.sh("rm b").clean();
+    assert_eq!(boxes(), ["[\u{2714}] a", bad[0], "[*] b", bad[1], "[*] both", bad[3]]);
+    let ids = events(world.larder(&["graph", "--json", "b"]).clean());
+    assert_eq!([&ids[0]["status"], &ids[1]["status"]], ["current", "hit"]);
+    let short = |value: &Value| value.as_str().unwrap()[..8].to_string();
+    let expected = format!(
+        "[\u{2714}] a  {} -> {}\n  [*] b  {} -> {}\n",
+        short(&ids[0]["action"]),
+        short(&ids[0]["result"]),
+        short(&ids[1]["action"]),
+        short(&ids[1]["result"])
+    );
+    assert_eq!(world.larder(&["graph", "b"]).clean(), expected);
+    let drawn = world.larder(&["graph", "--format", "dot", "b"]);
+    assert!(drawn.clean().contains("  \"b\" [label=\"[*] b\"];\n  \"a\" -> \"b\";\n"), "{}", drawn.text());
+    // A look changes nothing, and another text of the command is another action.
+    world.sh("sed -i s/cat/tac/ larder.toml").clean();
+    assert_eq!(boxes()[2], "[ ] b");
+    assert!(!world.path("b").exists());
+}

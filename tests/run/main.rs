@@ -6,8 +6,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
 mod commands;
+mod damage;
 mod leftovers;
 mod outputs;
 mod policy;
+mod together;
 mod traps;
 mod world;

@@ -116,6 +116,8 @@ impl Engine<'_> {
     fn attempt(&self, number: u32, keyed: &Arc<Keyed>, putter: &mut Putter<'_>) -> Result<schedule::Ended> {
         let task = self.task(number);
         let attempt = self.slot(number).attempts.len() as u32 + 1;
+        // What is run again because its result could not be read must not rely on what lies beside that.
+        putter.set_wary(self.slot(number).is_damaged);
         self.desk.clearing.prepare(&task.outputs, task.keep_outputs)?;
         self.tell(number, TaskEvent::Started { attempt, is_interactive: task.interactive });
         let started = stamp_now();
@@ -217,11 +219,7 @@ impl Engine<'_> {
             Exit::None => return Ok(Verdict::bad(Status::Failed, TaskEnd::Failed, "it was not started".into())),
         }
         let stores = task.cache && !task.interactive && !task.keep_outputs;
-        let options = CaptureOptions {
-            external_links: task.external_links,
-            keep_modes: task.keep_outputs,
-            distrust: self.slot(number).is_damaged,
-        };
+        let options = CaptureOptions { external_links: task.external_links, keep_modes: task.keep_outputs };
         let captured = capture(stores.then_some(putter), self.desk.tree, &task.outputs, &options)?;
         if let Some(missing) = captured.missing.first() {
             let why = format!("missing output {}", missing.escape_ascii());

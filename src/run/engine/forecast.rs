@@ -4,6 +4,7 @@ use super::known::{Hit, Lookup};
 use crate::action::Action;
 use crate::error::{Code, Error, Result};
 use crate::id::Id;
+use crate::record::Status;
 use crate::repo::Repo;
 use crate::run::manifest::{Manifest, TaskNo};
 use crate::run::portable::{self, ResultTree};
@@ -40,6 +41,8 @@ pub struct Outlook {
     pub action: Option<(Id, Action)>,
     /// What stands for running it: of [`Forecast::Current`] and [`Forecast::Hit`].
     pub known: Option<Known>,
+    /// How the newest run of its action ended, where that does not stand for it: of [`Forecast::Run`].
+    pub last: Option<Status>,
     /// Why it cannot run: of [`Forecast::Failed`].
     pub error: Option<Error>,
 }
@@ -178,7 +181,7 @@ impl<'a> Seer<'a> {
         task: TaskNo,
         lookup: &OnceCell<Lookup<'s>>,
     ) -> Result<(Outlook, Option<Arc<ResultTree>>)> {
-        let mut outlook = Outlook { task, what: Forecast::Run, action: None, known: None, error: None };
+        let mut outlook = Outlook { task, what: Forecast::Run, action: None, known: None, last: None, error: None };
         let waits_for = self.waits_for(task);
         let mut tree = None;
         outlook.what = match (self.survey.standing(task), waits_for) {
@@ -204,7 +207,8 @@ impl<'a> Seer<'a> {
                     Forecast::Failed
                 }
                 Ok(keyed) => {
-                    let hit = self.hit(task, &keyed, lookup)?;
+                    let (hit, last) = self.hit(task, &keyed, lookup)?;
+                    outlook.last = last;
                     outlook.action = Some((keyed.id, keyed.action));
                     outlook.known =
                         hit.as_ref().map(|hit| Known { action: hit.action, record: hit.record, result: hit.tree.id });
@@ -216,14 +220,22 @@ impl<'a> Seer<'a> {
         Ok((outlook, tree))
     }
 
-    fn hit<'s>(&'s self, task: TaskNo, keyed: &Keyed, lookup: &OnceCell<Lookup<'s>>) -> Result<Option<Hit>> {
+    /// The result that stands for running an action; else how the newest run of it ended.
+    fn hit<'s>(
+        &'s self,
+        task: TaskNo,
+        keyed: &Keyed,
+        lookup: &OnceCell<Lookup<'s>>,
+    ) -> Result<(Option<Hit>, Option<Status>)> {
         let settings = &self.manifest.task(task).settings;
-        if !settings.cache || settings.interactive {
-            return Ok(None);
-        }
         let project = self.manifest.project.as_deref().unwrap_or_default();
         let repo = self.repo()?;
         let lookup = lookup.get_or_init(|| Lookup::new(repo, self.keyer, project));
-        lookup.find(task, keyed, &|task| self.result(task), &|_| {})
+        let is_kept = settings.cache && !settings.interactive;
+        let hit = if is_kept { lookup.find(task, keyed, &|task| self.result(task), &|_| {})? } else { None };
+        if hit.is_some() {
+            return Ok((hit, None));
+        }
+        Ok((None, lookup.runs()?.candidates(&keyed.id).first().map(|run| run.status)))
     }
 }

@@ -175,8 +175,7 @@ impl<'a> Engine<'a> {
             self.verify_current(&mut is_current)?;
         }
         self.tell_totals(&is_current);
-        for (number, task) in self.tasks.iter().enumerate().filter(|(number, _)| is_current[*number]) {
-            locked(&self.slots[number]).end = Some(TaskEnd::Current);
+        for (_, task) in self.tasks.iter().enumerate().filter(|(number, _)| is_current[*number]) {
             self.tell_current(*task)?;
         }
         if !self.desk.options.force {
@@ -359,6 +358,7 @@ impl<'a> Engine<'a> {
             return Err(error);
         }
         let mut stats = locked(&self.stats).clone();
+        self.slots.iter().filter_map(|slot| locked(slot).end).for_each(|end| stats.count(end));
         stats.displaced = displaced.count;
         stats.is_lost = !is_stored;
         let written = self.desk.writer.stats();

@@ -45,7 +45,7 @@ impl Engine<'_> {
         self.warn(&format!("a stored result of `{name}` cannot be used: {error} [{}]", error.code().name()));
     }
 
-    /// A task is over. Counts it, and shows its output where that is wanted.
+    /// A task is over: the last word on how, should it be over more than once. Shows its output where that is wanted.
     pub(super) fn tell_end(
         &self,
         number: u32,
@@ -55,7 +55,6 @@ impl Engine<'_> {
         ids: Option<(Id, Option<Id>)>,
         output: Option<Output<'_>>,
     ) {
-        locked(&self.stats).count(end);
         self.slot(number).end = Some(end);
         let (action, record) = (ids.map(|ids| ids.0), ids.and_then(|ids| ids.1));
         let is_bad = matches!(end, TaskEnd::Failed | TaskEnd::TimedOut | TaskEnd::Cancelled);
@@ -88,7 +87,7 @@ impl Engine<'_> {
         let Some(number) = self.number_of.get(task.index()).copied() else { return Ok(()) };
         let Some(Standing::Current(known)) = self.desk.survey.standing(task) else { return Ok(()) };
         if !self.desk.options.report_current && self.desk.options.show != Show::Full {
-            locked(&self.stats).count(TaskEnd::Current);
+            self.slot(number).end = Some(TaskEnd::Current);
             return Ok(());
         }
         let logs = match self.desk.options.show {

@@ -2,11 +2,11 @@
 
 use super::worktree::{Spot, join, name, parent};
 use super::{DEPTH_MAX, ENTRIES_MAX, ResultEntry, ResultKind, ResultTree, WorkTree, encode};
-use crate::error::{Class, Code, IoContext, Result, fail};
+use crate::error::{Code, IoContext, Result, fail};
 use crate::id::Id;
 use crate::object::{Hasher, Kind, hash};
 use crate::record::Loss;
-use crate::repo::{ObjectWriter, Putter, Repo};
+use crate::repo::{ObjectWriter, Putter};
 use crate::run::pattern::{Pattern, is_hidden};
 use crate::tree::EntryKind;
 use crate::walk::{Listing, Scratch, Stat, data_extents, link_target, open_dir, open_file, stat_at, stat_fd};
@@ -25,9 +25,6 @@ pub struct CaptureOptions {
     pub external_links: bool,
     /// Files keep their modes; the result is the same.
     pub keep_modes: bool,
-    /// What is stored already is read before it is relied on, and stored anew where it is damaged: for a task that is
-    /// run again because its result could not be read.
-    pub distrust: bool,
 }
 
 /// The declared outputs of a run.
@@ -294,10 +291,7 @@ impl Capturer<'_, '_> {
     /// The id of a file's content, and how the file looked when it was read. One that changes is read once more.
     fn read(&mut self, path: &[u8], file: &OwnedFd, mut stat: Stat) -> Result<(Id, Stat)> {
         for _ in 0..2 {
-            let (mut content, mut len) = self.read_once(path, file, &stat)?;
-            if self.is_damaged(&content) {
-                (content, len) = self.read_once(path, file, &stat)?;
-            }
+            let (content, len) = self.read_once(path, file, &stat)?;
             let after = stat_fd(file).map_err(|error| self.tree.failed("look at", path, error))?;
             if after.is_same_as(&stat) && len == stat.size {
                 return Ok((content, after));
@@ -312,14 +306,6 @@ impl Capturer<'_, '_> {
             return self.read_whole(path, file, stat.size);
         }
         self.read_in_pieces(path, file, stat)
-    }
-
-    /// Whether an object that was put cannot be read, where that is to be known; then putting it again stores it.
-    fn is_damaged(&self, id: &Id) -> bool {
-        match &self.putter {
-            Some(putter) if self.options.distrust => is_damaged(putter.repo(), id),
-            _ => false,
-        }
     }
 
     fn read_whole(&mut self, path: &[u8], file: &OwnedFd, size: u64) -> Result<(Id, u64)> {
@@ -398,13 +384,7 @@ impl Capturer<'_, '_> {
             stats.push(stat);
         }
         let id = match &mut self.putter {
-            Some(putter) => encode(&entries, &mut |bytes| {
-                let put = putter.put(Kind::Tree, bytes)?;
-                if self.options.distrust && !put.is_new && is_damaged(putter.repo(), &put.id) {
-                    putter.put(Kind::Tree, bytes)?;
-                }
-                Ok(put.id)
-            })?,
+            Some(putter) => encode(&entries, &mut |bytes| Ok(putter.put(Kind::Tree, bytes)?.id))?,
             None => encode(&entries, &mut |bytes| Ok(hash(bytes)))?,
         };
         Ok(Captured {
@@ -453,11 +433,6 @@ impl Sink<'_, '_> {
             Sink::Hash(hasher) => Ok(hasher.finish()),
         }
     }
-}
-
-/// Whether an object cannot be read to its end. What cannot be is marked, so that a writer stores it again.
-fn is_damaged(repo: &Repo, id: &Id) -> bool {
-    repo.stream(id, &mut |_| Ok(())).is_err_and(|error| error.class() == Class::Damaged)
 }
 
 /// Whether a link at a path of the project leads out of it, by its text.

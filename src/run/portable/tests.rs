@@ -55,8 +55,15 @@ impl Scene {
     }
 
     fn store_with(&self, outputs: &[Pattern], options: &CaptureOptions) -> Captured {
+        self.store_by(outputs, options, false)
+    }
+
+    fn store_by(&self, outputs: &[Pattern], options: &CaptureOptions, is_wary: bool) -> Captured {
         let writer = self.repo.writer(&writer_options()).expect("writer");
-        let captured = capture(Some(&mut writer.putter()), &self.tree, outputs, options).expect("capture");
+        let mut putter = writer.putter();
+        putter.set_wary(is_wary);
+        let captured = capture(Some(&mut putter), &self.tree, outputs, options).expect("capture");
+        drop(putter);
         writer.finish().expect("finish");
         captured
     }
@@ -404,8 +411,7 @@ fn a_damaged_object_changes_nothing_and_is_stored_anew() {
     assert!(fs::read_dir(scene.at(".larder/tmp")).is_ok_and(|mut entries| entries.next().is_none()), "nothing waits");
     // The task runs again, in the same process: what was bad is stored anew.
     run();
-    let options = CaptureOptions { distrust: true, ..CaptureOptions::default() };
-    assert_eq!(scene.store_with(&outputs, &options).tree, captured.tree);
+    assert_eq!(scene.store_by(&outputs, &CaptureOptions::default(), true).tree, captured.tree);
     scene.clear();
     scene.place(&captured.tree, &outputs, ALL).expect("healed");
     assert_eq!(fs::read(scene.at("large")).expect("read"), noise(30_000, 7));

@@ -1,6 +1,6 @@
 //! `larder clean`: the outputs of tasks removed.
 
-use super::project_args::{open_project, project_and_targets};
+use super::project_args::{open_project, project_and_targets, tasks_named};
 use super::{Exit, Layer, Manual, Need, Subcommand};
 use crate::session::Session;
 use crate::ui::{escaped, json_path};
@@ -46,10 +46,7 @@ impl Subcommand for Clean {
     fn run(self, session: &Session) -> anyhow::Result<Exit> {
         let (options, words) = project_and_targets(self.file.as_deref(), &self.words)?;
         let project = open_project(&options, &|text| session.ui.warn(text))?;
-        let tasks = match words.as_slice() {
-            [] => project.manifest()?.numbers().collect(),
-            words => project.select(words)?,
-        };
+        let tasks = tasks_named(&project, &words)?;
         let token = config::variable(TOKEN_VARIABLE).and_then(|token| token.into_string().ok());
         let how = CleanOptions { state_dir: &options.state_dir, run_token: token.as_deref(), dry_run: self.dry_run };
         let monitor = session.ui.progress("cleaning");

@@ -4,6 +4,7 @@ use super::manifest_args::manifest_and_targets;
 use larder::config::{self, Settings};
 use larder::context::{REPOSITORY_DIR, jobs};
 use larder::error::{Error, Result};
+use larder::run::manifest::TaskNo;
 use larder::run::project::{Project, ProjectOptions};
 use std::path::{Path, PathBuf};
 
@@ -27,6 +28,17 @@ pub fn open_project(options: &ProjectOptions, warn: &dyn Fn(&str)) -> Result<Pro
     let project = Project::open(options)?;
     project.warnings().iter().for_each(|text| warn(text));
     Ok(project)
+}
+
+/// The tasks that these words name; without words all, whatever the manifest says of what is run by default.
+///
+/// # Errors
+/// FILE_NOT_FOUND for a name that no task has.
+pub fn tasks_named(project: &Project, words: &[String]) -> Result<Vec<TaskNo>> {
+    match words {
+        [] => Ok(project.manifest()?.numbers().collect()),
+        words => project.select(words),
+    }
 }
 
 /// What a project is opened with, for the manifest that was named.

@@ -1,11 +1,9 @@
 //! `larder tasks`: what can be run.
 
-use super::manifest_args::manifest_and_targets;
+use super::project_args::{open_project, project_and_targets, tasks_named};
 use super::{Exit, Layer, Manual, Need, Subcommand};
 use crate::session::Session;
-use larder::run::graph::Graph;
-use larder::run::graph::select::select;
-use larder::run::manifest::{LoadOptions, Manifest, load};
+use larder::run::project::Project;
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -39,19 +37,14 @@ impl Subcommand for Tasks {
     };
 
     fn run(self, session: &Session) -> anyhow::Result<Exit> {
-        let (file, words) = manifest_and_targets(self.file.as_deref(), &self.words)?;
-        let manifest = load(&file, None, &LoadOptions::default())?;
-        manifest.warnings.iter().for_each(|warning| session.ui.warn(warning));
-        list(session, &manifest, &words)
+        let (options, words) = project_and_targets(self.file.as_deref(), &self.words)?;
+        list(session, &open_project(&options, &|text| session.ui.warn(text))?, &words)
     }
 }
 
 /// Lists the tasks that these words name; without words all.
-pub fn list(session: &Session, manifest: &Manifest, words: &[String]) -> anyhow::Result<Exit> {
-    let chosen = match words {
-        [] => manifest.numbers().collect(),
-        words => select(&manifest.tasks, &Graph::new(&manifest.tasks)?, words)?,
-    };
+pub fn list(session: &Session, project: &Project, words: &[String]) -> anyhow::Result<Exit> {
+    let (manifest, chosen) = (project.manifest()?, tasks_named(project, words)?);
     let wide = chosen.iter().map(|task| manifest.task(*task).name.chars().count()).max().unwrap_or(0).min(40);
     for task in chosen {
         let task = manifest.task(task);

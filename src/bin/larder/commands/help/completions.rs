@@ -1,4 +1,4 @@
-//! `completions/`: what clap_complete writes, and names of snapshots, tags and machines asked of `larder complete`.
+//! `completions/`: what clap_complete writes, and names of snapshots, tags, machines and tasks asked of `larder complete`.
 
 use super::super::{SECTIONS, Section};
 use crate::globals::Globals;
@@ -37,6 +37,7 @@ fn whole() -> Command {
         command.mut_args(|arg| match kind_of(&arg) {
             Some("snapshots") => arg.value_hint(ValueHint::EmailAddress),
             Some("tags") => arg.value_hint(ValueHint::Username),
+            Some("tasks") => arg.value_hint(ValueHint::Url),
             Some(_) => arg.value_hint(ValueHint::Hostname),
             None => arg,
         })
@@ -54,6 +55,8 @@ fn kind_of(arg: &Arg) -> Option<&'static str> {
         Some("snapshots")
     } else if value.starts_with("TAG") {
         Some("tags")
+    } else if value == "TASK" || value == "TARGET" {
+        Some("tasks")
     } else if arg.get_long() == Some("host") {
         Some("hosts")
     } else {
@@ -63,8 +66,8 @@ fn kind_of(arg: &Arg) -> Option<&'static str> {
 
 /// Which commands and options take which kind of name.
 struct Names {
-    /// Commands whose arguments are snapshots.
-    commands: BTreeSet<&'static str>,
+    /// Kind and command whose arguments are of it.
+    commands: BTreeSet<(&'static str, &'static str)>,
     /// Command, option and kind.
     options: BTreeSet<(&'static str, String, &'static str)>,
 }
@@ -78,8 +81,8 @@ impl Names {
                     (Some(kind), Some(long)) => {
                         names.options.insert((row.name, long.to_string(), kind));
                     }
-                    (Some("snapshots"), None) => {
-                        names.commands.insert(row.name);
+                    (Some(kind), None) => {
+                        names.commands.insert((kind, row.name));
                     }
                     _ => {}
                 }
@@ -101,15 +104,19 @@ impl Names {
                 cases.push_str(&format!("        {}) kind={wanted} ;;\n", Vec::from_iter(options).join("|")));
             }
         }
-        let commands = Vec::from_iter(self.commands.iter().copied()).join("|");
+        let mut commands = String::new();
+        for wanted in ["snapshots", "tasks"] {
+            let of_kind = self.commands.iter().filter(|(kind, _)| *kind == wanted).map(|(_, command)| *command);
+            commands.push_str(&format!("            {}) kind={wanted}; break ;;\n", Vec::from_iter(of_kind).join("|")));
+        }
         BASH.replace("@OPTIONS@", &cases).replace("@COMMANDS@", &commands)
     }
 
     fn fish(&self) -> String {
         let mut lines = String::from(FISH);
-        for command in &self.commands {
+        for (kind, command) in &self.commands {
             lines.push_str(&format!(
-                "complete -c larder -n \"__fish_larder_using_subcommand {command}\" -a \"(__larder_names snapshots)\"\n"
+                "complete -c larder -n \"__fish_larder_using_subcommand {command}\" -a \"(__larder_names {kind})\"\n"
             ));
         }
         for (command, long, kind) in &self.options {
@@ -125,7 +132,8 @@ fn zsh(script: &str) -> String {
     let named = script
         .replace("_email_addresses", "_larder_snapshots")
         .replace(":_users", ":_larder_tags")
-        .replace(":_hosts", ":_larder_hosts");
+        .replace(":_hosts", ":_larder_hosts")
+        .replace(":_urls", ":_larder_tasks");
     // The last block of the script decides whether it was autoloaded or sourced; functions have to stand before it.
     match named.rfind("if [ \"$funcstack[1]\"") {
         Some(at) => format!("{}{ZSH}\n{}", &named[..at], &named[at..]),
@@ -134,9 +142,9 @@ fn zsh(script: &str) -> String {
 }
 
 const BASH: &str = r#"
-# Names of snapshots, tags and machines are those that larder saw last: it asks for nothing here.
+# Names of snapshots, tags and machines are those that larder saw last, tasks those of the manifest: nothing is asked.
 _larder_names() {
-    local cur="${COMP_WORDS[COMP_CWORD]}" prev="${COMP_WORDS[COMP_CWORD-1]}" kind="" at
+    local cur="${COMP_WORDS[COMP_CWORD]}" prev="${COMP_WORDS[COMP_CWORD-1]}" kind="" at whole begun=""
     local -a repo=() names=()
     for ((at = 1; at < COMP_CWORD; at++)); do
         case "${COMP_WORDS[at]}" in
@@ -148,13 +156,17 @@ _larder_names() {
     if [[ -z $kind && $cur != -* && $prev != -* ]]; then
         for ((at = 1; at < COMP_CWORD; at++)); do
             case "${COMP_WORDS[at]}" in
-            @COMMANDS@) kind=snapshots ;;
-            esac
+@COMMANDS@            esac
         done
     fi
+    if [[ $kind == tasks ]]; then
+        # Names of tasks hold characters that part words for bash.
+        whole="${COMP_LINE:0:COMP_POINT}" whole="${whole##* }" begun="${whole%"$cur"}"
+    fi
     if [[ -n $kind ]]; then
-        mapfile -t names < <(larder "${repo[@]}" complete "$kind" 2>/dev/null | cut -f 1)
-        mapfile -t COMPREPLY < <(compgen -W "${names[*]}" -- "$cur")
+        mapfile -t names < <(larder "${repo[@]}" complete "$kind" -- "${COMP_WORDS[@]:0:COMP_CWORD}" 2>/dev/null | cut -f 1)
+        mapfile -t COMPREPLY < <(compgen -W "${names[*]}" -- "$begun$cur")
+        COMPREPLY=("${COMPREPLY[@]#"$begun"}")
         if [[ ${#COMPREPLY[@]} -gt 0 ]]; then
             return 0
         fi
@@ -166,19 +178,21 @@ complete -F _larder_names -o nosort -o bashdefault -o default larder
 "#;
 
 const FISH: &str = r#"
-# Names of snapshots, tags and machines are those that larder saw last: it asks for nothing here.
+# Names of snapshots, tags and machines are those that larder saw last, tasks those of the manifest: nothing is asked.
 function __larder_names
-    larder complete $argv 2>/dev/null
+    larder complete $argv -- (commandline -opc) 2>/dev/null
 end
 "#;
 
-const ZSH: &str = r#"# Names of snapshots, tags and machines are those that larder saw last: it asks for nothing here.
+const ZSH: &str = r#"# Names of snapshots, tags and machines are those that larder saw last, tasks those of the manifest: nothing is asked.
 _larder_names() {
     local -a names
-    names=(${(f)"$(larder complete $1 2>/dev/null | sed -e 's/:/\\:/g' -e 's/	/:/')"})
+    local file=${(Q)opt_args[-f]:-${(Q)opt_args[--file]}}
+    names=(${(f)"$(larder complete $1 -- ${file:+-f} $file $words 2>/dev/null | sed -e 's/:/\\:/g' -e 's/	/:/')"})
     _describe -t $1 $1 names
 }
 _larder_snapshots() { _larder_names snapshots }
 _larder_tags() { _larder_names tags }
 _larder_hosts() { _larder_names hosts }
+_larder_tasks() { _larder_names tasks }
 "#;

@@ -150,7 +150,7 @@ impl Subcommand for Run {
         options.input_bytes_max = self.max_input_size.or(options.input_bytes_max);
         let plan = || Project::open(&options);
         if self.list_tasks {
-            return tasks::list(session, plan()?.manifest()?, &targets);
+            return tasks::list(session, &plan()?, &targets);
         }
         if self.dry_run {
             return self.rehearse(session, &targets, &plan()?);

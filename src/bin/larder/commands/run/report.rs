@@ -13,7 +13,7 @@ pub fn summary(stats: &RunStats) -> String {
         (stats.failed, "failed"),
         (stats.skipped, "skipped"),
         (stats.not_started, "not started"),
-        (stats.damaged, "stored results damaged"),
+        (stats.damaged, "damaged in store"),
     ] {
         if number > 0 {
             text.push_str(&format!(", {number} {what}"));

@@ -1,17 +1,11 @@
-//! Killed is fine (promise 9): `kill -9` at random moments of a backup, each followed by a backup that goes on where the
-//! killed one had got to, and by a verification of every byte.
-//!
-//! The one who is killed is this test program itself, started again for the test `child`.
+//! `kill -9` at random moments of a backup, each followed by a backup that goes on where the killed one had got to, and
+//! by a verification of every byte.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
-
-mod scene;
-
+use crate::scene::{self, backing_up, bring_back, compare, files, init, noise, open, verify_all};
 use larder::backup::backup;
 use larder::monitor::Silent;
 use larder::object::hash;
 use larder::repo::Repo;
-use scene::{backing_up, bring_back, compare, files, init, noise, open, verify_all};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -91,7 +85,7 @@ fn kill_after(dir: &Path, moment: Duration) -> bool {
 
 fn start(dir: &Path) -> Child {
     Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "child", "--ignored", "--nocapture"])
+        .args(["--exact", "backup::child", "--ignored", "--nocapture"])
         .env(CHILD_DIR, dir)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
