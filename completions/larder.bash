@@ -5375,7 +5375,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__run)
-            opts="-f -j -k -n -t -o -m -r -q -v -h --file --jobs --max-concurrent --keep-going --force --dry-run --timeout --verify-cache --max-input-size --clean-cache --list-tasks --output --stats --metrics --repo --quiet --verbose --json --no-color --banner --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
+            opts="-f -j -k -n -t -o -m -r -q -v -h --file --jobs --max-concurrent --keep-going --force --dry-run --timeout --verify-cache --keep-inputs --env-passthrough --max-input-size --clean-cache --list-tasks --output --stats --metrics --repo --quiet --verbose --json --no-color --banner --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

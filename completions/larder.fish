@@ -596,6 +596,8 @@ complete -c larder -n "__fish_larder_using_subcommand run" -s k -l keep-going -d
 complete -c larder -n "__fish_larder_using_subcommand run" -l force -d 'Execute everything that is wanted, whatever is known'
 complete -c larder -n "__fish_larder_using_subcommand run" -s n -l dry-run -d 'Say what would be done, and do nothing'
 complete -c larder -n "__fish_larder_using_subcommand run" -l verify-cache -d 'Read the stored results of what is current, and run again what is damaged'
+complete -c larder -n "__fish_larder_using_subcommand run" -l keep-inputs -d 'Store what tasks read, too: `larder restore run:ID --inputs` gives it back'
+complete -c larder -n "__fish_larder_using_subcommand run" -l env-passthrough -d 'Give tasks all variables of the environment; a result then counts only while all of them are the same'
 complete -c larder -n "__fish_larder_using_subcommand run" -l clean-cache -d 'Forget what is stored of what is wanted, pinned runs apart, and execute it all'
 complete -c larder -n "__fish_larder_using_subcommand run" -l list-tasks -d 'List what can be run, as `larder tasks` does, and run nothing'
 complete -c larder -n "__fish_larder_using_subcommand run" -l stats -d 'At the end, say in a box what was done, in numbers'
@@ -639,7 +641,7 @@ complete -c larder -n "__fish_larder_using_subcommand tasks" -l banner -d 'At a 
 complete -c larder -n "__fish_larder_using_subcommand tasks" -l no-progress -d 'Show no progress'
 complete -c larder -n "__fish_larder_using_subcommand tasks" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand tasks" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand graph" -s f -l file -d 'The manifest; else the larder.toml here or above' -r -F
+complete -c larder -n "__fish_larder_using_subcommand graph" -s f -l file -d 'The manifest; else the first word if it names one, else the larder.toml here or above' -r -F
 complete -c larder -n "__fish_larder_using_subcommand graph" -l format -d 'How to write it' -r -f -a "text\t'One line a task, indented by how deep it stands'
 dot\t'For Graphviz'
 json\t'One JSON object a line'
@@ -1510,9 +1512,9 @@ complete -c larder -n "__fish_larder_using_subcommand ls-remote" -l no-progress 
 complete -c larder -n "__fish_larder_using_subcommand ls-remote" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand ls-remote" -s h -l help -d 'Print help (see more with \'--help\')'
 
-# Names of snapshots, tags and machines are those that larder saw last: it asks for nothing here.
+# Names of snapshots, tags and machines are those that larder saw last, tasks those of the manifest: nothing is asked.
 function __larder_names
-    larder complete $argv 2>/dev/null
+    larder complete $argv -- (commandline -opc) 2>/dev/null
 end
 complete -c larder -n "__fish_larder_using_subcommand copy" -a "(__larder_names snapshots)"
 complete -c larder -n "__fish_larder_using_subcommand diff" -a "(__larder_names snapshots)"
@@ -1527,6 +1529,12 @@ complete -c larder -n "__fish_larder_using_subcommand snapshots" -a "(__larder_n
 complete -c larder -n "__fish_larder_using_subcommand tag" -a "(__larder_names snapshots)"
 complete -c larder -n "__fish_larder_using_subcommand verify" -a "(__larder_names snapshots)"
 complete -c larder -n "__fish_larder_using_subcommand write-snapshot" -a "(__larder_names snapshots)"
+complete -c larder -n "__fish_larder_using_subcommand action-id" -a "(__larder_names tasks)"
+complete -c larder -n "__fish_larder_using_subcommand clean" -a "(__larder_names tasks)"
+complete -c larder -n "__fish_larder_using_subcommand explain" -a "(__larder_names tasks)"
+complete -c larder -n "__fish_larder_using_subcommand graph" -a "(__larder_names tasks)"
+complete -c larder -n "__fish_larder_using_subcommand run" -a "(__larder_names tasks)"
+complete -c larder -n "__fish_larder_using_subcommand tasks" -a "(__larder_names tasks)"
 complete -c larder -n "__fish_larder_using_subcommand backup" -l host -x -a "(__larder_names hosts)"
 complete -c larder -n "__fish_larder_using_subcommand backup" -l tag -x -a "(__larder_names tags)"
 complete -c larder -n "__fish_larder_using_subcommand copy" -l host -x -a "(__larder_names hosts)"

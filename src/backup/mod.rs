@@ -10,7 +10,6 @@ mod directory;
 mod engine;
 mod entries;
 mod files;
-mod git;
 mod prune;
 mod scan;
 mod stream;
@@ -27,7 +26,7 @@ use crate::monitor::{Event, Monitor};
 use crate::object::Kind;
 use crate::repo::records::SNAPSHOT;
 use crate::repo::{Repo, Writer, WriterOptions};
-use crate::snapshot::{Git, SnapshotBody, Snapshots, Stats, check_tag};
+use crate::snapshot::{Git, SnapshotBody, Snapshots, Stats, check_tag, git_at};
 use crate::state::State;
 use crate::walk::{ExcludeOptions, Listing, Scratch, SourceKind, SourceNode, Sources, open_dir, stat_follow};
 use crossbeam_channel::bounded;
@@ -260,7 +259,7 @@ fn store_all(
     let jobs = engine.options.jobs.max(1);
     let (sender, receiver) = bounded(2 * jobs);
     let (git, seen) = std::thread::scope(|scope| {
-        let git = engine.options.git.then(|| scope.spawn(|| sources.paths().iter().find_map(|path| git::look(path))));
+        let git = engine.options.git.then(|| scope.spawn(|| sources.paths().iter().find_map(|path| git_at(path))));
         for _ in 0..jobs {
             let receiver = receiver.clone();
             scope.spawn(move || files::work(engine, writer.putter(), &receiver));

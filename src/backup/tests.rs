@@ -561,10 +561,10 @@ fn where_git_stood_is_noted() {
     }
     let path = place.source().join("sub");
     fs::create_dir(&path).expect("create");
-    let clean = git::look(path.as_os_str().as_bytes()).expect("a work tree");
+    let clean = git_at(path.as_os_str().as_bytes()).expect("a work tree");
     assert_eq!((clean.branch.as_str(), clean.commit.len(), clean.is_dirty), ("trunk", 40, false));
     place.write("tracked", "2 and longer");
-    assert!(git::look(path.as_os_str().as_bytes()).expect("a work tree").is_dirty);
+    assert!(git_at(path.as_os_str().as_bytes()).expect("a work tree").is_dirty);
 }
 
 #[test]

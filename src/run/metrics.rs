@@ -33,6 +33,8 @@ pub struct RunStats {
     pub unstored: u64,
     /// Files of the user that stood where outputs go, and were moved aside.
     pub displaced: u64,
+    /// Outputs of attempts that failed, which were moved aside.
+    pub failed_outputs: u64,
     /// Files that were put into the work tree.
     pub placed_files: u64,
     /// Their bytes.

@@ -38,6 +38,8 @@ pub struct RunOptions {
     pub report_current: bool,
     /// How much is kept of what one task prints.
     pub log_bytes_max: u64,
+    /// Store what tasks read, too, for those who want to see it again.
+    pub keep_inputs: bool,
     /// The directory of the project's state.
     pub state_dir: PathBuf,
     /// What the environment says of a run that this one is part of.

@@ -5,12 +5,14 @@
 //! of the reader and by the order in which it signed.
 
 mod body;
+mod git;
 mod resolve;
 mod statements;
 #[cfg(test)]
 mod tests;
 
 pub use body::{Git, SnapshotBody, Stats, check_tag};
+pub use git::git_at;
 pub use resolve::Target;
 pub use statements::Statements;
 

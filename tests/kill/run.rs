@@ -126,6 +126,7 @@ fn go_over(backend: Arc<dyn Backend>, dir: &Path, project: &str) -> RunStats {
         show: Show::None,
         report_current: false,
         log_bytes_max: 1 << 20,
+        keep_inputs: false,
         state_dir: options.state_dir.clone(),
         run_token: None,
         host: "host".into(),

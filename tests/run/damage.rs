@@ -80,36 +80,6 @@ fn a_damaged_result_whose_task_fails_now_is_an_error() {
 }
 
 #[test]
-fn what_a_removed_task_left_is_no_input_by_a_pattern() {
-    let task = |name: &str| {
-        format!(
-            "[tasks.{name}]\ncmd = \"mkdir -p gen; echo {name} > gen/{name}.txt\"\noutputs = [\"gen/{name}.txt\"]\n"
-        )
-    };
-    let all = |deps: &str| {
-        format!(
-            "[tasks.all]\ncmd = \"ls gen > list; cat gen/*.txt > all; echo all >> ../notes/runs\"\ninputs = [\"gen/*.txt\"]\n\
-             deps = [{deps}]\noutputs = [\"list\", \"all\"]\n"
-        )
-    };
-    let world = World::new(&[task("a"), task("b"), all("\"a\", \"b\"")].concat());
-    world.run(&[]).did(3, 0);
-    assert_eq!(world.read("all"), "a\nb\n");
-    // `b` is gone from the manifest: what it left is a leftover, and must neither be read unseen nor be a hit.
-    world.write("larder.toml", [task("a"), all("\"a\"")].concat());
-    world.run(&[]).ok();
-    let left_is_input = world.larder(&["action-id", "--explain", "all"]).ok().out.contains("gen/b.txt");
-    // Either it counts, as a file of the user's that is there; or it is not there for the command.
-    assert_eq!(world.read("all") == "a\nb\n", left_is_input, "{}", world.read("all"));
-    if left_is_input {
-        std::fs::remove_file(world.path("gen/b.txt")).unwrap();
-        world.run(&[]).did(1, 1);
-        assert_eq!(world.read("all"), "a\n");
-    }
-    world.run(&[]).did(0, 2);
-}
-
-#[test]
 fn of_tasks_at_once_one_fails_and_the_others_end() {
     let world = World::new(
         r#"

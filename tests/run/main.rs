@@ -12,4 +12,5 @@ mod outputs;
 mod policy;
 mod together;
 mod traps;
+mod wishes;
 mod world;

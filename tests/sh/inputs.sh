@@ -44,6 +44,9 @@ git add -f src/c.log
 executes 1 "what is tracked is one, whatever the rules say"
 git -c user.name=you -c user.email=you@example.org commit -q -m all
 executes 0 "a commit changes no file"
+echo changed >>src/a.c
+executes 1 "another content"
+larder record show latest | grep -q "^git	$(git rev-parse HEAD) dirty$" || fail "the run does not say where git stood"
 larder action-id --explain list | grep '^input' | cut -f 4 | sort >../inputs
 printf 'src/a.c\nsrc/c.log\nsrc/e.c\n' | diff - ../inputs
 

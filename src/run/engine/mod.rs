@@ -26,11 +26,12 @@ use crate::id::Id;
 use crate::monitor::{Monitor, TaskEnd};
 use crate::record::Attempt;
 use crate::repo::{Putter, Repo, Writer};
+use crate::snapshot::Git;
 use known::{Hit, Lookup};
 use shelf::Row;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How often a thread that waits looks whether the user wants an end.
@@ -93,6 +94,8 @@ pub(super) struct Engine<'a> {
     output: Mutex<()>,
     /// `Some` once it was looked for.
     manifest_object: Mutex<Option<Option<Id>>>,
+    /// Where the project's git work tree stands, once something was executed.
+    git: OnceLock<Option<Git>>,
     /// A stored result could not be read: what is known of others may not hold.
     is_shaken: AtomicBool,
     is_over: AtomicBool,
@@ -135,6 +138,7 @@ impl<'a> Engine<'a> {
             durations: Mutex::new(durations),
             output: Mutex::default(),
             manifest_object: Mutex::default(),
+            git: OnceLock::new(),
             is_shaken: AtomicBool::new(false),
             is_over: AtomicBool::new(false),
             has_damage_failed: AtomicBool::new(false),

@@ -3,6 +3,7 @@
 use crate::id::Id;
 use crate::object::hash;
 use crate::run::pattern::Pattern;
+use std::collections::HashMap;
 use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -73,6 +74,28 @@ impl Manifest {
         let file = self.files.get(usize::from(task.at.file)).map(|file| file.strip_prefix(&self.root).unwrap_or(file));
         let file = file.map_or_else(|| "manifest".into(), |file| file.display().to_string());
         format!("{file}:{}:{}", task.at.line, task.at.column)
+    }
+
+    /// Lets all tasks declare these variables, as if each said them in its `env`: they see them, and their values are in
+    /// the keys.
+    pub fn declare(&mut self, names: &[String]) {
+        // By address: the old ones are held meanwhile.
+        let mut known: HashMap<*const Settings, [Arc<Settings>; 2]> = HashMap::new();
+        for task in self.tasks.iter_mut().filter(|_| !names.is_empty()) {
+            let old = task.settings.clone();
+            let [_, new] = known.entry(Arc::as_ptr(&old)).or_insert_with(|| {
+                let is_said = |name: &&String| {
+                    old.env.iter().any(|variable| variable.name == **name)
+                        || old.pass_env.contains(name)
+                        || old.secrets.iter().any(|secret| secret.name == **name)
+                };
+                let more = names.iter().filter(|name| !is_said(name));
+                let mut new = Settings::clone(&old);
+                new.env.extend(more.map(|name| EnvVar { name: name.clone(), value: None }));
+                [old.clone(), Arc::new(new)]
+            });
+            task.settings = new.clone();
+        }
     }
 
     /// Every task's number.

@@ -57,6 +57,8 @@ pub struct ProjectOptions {
     pub environment: BTreeMap<OsString, OsString>,
     /// Arguments for the tasks that take them.
     pub args: Vec<String>,
+    /// Variables that all tasks declare, whatever the manifest says.
+    pub declares: Vec<String>,
     /// Threads that look at files and read them.
     pub jobs: usize,
     /// A task that reads a longer file is refused.
@@ -97,7 +99,9 @@ impl Project {
     /// What [`manifest::load`] answers; CACHE_ERROR.
     pub fn open(options: &ProjectOptions) -> Result<Project> {
         let load = |path: &Path, root: Option<&Path>, args: &[String]| {
-            manifest::load(path, root, &LoadOptions { args: args.to_vec(), tracked: true })
+            let mut manifest = manifest::load(path, root, &LoadOptions { args: args.to_vec(), tracked: true })?;
+            manifest.declare(&options.declares);
+            Ok(manifest)
         };
         Self::open_with(options, &load)
     }
@@ -302,8 +306,10 @@ fn plan_digest(manifest: &Path, here: &Path, options: &ProjectOptions) -> Digest
     // The root of a manifest in the line form is where it is called.
     let is_toml = manifest.extension().is_some_and(|extension| extension == "toml");
     let here = if is_toml { b"".as_slice() } else { here.as_os_str().as_bytes() };
-    let head = [b"1", manifest.as_os_str().as_bytes(), root, here];
-    digest_of(head.into_iter().chain(options.args.iter().map(String::as_bytes)))
+    let head = [b"2", manifest.as_os_str().as_bytes(), root, here];
+    let count = options.args.len().to_string();
+    let words = options.args.iter().chain(&options.declares).map(String::as_bytes);
+    digest_of(head.into_iter().chain([count.as_bytes()]).chain(words))
 }
 
 /// How a file of a manifest looks; what cannot be looked at is not there.

@@ -11,6 +11,9 @@ use std::path::{Path, PathBuf};
 /// A longer input is more often a mistake in a pattern than meant.
 pub const INPUT_BYTES_MAX: u64 = 1 << 30;
 
+/// What every task sees, or differs from call to call without meaning.
+const NOT_PASSED: [&str; 9] = ["PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "PWD", "OLDPWD", "SHLVL", "_"];
+
 /// The project that the words of a command line mean, and the targets among them.
 ///
 /// # Errors
@@ -41,6 +44,13 @@ pub fn tasks_named(project: &Project, words: &[String]) -> Result<Vec<TaskNo>> {
     }
 }
 
+/// The variables of the environment that tasks are given where all of it is wanted: without those that each task sees
+/// anyway, that a shell keeps for itself, and that are meant for larder.
+pub fn passed_variables(options: &ProjectOptions) -> Vec<String> {
+    let is_passed = |name: &&str| !NOT_PASSED.contains(name) && !name.starts_with("LARDER_");
+    options.environment.keys().filter_map(|name| name.to_str()).filter(is_passed).map(str::to_string).collect()
+}
+
 /// What a project is opened with, for the manifest that was named.
 ///
 /// # Errors
@@ -68,6 +78,7 @@ pub fn project_options(manifest: &Path, args: &[String]) -> Result<ProjectOption
         state_dir,
         environment: config::environment(),
         args: args.to_vec(),
+        declares: Vec::new(),
         jobs: jobs(),
         input_bytes_max: Some(Settings::load()?.max_input_size.unwrap_or(INPUT_BYTES_MAX)),
     })

@@ -234,7 +234,7 @@ fn of_run<'a>(session: &Session, repo: &Repo, name: &[u8], with_inputs: bool) ->
     let mut trees = Vec::new();
     match record.inputs {
         Some(inputs) if with_inputs => trees.push(inputs),
-        None if with_inputs => nothing("inputs", "a run keeps them only when it was told to")?,
+        None if with_inputs => nothing("inputs", "`larder run --keep-inputs` keeps them")?,
         _ => {}
     }
     match record.result {

@@ -141,6 +141,7 @@ impl Scene {
             state_dir: self.dir.path().join("state"),
             environment: self.environment.clone(),
             args: Vec::new(),
+            declares: Vec::new(),
             jobs: 2,
             input_bytes_max: None,
         };

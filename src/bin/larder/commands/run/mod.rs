@@ -3,14 +3,14 @@
 mod report;
 
 use super::manifest_args::manifest_and_targets;
-use super::project_args::project_options;
+use super::project_args::{passed_variables, project_options};
 use super::tasks;
 use super::{Exit, Layer, Manual, Need, Subcommand};
 use crate::session::Session;
 use larder::clock;
-use larder::config;
+use larder::config::{self, Settings};
 use larder::context::{jobs, reach_options};
-use larder::error::{Code, Error, Result};
+use larder::error::{Error, Result};
 use larder::keep;
 use larder::run::lockfile::TOKEN_VARIABLE;
 use larder::run::process::Stop;
@@ -60,6 +60,14 @@ pub struct Run {
     /// Read the stored results of what is current, and run again what is damaged
     #[arg(long)]
     verify_cache: bool,
+
+    /// Store what tasks read, too: `larder restore run:ID --inputs` gives it back
+    #[arg(long)]
+    keep_inputs: bool,
+
+    /// Give tasks all variables of the environment; a result then counts only while all of them are the same
+    #[arg(long)]
+    env_passthrough: bool,
 
     /// Refuse tasks that read a longer file; otherwise as the settings say, or 1 GiB
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
@@ -148,6 +156,9 @@ impl Subcommand for Run {
         let (manifest, targets) = manifest_and_targets(self.file.as_deref(), &self.targets)?;
         let mut options = project_options(&manifest, &self.args)?;
         options.input_bytes_max = self.max_input_size.or(options.input_bytes_max);
+        if self.env_passthrough {
+            options.declares = passed_variables(&options);
+        }
         let plan = || Project::open(&options);
         if self.list_tasks {
             return tasks::list(session, &plan()?, &targets);
@@ -192,6 +203,7 @@ impl Run {
             },
             report_current: session.ui.is_json(),
             log_bytes_max: larder::run::logs::LOG_BYTES_MAX,
+            keep_inputs: self.keep_inputs || Settings::load()?.keep_inputs.unwrap_or_default(),
             state_dir: project.state_dir.clone(),
             run_token: config::variable(TOKEN_VARIABLE).and_then(|token| token.into_string().ok()),
             host: larder::fs::host_name(),
@@ -238,10 +250,11 @@ impl Run {
         let Some(code) = stats.failure else { return Ok(Exit::DONE) };
         let left = stats.skipped + stats.not_started;
         let more = if left > 0 { format!(", {left} were not begun") } else { String::new() };
-        let error = Error::new(code, format!("{} of {} tasks failed{more}", stats.failed, stats.tasks));
-        Err(match code {
-            Code::TaskFailed => error.with_hint("what they left is in .larder/failed/"),
-            _ => error,
+        let what = if stats.cancelled == stats.failed { "were stopped" } else { "failed" };
+        let error = Error::new(code, format!("{} of {} tasks {what}{more}", stats.failed, stats.tasks));
+        Err(match stats.failed_outputs {
+            0 => error,
+            _ => error.with_hint("the outputs that they left are in .larder/failed/"),
         }
         .into())
     }

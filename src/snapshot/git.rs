@@ -1,6 +1,6 @@
-//! Where a git work tree stood when it was backed up.
+//! Where a git work tree stands, for what is remembered of it: a snapshot or a run.
 
-use crate::snapshot::Git;
+use super::Git;
 use gix::open::Options;
 use gix::sec::trust::Mapping;
 use std::ffi::OsStr;
@@ -11,7 +11,7 @@ use std::path::Path;
 ///
 /// As git itself, this looks at no work tree of another owner, whose configuration could name programs to run; and at
 /// no configuration but the work tree's.
-pub(super) fn look(path: &[u8]) -> Option<Git> {
+pub fn git_at(path: &[u8]) -> Option<Git> {
     let trust = Mapping { full: Options::isolated(), reduced: Options::isolated().bail_if_untrusted(true) };
     let path = if path.is_empty() { Path::new("/") } else { Path::new(OsStr::from_bytes(path)) };
     let repo: gix::Repository = gix::ThreadSafeRepository::discover_opts(path, Default::default(), trust).ok()?.into();
