@@ -56,7 +56,7 @@ complete -c larder -n "__fish_larder_needs_command" -f -a "forget" -d 'Let go of
 complete -c larder -n "__fish_larder_needs_command" -f -a "run" -d 'Run tasks once, and give back what is known'
 complete -c larder -n "__fish_larder_needs_command" -f -a "explain" -d 'Say why tasks would run, or need not'
 complete -c larder -n "__fish_larder_needs_command" -f -a "tasks" -d 'List the tasks of a manifest'
-complete -c larder -n "__fish_larder_needs_command" -f -a "graph" -d 'Show tasks and what they wait for'
+complete -c larder -n "__fish_larder_needs_command" -f -a "graph" -d 'Show tasks, what they wait for, and how they stand'
 complete -c larder -n "__fish_larder_needs_command" -f -a "clean" -d 'Remove the outputs of tasks'
 complete -c larder -n "__fish_larder_needs_command" -f -a "remote" -d 'Manage the places that a repository is synced with'
 complete -c larder -n "__fish_larder_needs_command" -f -a "sync" -d 'Carry what one replica has and another lacks, both ways'

@@ -26,7 +26,7 @@ outputs = ["all"]
 "#;
 
 fn executed(said: &Said) -> u64 {
-    let line = said.out.lines().find(|line| line.contains(" executed, ")).unwrap_or_else(|| panic!("{said:?}"));
+    let line = said.out.lines().find(|line| line.contains(" executed, ")).expect(&said.err);
     line.split(' ').next().unwrap().parse().unwrap()
 }
 

@@ -49,7 +49,7 @@ impl Subcommand for GraphArgs {
     const NAME: &'static str = "graph";
     const LAYER: Layer = Layer::Porcelain;
     const NEED: Need = Need::Shared;
-    const ABOUT: &'static str = "Show tasks and what they wait for";
+    const ABOUT: &'static str = "Show tasks, what they wait for, and how they stand";
     const MANUAL: Manual = Manual {
         description: "In text each task is one line, indented by the longest line of tasks before it; what waits for \
             nothing comes first. A box says how the task stands: [\u{2714}] its outputs are in place, [*] a stored result \

@@ -161,7 +161,12 @@ pub fn describe(session: &Session, run: &Run, record: &Record) -> String {
     say("Time:", local_time(record.start));
     let took = format_duration(record.wall_ms as f64 / 1_000.0);
     let busy = format_duration((record.user_ms + record.system_ms) as f64 / 1_000.0);
-    say("Took:", format!("{took}, {busy} of processor, {}", format_size(record.memory_peak_bytes)));
+    // Little memory is not told from that of larder itself.
+    let memory = match record.memory_peak_bytes {
+        0 => String::new(),
+        bytes => format!(", {}", format_size(bytes)),
+    };
+    say("Took:", format!("{took}, {busy} of processor{memory}"));
     if !record.attempts.is_empty() {
         say("Attempts:", (record.attempts.len() + 1).to_string());
     }

@@ -127,8 +127,7 @@ impl WriteTree {
             .iter()
             .map(|path| resolve(path.as_os_str().as_bytes(), b"").map(Pattern::Path))
             .collect::<Result<Vec<Pattern>, Error>>()?;
-        let options =
-            CaptureOptions { external_links: self.external_links, keep_modes: true, ..CaptureOptions::default() };
+        let options = CaptureOptions { external_links: self.external_links, keep_modes: true };
         let writer = repo.writer(&session.writer_options()?)?;
         let captured = capture(Some(&mut writer.putter()), &tree, &outputs, &options)?;
         if let Some(path) = captured.missing.first() {
