@@ -69,12 +69,13 @@ fn many_runs_backups_and_gc_at_once_execute_each_action_once() {
         assert!(backups.join().unwrap() > 0 && gcs.join().unwrap() > 0);
         all
     });
-    let counted: u64 = all.into_iter().map(|said| executed(&said.ok())).sum();
+    let counted: u64 = all.iter().map(executed).sum();
+    assert!(all.iter().all(|said| said.exit == 0), "{all:#?}");
     let mut notes = world.notes("runs");
     notes.sort();
     let mut once = notes.clone();
     once.dedup();
-    assert_eq!(notes, once, "a task was executed twice");
+    assert_eq!(notes, once, "a task was executed twice: {all:#?}");
     assert_eq!((notes.len(), counted), (MADE + 2, MADE as u64 + 2));
     let made = world.read("all");
     assert_eq!(

@@ -101,15 +101,17 @@ impl Engine<'_> {
             self.tell(number, TaskEvent::Elsewhere);
             return Ok(Some(schedule::Ended::Elsewhere));
         }
-        if !self.slot(number).is_damaged && self.task(number).cache && self.is_published(claims, keyed)? {
+        if !self.slot(number).is_damaged && self.task(number).cache && self.is_published(claims, number, keyed)? {
             // It was, between our look and our claim.
             return Ok(Some(schedule::Ended::Elsewhere));
         }
         Ok(None)
     }
 
-    fn is_published(&self, claims: &super::Claims, keyed: &Keyed) -> Result<bool> {
-        if !self.lookup.refresh(claims)? {
+    fn is_published(&self, claims: &super::Claims, number: u32, keyed: &Keyed) -> Result<bool> {
+        self.lookup.refresh(claims)?;
+        // Another thread may have read the news since this task was looked up.
+        if self.lookup.generation() == self.slot(number).looked_at {
             return Ok(false);
         }
         let runs = self.lookup.runs()?;

@@ -12,8 +12,10 @@ use crate::repo::records::FORGET;
 use crate::run::claim::Claims;
 use crate::run::logs::LogIds;
 use crate::runs::{Run, Runs};
+use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::os::unix::ffi::OsStrExt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 /// So many candidates of one action are looked at.
@@ -42,6 +44,8 @@ pub(super) struct Lookup<'a> {
     runs: RwLock<Option<Loaded>>,
     /// Held while news are read, so that who asks meanwhile knows them, too.
     reading: Mutex<()>,
+    /// How often there were news.
+    generation: AtomicU64,
 }
 
 /// Runs, and the names of the root records that they come from.
@@ -52,7 +56,14 @@ struct Loaded {
 
 impl<'a> Lookup<'a> {
     pub(super) fn new(repo: &'a Repo, keyer: Keyer<'a>, project: &str) -> Self {
-        Lookup { repo, keyer, project: project.to_string(), runs: RwLock::default(), reading: Mutex::default() }
+        Lookup {
+            repo,
+            keyer,
+            project: project.to_string(),
+            runs: RwLock::default(),
+            reading: Mutex::default(),
+            generation: AtomicU64::default(),
+        }
     }
 
     /// The runs that are kept, as they were when they were first asked for or news were read.
@@ -73,24 +84,30 @@ impl<'a> Lookup<'a> {
         Ok(Loaded { runs, roots: roots.iter().map(|root| root.name).collect() })
     }
 
-    /// Reads what other processes published since this was last called, if anything. Answers whether there was any.
-    pub(super) fn refresh(&self, claims: &Claims) -> Result<bool> {
+    /// Changes whenever what [`Lookup::find`] answers may have.
+    pub(super) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// Reads what other processes published since this was last called, if anything.
+    pub(super) fn refresh(&self, claims: &Claims) -> Result<()> {
         let _alone = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         if !claims.has_news() {
-            return Ok(false);
+            return Ok(());
         }
         self.repo.refresh()?;
         let mut slot = self.runs.write().unwrap_or_else(PoisonError::into_inner);
-        let Some(loaded) = &mut *slot else { return Ok(true) };
+        let Some(loaded) = &mut *slot else { return Ok(()) };
+        self.generation.fetch_add(1, Ordering::AcqRel);
         let new = self.repo.roots_beside(&loaded.roots)?;
         // What was forgotten shows only where all are read.
         if new.iter().any(|root| root.record_type == FORGET) {
             *loaded = self.load()?;
-            return Ok(true);
+            return Ok(());
         }
         loaded.runs = Arc::new(loaded.runs.with(&new, clock::now()));
         loaded.roots.extend(new.iter().map(|root| root.name));
-        Ok(true)
+        Ok(())
     }
 
     /// The result that stands for running an action. What is damaged goes to `damaged` and does not count.
@@ -114,8 +131,10 @@ impl<'a> Lookup<'a> {
                 Err(error) => tell(error, damaged)?,
             }
         }
-        // The newest of this project goes first; the sort keeps the order of the rest.
-        read.sort_by_key(|(_, record)| record.project != self.project);
+        // The newest of this project goes first, also among those of one second; the sort keeps the order of the rest.
+        read.sort_by_key(|(run, record)| {
+            (record.project != self.project, Reverse(run.time_seconds), Reverse(record.start))
+        });
         for (run, record) in read {
             if record.status != Status::Success || !self.keyer.holds(task, &record.observed, results)? {
                 continue;

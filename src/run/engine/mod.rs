@@ -67,6 +67,8 @@ struct Slot {
     attempts: Vec<Attempt>,
     /// A stored result of it could not be read.
     is_damaged: bool,
+    /// Which generation of what is known it was looked up in.
+    looked_at: u64,
     end: Option<TaskEnd>,
 }
 

@@ -56,6 +56,7 @@ impl Engine<'_> {
             Taken::After(before) => before,
         };
         let mut found = None;
+        let looked_at = self.lookup.generation();
         let is_damaged = self.slot(number).is_damaged;
         if !self.desk.options.force && self.task(number).cache && !self.task(number).interactive && !is_damaged {
             found = self.made_before(task, &keyed, before)?;
@@ -67,6 +68,7 @@ impl Engine<'_> {
         }
         let mut slot = self.slot(number);
         slot.is_displaced = false;
+        slot.looked_at = looked_at;
         slot.keyed = Some(Arc::new(keyed));
         match found {
             Some(hit) => {
