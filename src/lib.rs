@@ -42,6 +42,7 @@
 //! | `leases/` | `repo::lease` |
 //! | `gc/` | `repo::doom` |
 //! | `lock` | `repo::lock` |
+//! | `frames/` in the cache | `repo::near` |
 //! | `state.sqlite` | [`state`] |
 
 // The lints stand in Cargo.toml and clippy.toml; tests may do what the library may not.

@@ -1,8 +1,8 @@
 //! What gc and verify need of packs and segments beyond what readers and writers do.
 
 use super::adopt::finished_pack;
+use super::frames::open_wrapped_frame;
 use super::pack::Directory;
-use super::read::open_wrapped_frame;
 use super::segment::{PackFacts, Record, SegmentReader, SegmentWriter};
 use super::{Repo, pack_path};
 use crate::error::Result;

@@ -8,6 +8,7 @@ mod adopt;
 mod connections;
 mod filter;
 mod fold;
+pub(crate) mod frames;
 pub(crate) mod gc_access;
 
 pub(crate) mod index;
@@ -19,6 +20,7 @@ pub mod keys;
 pub(crate) mod lease;
 pub mod lock;
 mod measure;
+mod near;
 pub(crate) mod pack;
 pub(crate) mod read;
 mod rebuild;
@@ -126,6 +128,8 @@ pub(crate) struct Core {
     pub(crate) local: Local,
     pub(crate) chunker: Chunker,
     pub(crate) chunk_ids: ChunkIds,
+    /// Frames of a medium elsewhere, kept here.
+    pub(crate) near: Option<near::Near>,
 }
 
 struct Inner {
@@ -242,6 +246,7 @@ impl Repo {
         let core = Core {
             chunker: Chunker::new(keyring.chunking_key(), format.sizes),
             chunk_ids: ChunkIds::new(keyring.chunk_id_key()),
+            near: backend.local_dir().is_none().then(|| near::Near::new(&local.cache)),
             backend,
             keyring,
             format,

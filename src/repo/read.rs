@@ -3,11 +3,10 @@
 //! Promise 6: every byte is authenticated when its frame is opened and re-hashed before it is used. Where one copy is
 //! damaged the next is tried; a bad byte is an error with the object, pack and path named, and is never returned.
 
-use super::pack::RAW_FRAME_BYTES_MAX;
-use super::segment::{PackFacts, Place};
-use super::{Core, Repo, pack_path};
+use super::frames::{Sealed, open_frame, read_together, unseal};
+use super::segment::Place;
+use super::{Repo, pack_path};
 use crate::compress::Decompressor;
-use crate::crypto::seal::{Domain, FileCipher, FileType};
 use crate::error::{Class as ErrorClass, Code, Error, Result, fail};
 use crate::id::Id;
 use crate::object::{Class, Hasher, Key, Kind, hash};
@@ -19,6 +18,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Raw bytes of frames kept for the next read.
 const FRAME_CACHE_BYTES: usize = 24 << 20;
+/// So much between two frames is read along with them, where each request waits for a medium elsewhere.
+const GAP_BYTES: u64 = 128 << 10;
+/// So many frames are read in one request at most: about 4 MiB of them.
+const STRETCH_FRAMES: usize = 8;
+/// So many requests are under way at once, where each waits for a medium elsewhere.
+const FAR_READERS: usize = 8;
 /// Zeros to feed a hash with.
 static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
@@ -115,33 +120,6 @@ struct Located {
     len: u32,
     /// Its index among the wants.
     want: u32,
-}
-
-/// Opens one frame of a pack: reads, authenticates, decompresses.
-pub(crate) fn open_frame(
-    core: &Core,
-    pack: &PackFacts,
-    frame: u32,
-    decompressor: &mut Decompressor,
-) -> Result<Vec<u8>> {
-    let wrapped = open_wrapped_frame(core, pack, frame)?;
-    decompressor.unwrap_frame(&wrapped, RAW_FRAME_BYTES_MAX).map_err(|error| damaged_frame(pack, frame, error))
-}
-
-/// Reads and authenticates one frame of a pack: its plaintext is still compressed.
-pub(crate) fn open_wrapped_frame(core: &Core, pack: &PackFacts, frame: u32) -> Result<Vec<u8>> {
-    let path = pack_path(&pack.name);
-    let place = pack
-        .frames
-        .get(frame as usize)
-        .ok_or_else(|| Error::new(Code::StorageCorrupted, format!("{path} has no frame {frame}")))?;
-    let cipher = FileCipher::from_parts(FileType::Pack, &pack.key_id, &pack.salt, &core.keyring, &core.format.id)?;
-    let sealed = core.backend.get_range(&path, place.offset, place.sealed_bytes as usize)?;
-    cipher.open_vec(Domain::Frame, place.ordinal, sealed).map_err(|error| damaged_frame(pack, frame, error))
-}
-
-fn damaged_frame(pack: &PackFacts, frame: u32, error: Error) -> Error {
-    error.context(format!("frame {frame} of {} is damaged", pack_path(&pack.name)))
 }
 
 impl Repo {
@@ -424,8 +402,9 @@ impl Repo {
         }
     }
 
-    /// Reads many entries: each frame is opened once, in (pack, frame) order, by `jobs` threads. `each` is called once
-    /// for every want, from any thread, in no order.
+    /// Reads many entries: each frame is opened once, in (pack, frame) order, by `jobs` threads; from a medium elsewhere
+    /// neighbouring frames in one request, and by more threads, which wait for it. `each` is called once for every want, from any
+    /// thread, in no order.
     ///
     /// # Errors
     /// CACHE_ERROR. What is wrong with a single entry goes to `each`.
@@ -444,18 +423,36 @@ impl Repo {
         }
         located.sort_unstable();
         let frames: Vec<&[Located]> = located.chunk_by(|a, b| (a.pack, a.frame) == (b.pack, b.frame)).collect();
+        let is_far = self.backend().local_dir().is_none();
+        let stretches: Vec<&[&[Located]]> = match is_far {
+            true => {
+                frames.chunk_by(|a, b| self.are_neighbours(a, b)).flat_map(|all| all.chunks(STRETCH_FRAMES)).collect()
+            }
+            false => frames.chunks(1).collect(),
+        };
+        // Who asks for one thread gets one.
+        let jobs = if is_far && jobs > 1 { jobs.max(FAR_READERS) } else { jobs };
         let next = AtomicUsize::new(0);
         let work = || {
             let mut decompressor = Decompressor::new();
-            while let Some(group) = frames.get(next.fetch_add(1, Ordering::Relaxed)) {
-                self.fetch_frame(group, wants, &mut decompressor, each);
+            while let Some(stretch) = stretches.get(next.fetch_add(1, Ordering::Relaxed)) {
+                self.fetch_stretch(stretch, wants, &mut decompressor, each);
             }
         };
-        match jobs.min(frames.len()) {
+        match jobs.min(stretches.len()) {
             0 | 1 => work(),
             threads => std::thread::scope(|scope| (0..threads).for_each(|_| _ = scope.spawn(work))),
         }
         Ok(())
+    }
+
+    /// Whether two frames lie so near to each other that reading what is between them costs less than asking again.
+    fn are_neighbours(&self, one: &[Located], other: &[Located]) -> bool {
+        let place = |at: &[Located]| self.index().pack(at[0].pack).ok()?.frames.get(at[0].frame as usize).copied();
+        one[0].pack == other[0].pack
+            && place(one).zip(place(other)).is_some_and(|(one, other)| {
+                other.offset.saturating_sub(one.offset + u64::from(one.sealed_bytes)) <= GAP_BYTES
+            })
     }
 
     fn wanted(&self, want: &Want) -> Result<Vec<u8>> {
@@ -463,15 +460,31 @@ impl Repo {
         if want.fits(&bytes) { Ok(bytes) } else { Err(other_length(&want.key)) }
     }
 
-    fn fetch_frame(&self, group: &[Located], wants: &[Want], decompressor: &mut Decompressor, each: &Each<'_>) {
-        let raw = self
-            .index()
-            .pack(group[0].pack)
-            .and_then(|facts| open_frame(self.core(), &facts, group[0].frame, decompressor));
+    fn fetch_stretch(&self, stretch: &[&[Located]], wants: &[Want], decompressor: &mut Decompressor, each: &Each<'_>) {
+        let facts = self.index().pack(stretch[0][0].pack);
+        let mut sealed: Vec<Option<Sealed>> = match &facts {
+            Ok(facts) => {
+                let numbers: Vec<u32> = stretch.iter().map(|group| group[0].frame).collect();
+                read_together(self.core(), facts, &numbers).into_iter().map(Result::ok).collect()
+            }
+            Err(_) => Vec::new(),
+        };
+        sealed.resize_with(stretch.len(), || None);
+        for (group, sealed) in stretch.iter().zip(sealed) {
+            let raw = facts
+                .as_ref()
+                .ok()
+                .zip(sealed)
+                .and_then(|(facts, sealed)| unseal(self.core(), facts, group[0].frame, sealed, decompressor).ok());
+            self.hand_out(group, raw.as_deref(), wants, each);
+        }
+    }
+
+    fn hand_out(&self, group: &[Located], raw: Option<&[u8]>, wants: &[Want], each: &Each<'_>) {
         for Located { offset, len, want, .. } in group {
             let key = &wants[*want as usize].key;
             let (start, end) = (*offset as usize, *offset as usize + *len as usize);
-            let bytes = raw.as_ref().ok().and_then(|raw| raw.get(start..end));
+            let bytes = raw.and_then(|raw| raw.get(start..end));
             match bytes.filter(|bytes| wants[*want as usize].fits(bytes) && self.check(key, bytes).is_ok()) {
                 Some(bytes) => each(*want as usize, Ok(bytes)),
                 // The slow way tries every copy and says what is wrong.

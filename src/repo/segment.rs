@@ -8,6 +8,7 @@ use super::pack::{
     Alias, FinishedPack, FramePlace, PackKind, SealedFileWriter, check_name, get_place, put_place, read_directory,
     wrap_plain,
 };
+use crate::backend::{Backend, MemBackend};
 use crate::compress::Decompressor;
 use crate::crypto::seal::{Domain, FileCipher, FileType, Scheme};
 use crate::error::Result;
@@ -18,6 +19,8 @@ use crate::wire::{Cursor, put_varint};
 const SEGMENT_VERSION: u8 = 1;
 /// Raw bytes of records in one frame: what one reader of a merge holds.
 const SEGMENT_FRAME_BYTES: usize = 256 << 10;
+/// A segment of a medium elsewhere up to this is read in one request; a merge holds many.
+const HELD_BYTES_MAX: u64 = 1 << 20;
 /// Lists in a segment are bounded by this, far above what a merge makes.
 const LIST_MAX: usize = 1 << 24;
 
@@ -193,6 +196,8 @@ pub(crate) fn get_frames(cursor: &mut Cursor<'_>) -> Result<Vec<FramePlace>> {
 /// A segment being read, in key order.
 pub(crate) struct SegmentReader<'a> {
     core: &'a Core,
+    /// A small segment of a medium elsewhere, read in one request.
+    held: Option<MemBackend>,
     name: Id,
     path: String,
     cipher: FileCipher,
@@ -211,13 +216,14 @@ impl<'a> SegmentReader<'a> {
     /// FILE_NOT_FOUND when it was superseded and deleted meanwhile; STORAGE_CORRUPTED, DECRYPTION_FAILED.
     pub(crate) fn open(core: &'a Core, name: &Id) -> Result<Self> {
         let path = super::segment_path(name);
+        let held = hold_small(core, &path)?;
+        let medium = held.as_ref().map_or(core.backend.as_ref(), |held| held as &dyn Backend);
         // Without a seal only the name says whether its bytes are as they were.
         if core.format.scheme == Scheme::None {
-            let bytes = core.backend.stat(&path)?.unwrap_or(0);
-            check_name(core.backend.as_ref(), &path, name, bytes)?;
+            let bytes = medium.stat(&path)?.unwrap_or(0);
+            check_name(medium, &path, name, bytes)?;
         }
-        let (_, cipher, raw) =
-            read_directory(core.backend.as_ref(), &path, FileType::Segment, &core.keyring, &core.format.id)?;
+        let (_, cipher, raw) = read_directory(medium, &path, FileType::Segment, &core.keyring, &core.format.id)?;
         let mut cursor = Cursor::new(&raw, "segment directory");
         if cursor.u8()? != SEGMENT_VERSION {
             return Err(cursor.broken("has an unknown version"));
@@ -234,6 +240,7 @@ impl<'a> SegmentReader<'a> {
         }
         Ok(SegmentReader {
             core,
+            held,
             name: *name,
             path,
             cipher,
@@ -263,7 +270,8 @@ impl<'a> SegmentReader<'a> {
             }
             let Some((place, count)) = self.frames.get(self.next_frame) else { return Ok(None) };
             self.next_frame += 1;
-            let sealed = self.core.backend.get_range(&self.path, place.offset, place.sealed_bytes as usize)?;
+            let medium = self.held.as_ref().map_or(self.core.backend.as_ref(), |held| held as &dyn Backend);
+            let sealed = medium.get_range(&self.path, place.offset, place.sealed_bytes as usize)?;
             let wrapped = self.cipher.open_vec(Domain::Frame, place.ordinal, sealed)?;
             let raw = Decompressor::new().unwrap_frame(&wrapped, 2 * SEGMENT_FRAME_BYTES)?;
             let mut cursor = Cursor::new(&raw, "segment frame");
@@ -278,6 +286,16 @@ impl<'a> SegmentReader<'a> {
             self.records = records.into_iter();
         }
     }
+}
+
+/// Reads a small segment whole where every request waits for a medium elsewhere.
+fn hold_small(core: &Core, path: &str) -> Result<Option<MemBackend>> {
+    if core.backend.local_dir().is_some() || core.backend.stat(path)?.is_none_or(|bytes| bytes > HELD_BYTES_MAX) {
+        return Ok(None);
+    }
+    let held = MemBackend::new();
+    held.put(path, &core.backend.get(path)?)?;
+    Ok(Some(held))
 }
 
 fn get_pack(cursor: &mut Cursor<'_>) -> Result<PackFacts> {

@@ -34,6 +34,7 @@ use crate::id::Id;
 use crate::monitor::{Event, Monitor};
 use crate::recipe::ChunkIds;
 use crate::repo::Repo;
+use crate::repo::lease::ReadLease;
 use crate::stored::{Entries, HardLinks, require, walk};
 use crate::tree::{Entry, Summary};
 use links::Links;
@@ -75,6 +76,8 @@ pub fn restore(
     monitor: &dyn Monitor,
 ) -> Result<RestoreStats> {
     let watch = Stopwatch::start();
+    // A snapshot that is forgotten meanwhile comes back whole all the same.
+    let _lease = ReadLease::take(repo, "restore");
     let path = clean(source.path);
     let found = require(repo, &source.tree, &path)?;
     let parent = path.iter().rposition(|byte| *byte == b'/').map_or(0, |at| at);

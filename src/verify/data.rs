@@ -7,8 +7,8 @@ use crate::compress::Decompressor;
 use crate::error::{Code, Error, Result, fail};
 use crate::monitor::{Event, Monitor};
 use crate::object::Class;
+use crate::repo::frames::open_frame_anew;
 use crate::repo::pack::{Alias, Directory, FrameEntry};
-use crate::repo::read::open_frame;
 use crate::repo::segment::{PackFacts, Place, Record};
 use crate::repo::view::View;
 use crate::repo::{Repo, pack_path};
@@ -197,7 +197,7 @@ impl<'a> DataCheck<'a> {
     pub(super) fn open(&self, pack: usize, frame: u32, decompressor: &mut Decompressor) -> Result<Vec<u8>> {
         let facts = self.facts(pack)?;
         let bytes = facts.frames.get(frame as usize).map_or(0, |place| u64::from(place.sealed_bytes));
-        let raw = open_frame(self.repo.core(), &facts, frame, decompressor)?;
+        let raw = open_frame_anew(self.repo.core(), &facts, frame, decompressor)?;
         self.bytes_read.fetch_add(bytes, Ordering::Relaxed);
         Ok(raw)
     }

@@ -24,6 +24,7 @@ scripts! {
     install
     interrupt
     lint
+    machines
     pipes
     quickstart
     quiet

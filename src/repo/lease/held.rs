@@ -120,6 +120,23 @@ impl Held {
     }
 }
 
+/// A reader's sign of life: nothing that is there now is swept before it ends, as far as its roots kept it when it began.
+pub(crate) struct ReadLease(Held);
+
+impl ReadLease {
+    /// Takes one, where this reader may write; elsewhere what moves is found by looking again.
+    pub(crate) fn take(repo: &Repo, command: &str) -> Option<ReadLease> {
+        Held::create(repo, command, None).ok().map(ReadLease)
+    }
+}
+
+impl Drop for ReadLease {
+    fn drop(&mut self) {
+        // It published nothing that could be in doubt. One that cannot be removed is found dead as a writer's is.
+        let _ = self.0.end(true);
+    }
+}
+
 impl Drop for Held {
     fn drop(&mut self) {
         // A lease that cannot be removed is found dead by its free flock, or by its silence.

@@ -15,7 +15,7 @@ mod liveness;
 mod tests;
 mod verdict;
 
-pub(crate) use held::Held;
+pub(crate) use held::{Held, ReadLease};
 pub use liveness::{Life, Liveness};
 pub(crate) use verdict::{Verdicts, has_fences};
 
