@@ -56,7 +56,8 @@ use outputs::{Clearing, Started};
 use portable::WorkTree;
 use process::Stop;
 use project::{Project, Standing, Survey};
-use std::collections::HashSet;
+use state::files::FileNo;
+use std::collections::HashMap;
 use std::sync::OnceLock;
 
 /// The file that names outputs which are being made, beside the state.
@@ -104,8 +105,9 @@ pub fn run(
     let tree = WorkTree::open(project.root())?;
     crate::fs::create_dir_durable(&options.state_dir, crate::fs::PRIVATE_DIR)?;
     let started = Started::open(&options.state_dir.join(STARTED))?;
-    let made: OnceLock<HashSet<Vec<u8>>> = OnceLock::new();
-    let is_made = |path: &[u8]| made.get_or_init(|| project.made_paths().unwrap_or_default()).contains(path);
+    let made: OnceLock<HashMap<FileNo, u32>> = OnceLock::new();
+    // What cannot be read of the state is nobody's work of ours: it is moved, not removed.
+    let is_made = |path: &[u8]| project.is_as_made(made.get_or_init(|| project.made().unwrap_or_default()), path);
     let clearing = Clearing::new(&tree, &is_made, Some(&started));
     let desk = Desk {
         project: &project,

@@ -279,24 +279,29 @@ impl Project {
         Ok(changed.unwrap_or(u32::MAX))
     }
 
-    /// Every path at which stands what larder has put there, as far as the state knows.
+    /// The files that larder has put where they are, as far as the state knows, each with the epoch of that.
     ///
     /// # Errors
     /// CACHE_ERROR.
-    pub fn made_paths(&self) -> Result<std::collections::HashSet<Vec<u8>>> {
+    pub fn made(&self) -> Result<HashMap<FileNo, u32>> {
         let rows = self.state().task_rows(None)?;
-        let all = |row: &RowView<'_>| row.lists().map(|lists| lists.outputs.map(FileNo).collect::<Vec<FileNo>>());
-        let numbers = || (0..self.counters.tasks).filter_map(|number| rows.get(RowNo(number)));
-        // Those of tasks that are not wanted now were not looked at.
-        self.sources.check(numbers().filter_map(|row| all(&row)).flatten().collect());
-        let files = self.sources.files();
-        let mut paths = std::collections::HashSet::new();
-        for row in numbers() {
-            let outputs = all(&row).unwrap_or_default().into_iter();
-            paths
-                .extend(outputs.filter(|file| files.changed(*file) <= row.keyed).map(|file| files.path(file).to_vec()));
+        let mut made = HashMap::new();
+        for row in (0..self.counters.tasks).filter_map(|number| rows.get(RowNo(number))) {
+            let Some(lists) = row.lists() else { continue };
+            for file in lists.outputs.map(FileNo) {
+                let keyed: &mut u32 = made.entry(file).or_default();
+                *keyed = row.keyed.max(*keyed);
+            }
         }
-        Ok(paths)
+        Ok(made)
+    }
+
+    /// Whether what stands at a path is what larder has put there. It is looked at now, if it was not yet.
+    pub fn is_as_made(&self, made: &HashMap<FileNo, u32>, path: &[u8]) -> bool {
+        let file = self.sources.files().find(path, false);
+        let Some((file, keyed)) = file.and_then(|file| Some((file, *made.get(&file)?))) else { return false };
+        self.sources.check(vec![file]);
+        self.sources.files().changed(file) <= keyed
     }
 
     /// The outputs of surveyed tasks that are as larder put them.

@@ -206,7 +206,22 @@ impl Files {
 
     /// The number of a path; a new one if it has none.
     pub fn number(&mut self, path: &[u8], follow: bool) -> FileNo {
-        let mut numbers = self.numbers.take().unwrap_or_else(|| self.make_numbers());
+        let (found, hash) = self.look_up(path, follow);
+        found.unwrap_or_else(|| {
+            let file = self.push(path, follow);
+            self.numbers.get_or_insert_default().insert(hash, file.0);
+            file
+        })
+    }
+
+    /// The number of a path, if it has one.
+    pub fn find(&mut self, path: &[u8], follow: bool) -> Option<FileNo> {
+        self.look_up(path, follow).0
+    }
+
+    /// The number of a path; and where among the numbers it stands, or would.
+    fn look_up(&mut self, path: &[u8], follow: bool) -> (Option<FileNo>, u64) {
+        let numbers = self.numbers.take().unwrap_or_else(|| self.make_numbers());
         let mut hash = self.hash(path, follow);
         let found = loop {
             match numbers.get(&hash).map(|number| FileNo(*number)) {
@@ -215,13 +230,8 @@ impl Files {
                 Some(_) => hash = hash.wrapping_add(1),
             }
         };
-        let file = found.unwrap_or_else(|| {
-            let file = self.push(path, follow);
-            numbers.insert(hash, file.0);
-            file
-        });
         self.numbers = Some(numbers);
-        file
+        (found, hash)
     }
 
     fn make_numbers(&self) -> HashMap<u64, u32> {
