@@ -6,6 +6,9 @@
 //! what may run, the head of the longest chain of remembered durations goes first. Without a failure, and with
 //! `keep_going` in spite of one, which tasks are resolved and run does not depend on how many may run at once.
 
+mod placing;
+mod slots;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap};
 use std::time::Instant;
@@ -383,43 +386,6 @@ impl Schedule {
         Some(task)
     }
 
-    fn has_slots(&self, task: u32) -> bool {
-        self.used_slots == 0 || self.used_slots + self.slots_of(task) <= self.limits.slots
-    }
-
-    /// Whether its pool has room; what takes more than the whole pool has it alone.
-    fn has_pool(&self, task: u32) -> bool {
-        let Some(pool) = self.pool_of(task) else { return true };
-        let used = self.used_pools[pool];
-        used == 0 || used + self.nodes[task as usize].weight.max(1) <= self.limits.pools[pool]
-    }
-
-    fn set_running(&mut self, task: u32) {
-        self.used_slots += self.slots_of(task);
-        if let Some(used) = self.pool_of(task).and_then(|pool| self.used_pools.get_mut(pool)) {
-            *used += self.nodes[task as usize].weight.max(1);
-        }
-        self.phases[task as usize] = Phase::Running;
-        self.running += 1;
-    }
-
-    fn free(&mut self, task: u32) {
-        self.used_slots -= self.slots_of(task);
-        if let Some(used) = self.pool_of(task).and_then(|pool| self.used_pools.get_mut(pool)) {
-            *used -= self.nodes[task as usize].weight.max(1);
-        }
-        self.running -= 1;
-    }
-
-    fn slots_of(&self, task: u32) -> u32 {
-        let node = &self.nodes[task as usize];
-        if node.is_alone { self.limits.slots } else { node.weight.clamp(1, self.limits.slots) }
-    }
-
-    fn pool_of(&self, task: u32) -> Option<usize> {
-        self.nodes[task as usize].pool.map(usize::from).filter(|pool| *pool < self.limits.pools.len())
-    }
-
     fn wake_delayed(&mut self, now: Instant) {
         while let Some((at, task)) = self.delayed.first().copied()
             && at <= now
@@ -473,83 +439,6 @@ impl Schedule {
                 self.queue_resolve(task);
             }
             Answer::Failed => self.fail(task),
-        }
-    }
-
-    /// Takes what became of one result of [`Unit::Place`].
-    pub fn placed(&mut self, task: u32, what: Placing) {
-        let at = task as usize;
-        if std::mem::take(&mut self.is_stale[at]) {
-            return self.wait_again(task);
-        }
-        match what {
-            Placing::Done => {
-                self.phases[at] = Phase::Done;
-                self.left -= 1;
-                self.wake_twins(task);
-                self.after_end(task);
-            }
-            Placing::Damaged => {
-                self.phases[at] = Phase::ToRun;
-                self.forget_result(task);
-                self.queue_run(task);
-            }
-            Placing::Failed => {
-                self.phases[at] = Phase::ToRun;
-                self.forget_result(task);
-                self.fail(task);
-            }
-        }
-    }
-
-    /// Takes the end of [`Unit::Place`].
-    pub fn placed_all(&mut self) {
-        self.placing -= 1;
-    }
-
-    /// What it was resolved from has changed: it waits for that.
-    fn wait_again(&mut self, task: u32) {
-        self.phases[task as usize] = Phase::Waiting;
-        let is_lost = |need: &u32| matches!(self.phases[*need as usize], Phase::Failed | Phase::Skipped);
-        if self.nodes[task as usize].needs.iter().any(is_lost) {
-            self.finish(task, Phase::Skipped);
-            self.skip_dependents(task);
-        } else if self.unknown[task as usize] == 0 {
-            self.queue_resolve(task);
-        }
-    }
-
-    /// What was resolved with the result of this task has to be resolved again.
-    fn forget_result(&mut self, task: u32) {
-        let mut lost = vec![task];
-        while let Some(task) = lost.pop() {
-            for place in self.dependents.of(task) {
-                let other = self.dependents.items[place];
-                let at = other as usize;
-                self.unknown[at] += 1;
-                match self.phases[at] {
-                    Phase::Resolving => self.is_stale[at] = true,
-                    Phase::Placing => {
-                        // It may lose several of what it needs meanwhile; its dependents lose it once.
-                        let was_stale = std::mem::replace(&mut self.is_stale[at], true);
-                        lost.extend(Some(other).filter(|_| !was_stale));
-                    }
-                    Phase::Known => {
-                        self.phases[at] = Phase::Waiting;
-                        lost.push(other);
-                    }
-                    Phase::Done if !self.is_there[at] => {
-                        self.phases[at] = Phase::Waiting;
-                        self.left += 1;
-                        lost.push(other);
-                    }
-                    Phase::ToRun | Phase::Twin => {
-                        self.phases[at] = Phase::Waiting;
-                        self.wake_twins(other);
-                    }
-                    _ => {}
-                }
-            }
         }
     }
 
