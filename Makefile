@@ -16,7 +16,7 @@ docdir   = $(DESTDIR)$(PREFIX)/share/doc/larder
 unitdir  = $(DESTDIR)$(PREFIX)/lib/systemd/system
 
 .DEFAULT_GOAL := all
-.PHONY: all build test test-integration bench lint fmt check-fmt generate doc coverage security install uninstall clean help
+.PHONY: all build test test-integration test-servers bench lint fmt check-fmt generate doc coverage security install uninstall clean help
 
 all: build ## everything that is installed: the release binary
 
@@ -28,6 +28,9 @@ test: ## run the whole suite, as CI does
 
 test-integration: ## run only the tests that start the binary
 	scripts/test --test '*'
+
+test-servers: ## run the media against servers that are too heavy for `make test` (installs them, needs npm)
+	scripts/test-servers
 
 bench: build ## measure larder and the peers that are installed (BENCH_SCALE=0.1 for a quick look)
 	scripts/bench

@@ -122,6 +122,8 @@ pub struct Settings {
     pub ssh_command: Option<String>,
     /// How larder is called on other machines; otherwise `larder`.
     pub ssh_program: Option<String>,
+    /// How rclone is called, by `sh`; otherwise `rclone`.
+    pub rclone_command: Option<String>,
     /// Bytes a second to media that are not of this machine.
     pub limit_upload: Option<u64>,
     /// Bytes a second from media that are not of this machine.

@@ -5,21 +5,27 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 
+mod servers;
+
 use larder::backend::{
     Access, Backend, FaultBackend, FsBackend, LimitBackend, Limits, Location, MemBackend, Patience, Plan,
-    RecordBackend, RetryBackend,
+    RecordBackend, RetryBackend, SCHEMES,
 };
 use larder::error::{Code, Error};
+use servers::bucket::{Bucket, Creating};
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-type Open = fn(&Path) -> Arc<dyn Backend>;
+/// Makes an empty backend with the help of a directory.
+type Open<'a> = &'a dyn Fn(&Path) -> Arc<dyn Backend>;
+/// The same, where nothing else is needed.
+type OpenAlone = fn(&Path) -> Arc<dyn Backend>;
 
-/// Every backend: how messages of this suite call it, and how to make an empty one with the help of a directory.
-const ROWS: &[(&str, Open)] = &[
+/// Every backend that needs no server, and how messages of this suite call it.
+const ROWS: &[(&str, OpenAlone)] = &[
     ("file", |dir| Arc::new(FsBackend::new(dir.join("not yet/there")))),
     ("exec", |dir| at(&format!("exec:{} {}", example(dir), dir.join("bytes").display()), dir)),
     ("ssh", |dir| at(&format!("ssh://nobody@example.invalid:2222{}/it's there", dir.display()), dir)),
@@ -76,13 +82,162 @@ const RULES: [(&str, Rule); 13] = [
 
 #[test]
 fn every_backend_keeps_every_rule() {
-    for (backend_name, open) in ROWS {
-        for (rule_name, rule) in RULES {
-            let dir = tempfile::tempdir().unwrap();
-            let backend = open(dir.path());
-            let kept = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| rule(&*backend)));
-            assert!(kept.is_ok(), "backend `{backend_name}` breaks the rule `{rule_name}`; the reason stands above");
-        }
+    ROWS.iter().for_each(|(name, open)| keep_every_rule(name, open));
+}
+
+#[test]
+fn s3_keeps_every_rule() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = servers::moto(dir.path());
+    keep_every_rule("s3", &|dir| servers::at(&below(&format!("s3:http://127.0.0.1:{}/lab", server.port), dir), 60_000));
+}
+
+#[test]
+#[ignore = "Azurite is heavy: make test-servers"]
+fn az_keeps_every_rule() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = servers::azurite(dir.path());
+    let container = format!("az:http://127.0.0.1:{}/devstoreaccount1/lab", server.port);
+    keep_every_rule("az", &|dir| servers::at(&below(&container, dir), 60_000));
+}
+
+#[test]
+fn rclone_keeps_every_rule() {
+    let dir = tempfile::tempdir().unwrap();
+    let moto = servers::moto(dir.path());
+    let access = Access {
+        rclone_command: servers::rclone_command(&moto, dir.path()),
+        // This version of rclone fails over it.
+        hidden_variables: vec!["AWS_CA_BUNDLE".to_string()],
+        ..Access::default()
+    };
+    let medium = |address: &str| Location::parse(address.as_ref()).unwrap().open(&access).unwrap();
+    // What is replaced while it is read is read in part, and of two writers of one name with other bytes both may fail:
+    // rclone compares what it wrote with what is there. Names of larder are of one writer, or of one content.
+    let but = ["put replaces whole", "put_new has one winner"];
+    keep_rules("rclone", &|dir| medium(&below("rclone:bucket:lab", dir)), &but);
+    // A directory is no bucket: rclone moves a file over another by deleting that first, so only new names are whole.
+    let there = tempfile::tempdir().unwrap();
+    let disk = medium(&format!("rclone:disk:{}/there", there.path().display()));
+    let rules: [Rule; 6] = [
+        put_new_never_replaces,
+        a_spool_gets_its_name,
+        absence_has_its_own_code,
+        ranges_are_exact,
+        list_shows_what_is_below,
+        list_hands_on_an_error,
+    ];
+    for rule in rules {
+        std::fs::remove_dir_all(there.path().join("there")).unwrap_or_default();
+        rule(disk.as_ref());
+    }
+    assert_eq!(code(medium("rclone:nowhere:x").get("roots/a")), Some(Code::ConfigInvalid));
+}
+
+#[test]
+fn files_of_a_web_server_are_read_and_nothing_is_written() {
+    let (dir, log) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let files = FsBackend::new(dir.path().join("it is there"));
+    let bytes: Vec<u8> = (0..100_000_u32).map(|index| (index * 7 % 253) as u8).collect();
+    for name in ["packs/ab/1", "packs/cd/2", "packs2/x", "roots/a"] {
+        files.put(name, &bytes).unwrap();
+    }
+    let server = servers::python_http(dir.path(), log.path());
+    let web = servers::at(&format!("http://127.0.0.1:{}/it%20is%20there", server.port), 60_000);
+    assert!(web.get("roots/a").unwrap() == bytes);
+    for (offset, len) in [(0, 0), (0, 1), (1, 99_999), (99_999, 1), (100_000, 0)] {
+        let end = offset as usize + len;
+        assert!(web.get_range("roots/a", offset, len).unwrap() == bytes[offset as usize..end]);
+    }
+    assert_eq!(code(web.get_range("roots/a", 99_999, 2)), Some(Code::StorageCorrupted));
+    assert_eq!(code(web.get("roots/b")), Some(Code::FileNotFound));
+    assert_eq!((web.stat("roots/a").unwrap(), web.stat("roots").unwrap()), (Some(100_000), None));
+    assert_eq!(listed(web.as_ref(), "packs"), listed(&files, "packs"));
+    assert!(listed(web.as_ref(), "none").is_empty());
+    let refused: [Option<Code>; 4] = [
+        code(web.put("roots/b", b"x")),
+        code(web.put_new("roots/b", b"x")),
+        code(web.put_spool("roots/b", web.spool().unwrap())),
+        code(web.delete("roots/a")),
+    ];
+    assert_eq!(refused, [Some(Code::PermissionDenied); 4]);
+    bad_names_are_refused(web.as_ref());
+    list_hands_on_an_error_of(web.as_ref(), "packs");
+}
+
+#[test]
+fn gs_keeps_every_rule() {
+    let server = Bucket::new(Creating::Enforced).serve();
+    keep_every_rule("gs", &|dir| servers::at(&below(&format!("gs:http://{}/lab", server.address), dir), 60_000));
+}
+
+#[test]
+fn sftp_keeps_every_rule() {
+    // The program that sshd starts for this, without sshd around it.
+    keep_every_rule("sftp", &|dir| {
+        let ssh = dir.join("ssh.sh");
+        std::fs::write(
+            &ssh,
+            "[ \"$*\" = \"-p 2222 -s nobody@example.invalid sftp\" ] && exec /usr/lib/openssh/sftp-server\n",
+        )
+        .unwrap();
+        let access = Access { ssh_command: format!("sh {}", ssh.display()).into(), ..Access::default() };
+        let address = format!("sftp://nobody@example.invalid:2222{}/it's there", dir.display());
+        Location::parse(address.as_ref()).unwrap().open(&access).unwrap()
+    });
+}
+
+#[test]
+fn a_real_sshd_is_spoken_to_and_strangers_are_not_let_in() {
+    if !Path::new(servers::SSHD).exists() {
+        assert!(std::env::var_os("CI").is_none(), "CI has no sshd");
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let sshd = servers::sshd(dir.path());
+    let access = Access {
+        ssh_command: sshd.ssh_command.clone().into(),
+        remote_program: env!("CARGO_BIN_EXE_larder").to_string(),
+        ..Access::default()
+    };
+    let open = |scheme: &str, below: &Path, access: &Access| {
+        let address = format!("{scheme}://127.0.0.1:{}{}/there", sshd.server.port, below.display());
+        Location::parse(address.as_ref()).unwrap().open(access).unwrap()
+    };
+    for scheme in ["sftp", "ssh"] {
+        keep_every_rule(scheme, &|dir| open(scheme, dir, &access));
+    }
+    // A key that is not let in, and a host that is not the one that is known.
+    for (good, bad) in [("/user ", "/stranger "), ("/known ", "/unknown ")] {
+        let access = Access { ssh_command: sshd.ssh_command.replace(good, bad).into(), ..access.clone() };
+        let answer = open("sftp", dir.path(), &access).stat("roots/a");
+        assert_eq!(code(answer), Some(Code::Unauthorized), "{bad}");
+    }
+}
+
+/// A place that nobody else has.
+fn below(bucket: &str, dir: &Path) -> String {
+    format!("{bucket}/{}/it is there", dir.file_name().unwrap().to_str().unwrap().trim_start_matches('.'))
+}
+
+fn keep_every_rule(backend_name: &str, open: Open) {
+    keep_rules(backend_name, open, &[]);
+}
+
+fn keep_rules(backend_name: &str, open: Open, but: &[&str]) {
+    for (rule_name, rule) in RULES.into_iter().filter(|(name, _)| !but.contains(name)) {
+        let dir = tempfile::tempdir().unwrap();
+        let backend = open(dir.path());
+        let kept = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| rule(&*backend)));
+        assert!(kept.is_ok(), "backend `{backend_name}` breaks the rule `{rule_name}`; the reason stands above");
+    }
+}
+
+#[test]
+fn every_scheme_is_documented() {
+    let page = include_str!("../docs/REMOTES.md");
+    for scheme in SCHEMES {
+        assert!(page.contains(&format!("`{}:", scheme.name)), "docs/REMOTES.md does not name {}:", scheme.name);
     }
 }
 
@@ -259,8 +414,12 @@ fn list_hands_on_an_error(backend: &dyn Backend) {
     for name in ["roots/a", "roots/b", "roots/c"] {
         backend.put(name, b"x").unwrap();
     }
+    list_hands_on_an_error_of(backend, "roots");
+}
+
+fn list_hands_on_an_error_of(backend: &dyn Backend, prefix: &str) {
     let mut seen = 0;
-    let answer = backend.list("roots", &mut |_, _| {
+    let answer = backend.list(prefix, &mut |_, _| {
         seen += 1;
         if seen == 2 { Err(Error::new(Code::Timeout, "enough")) } else { Ok(()) }
     });

@@ -1,6 +1,6 @@
 //! A second reader of the format, in Python and written from `docs/FORMAT.md` alone, against what larder writes.
 //!
-//! It needs the modules of `tests/reader/requirements.txt`, which `scripts/test-tools` installs.
+//! It needs the modules of `tests/requirements.txt`, which `scripts/test-tools` installs.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 
@@ -20,7 +20,7 @@ fn python() -> OsString {
     let able = Command::new(&python).args(["-c", "import blake3, cryptography, zstandard"]).output();
     assert!(
         able.is_ok_and(|output| output.status.success()),
-        "{} lacks the modules of tests/reader/requirements.txt: run scripts/test-tools, or set LARDER_TEST_PYTHON",
+        "{} lacks the modules of tests/requirements.txt: run scripts/test-tools, or set LARDER_TEST_PYTHON",
         python.display()
     );
     python

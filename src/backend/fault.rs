@@ -181,6 +181,10 @@ impl Backend for FaultBackend {
         self.through(Operation::Delete, name, || self.inner.delete(name))
     }
 
+    fn creates_exclusively(&self) -> bool {
+        self.inner.creates_exclusively()
+    }
+
     fn local_dir(&self) -> Option<&Path> {
         self.inner.local_dir()
     }

@@ -119,6 +119,10 @@ impl Backend for LimitBackend {
         self.inner.delete(name)
     }
 
+    fn creates_exclusively(&self) -> bool {
+        self.inner.creates_exclusively()
+    }
+
     fn local_dir(&self) -> Option<&Path> {
         self.inner.local_dir()
     }

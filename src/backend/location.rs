@@ -4,7 +4,7 @@
 //! one, one row of [`SCHEMES`], and one row of the conformance suite.
 
 use super::stdio::{Program, StdioBackend, ssh_program};
-use super::{Backend, FsBackend};
+use super::{Backend, FsBackend, Variables, cloud, http, rclone, sftp};
 use crate::error::{Code, Error, Result};
 use crate::object::hash;
 use std::ffi::{OsStr, OsString};
@@ -59,10 +59,63 @@ pub const SCHEMES: &[Scheme] = &[
         shown: |rest| format!("ssh:{}", rest.to_string_lossy()),
         open: |rest, shown, access| Ok(Arc::new(StdioBackend::new(ssh_program(rest, access)?, shown, access))),
     },
+    Scheme {
+        name: "sftp",
+        example: "sftp://user@host/srv/backup",
+        about: "a directory of another machine that is reached by ssh and has an SFTP server",
+        check: sftp::check,
+        shown: |rest| format!("sftp:{}", rest.to_string_lossy()),
+        open: sftp::open,
+    },
+    Scheme {
+        name: "s3",
+        example: "s3://bucket/prefix",
+        about: "a bucket of Amazon's storage, or s3:https://host:9000/bucket/prefix of a store that speaks as it does",
+        check: cloud::check_s3,
+        shown: |rest| format!("s3:{}", rest.to_string_lossy()),
+        open: cloud::open_s3,
+    },
+    Scheme {
+        name: "gs",
+        example: "gs://bucket/prefix",
+        about: "a bucket of Google's storage",
+        check: cloud::check_gs,
+        shown: |rest| format!("gs:{}", rest.to_string_lossy()),
+        open: cloud::open_gs,
+    },
+    Scheme {
+        name: "az",
+        example: "az://container/prefix",
+        about: "a container of Microsoft's blob storage, also az:https://ACCOUNT.blob.core.windows.net/container",
+        check: cloud::check_az,
+        shown: |rest| format!("az:{}", rest.to_string_lossy()),
+        open: cloud::open_az,
+    },
+    Scheme {
+        name: "rclone",
+        example: "rclone:remote:path",
+        about: "whatever rclone has a configuration for",
+        check: rclone::check,
+        shown: rclone::shown,
+        open: rclone::open,
+    },
+    Scheme {
+        name: "https",
+        example: "https://host/path",
+        about: "the files of a repository as any web server gives them, to be read only",
+        check: http::check,
+        shown: |rest| format!("https:{}", rest.to_string_lossy()),
+        open: |_, shown, access| http::open(shown, access),
+    },
+    Scheme {
+        name: "http",
+        example: "http://host/path",
+        about: "the same, in clear",
+        check: http::check,
+        shown: |rest| format!("http:{}", rest.to_string_lossy()),
+        open: |_, shown, access| http::open(shown, access),
+    },
 ];
-
-/// Schemes that are planned: their names are no file names by accident.
-const NOT_YET: [&str; 8] = ["sftp", "http", "https", "s3", "gs", "az", "rclone", "mem"];
 
 /// What opening a medium may need of this machine.
 #[derive(Clone, Debug)]
@@ -71,8 +124,12 @@ pub struct Access {
     pub ssh_command: OsString,
     /// How the other machine's larder is called.
     pub remote_program: String,
+    /// How rclone is called, by `sh`.
+    pub rclone_command: OsString,
     /// Variables that programs of ours do not inherit.
     pub hidden_variables: Vec<String>,
+    /// Variables that say who asks, where a medium wants to know.
+    pub variables: Variables,
     /// Where files wait that are not whole yet; the system's place for temporary files if none is named.
     pub temp: Option<PathBuf>,
     /// How long the other side may be silent, milliseconds.
@@ -86,7 +143,9 @@ impl Default for Access {
         Access {
             ssh_command: OsString::from("ssh"),
             remote_program: "larder".to_string(),
+            rclone_command: OsString::from("rclone"),
             hidden_variables: Vec::new(),
+            variables: Variables::default(),
             temp: None,
             silence_ms_max: 120_000,
             connections_max: 4,
@@ -119,8 +178,7 @@ impl Location {
                 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
         };
         let scheme = SCHEMES.iter().find(|scheme| scheme.name == name);
-        let is_address =
-            scheme.is_some() || NOT_YET.contains(&name.as_str()) || (is_word(&name) && rest.starts_with(b"//"));
+        let is_address = scheme.is_some() || (is_word(&name) && rest.starts_with(b"//"));
         let (scheme, rest) = match scheme {
             _ if !is_address => (&SCHEMES[0], bytes),
             Some(scheme) if scheme.name == "file" => {
@@ -203,10 +261,7 @@ fn empty(what: &str) -> Error {
 }
 
 fn unknown(name: &str) -> Error {
-    let message = match NOT_YET.contains(&name) {
-        true => format!("`{name}:` is not in this version of larder"),
-        false => format!("`{}` is not a kind of medium that this larder knows", name.escape_debug()),
-    };
+    let message = format!("`{}` is not a kind of medium that this larder knows", name.escape_debug());
     let known: Vec<&str> = SCHEMES.iter().map(|scheme| scheme.example).collect();
     Error::new(Code::InvalidArg, message).with_hint(format!("addresses are such as {}", known.join(", ")))
 }
@@ -240,15 +295,20 @@ mod tests {
             ("FILE:/a", "file", "/a"),
             ("exec:./x", "exec", "exec:./x"),
             ("ssh://me@host:22/a b", "ssh", "ssh://me@host:22/a b"),
+            ("s3://bucket/x", "s3", "s3://bucket/x"),
+            ("sftp://me@host/x", "sftp", "sftp://me@host/x"),
+            ("rclone:disk:x", "rclone", "rclone:disk:x"),
+            ("https://host/x", "https", "https://host/x"),
         ] {
             let location = parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
             assert_eq!((location.scheme(), location.to_string().as_str()), (scheme, shown), "{text}");
             assert_eq!(parse(location.address().to_str().unwrap()).unwrap(), location);
         }
-        for text in ["", "file:", "exec: ", "s3://bucket/x", "rclone:disk:x", "nonsense://x", "ssh://", "ssh://host"] {
+        for text in
+            ["", "file:", "exec: ", "s3://me:secret@bucket/x", "rclone:disk", "nonsense://x", "ssh://", "ssh://host"]
+        {
             assert_eq!(parse(text).map(|_| ()).unwrap_err().code(), Code::InvalidArg, "{text}");
         }
-        assert!(parse("s3:x").unwrap_err().to_string().contains("not in this version"));
         assert!(parse("ssh://me:secret@host/x").unwrap_err().to_string().contains("password"));
         assert!(parse("ssh://-oProxyCommand=x/y").is_err());
     }

@@ -4,15 +4,22 @@
 //! Names are relative, `/`-separated, as in FORMAT section 1. Everything is write-once but for `put`, durable on
 //! return (promise 4), and safe to call from many threads.
 
+mod cloud;
 mod fault;
 mod fs;
+mod http;
 mod limit;
 mod location;
 mod mem;
+mod net;
 mod probe;
+mod rclone;
 mod record;
 mod retry;
+mod sftp;
 mod stdio;
+mod variables;
+mod web;
 
 pub use fault::{Fault, FaultBackend, Plan};
 pub use fs::FsBackend;
@@ -23,9 +30,11 @@ pub use probe::{Creation, Probe, probe};
 pub use record::{Call, Operation, RecordBackend};
 pub use retry::{Patience, RetryBackend};
 pub use stdio::{Grant, Program, StdioBackend, serve};
+pub use variables::Variables;
 
 use crate::clock::Time;
-use crate::error::{Code, Result, fail};
+use crate::error::{Code, IoContext, Result, fail};
+use crate::fs::{PRIVATE_DIR, create_dir_durable};
 use std::path::Path;
 
 /// A file being written that will get its name when it is whole. Dropped without [`Backend::put_spool`], it vanishes.
@@ -105,9 +114,27 @@ pub trait Backend: Send + Sync {
         Ok(None)
     }
 
+    /// Whether of several [`Backend::put_new`] of one name at once one wins, as far as the medium itself can tell.
+    fn creates_exclusively(&self) -> bool {
+        true
+    }
+
     /// The directory, when the medium is one on this machine.
     fn local_dir(&self) -> Option<&Path> {
         None
+    }
+}
+
+/// A spool of a medium that is not of this machine: in a directory of ours, or the system's.
+fn spool_in(dir: Option<&Path>) -> Result<Spool> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix("spool-");
+    match dir {
+        Some(dir) => {
+            create_dir_durable(dir, PRIVATE_DIR)?;
+            builder.tempfile_in(dir).at("create a file in", dir)
+        }
+        None => builder.tempfile().at("create", "a temporary file"),
     }
 }
 

@@ -17,6 +17,8 @@ const BYTES: [&[u8]; 2] = [b"larder was here\n", b"and then again!\n"];
 pub enum Creation {
     /// It is left as it is.
     Exclusive,
+    /// It is left as it is, but the medium cannot be told to: of two that create it at once, both may think they did.
+    Looking,
     /// It is replaced, and nobody is told.
     Replacing,
 }
@@ -75,7 +77,9 @@ fn look(backend: &dyn Backend, name: &str) -> Result<Creation> {
     let is_new = backend.put_new(name, BYTES[1])?;
     let now = backend.get(name)?;
     match (is_new, now.as_slice()) {
-        (false, bytes) if bytes == BYTES[0] => Ok(Creation::Exclusive),
+        (false, bytes) if bytes == BYTES[0] => {
+            Ok(if backend.creates_exclusively() { Creation::Exclusive } else { Creation::Looking })
+        }
         (_, bytes) if bytes == BYTES[1] => Ok(Creation::Replacing),
         _ => wrong("says of a name that it was free, and it was not"),
     }

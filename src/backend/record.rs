@@ -135,6 +135,10 @@ impl Backend for RecordBackend {
         self.note(Operation::Delete, name, |()| 0, self.inner.delete(name))
     }
 
+    fn creates_exclusively(&self) -> bool {
+        self.inner.creates_exclusively()
+    }
+
     fn local_dir(&self) -> Option<&Path> {
         self.inner.local_dir()
     }

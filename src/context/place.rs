@@ -321,6 +321,7 @@ fn open_medium(location: &Location) -> Result<Arc<dyn Backend>> {
     let settings = Settings::load()?;
     let mut access = Access {
         hidden_variables: config::SECRET_VARIABLES.iter().map(|name| name.to_string()).collect(),
+        variables: config::environment().into_iter().filter_map(text_pair).collect(),
         temp: Some(config::cache_dir()?.join("tmp")),
         ..Access::default()
     };
@@ -330,9 +331,17 @@ fn open_medium(location: &Location) -> Result<Arc<dyn Backend>> {
     if let Some(program) = settings.ssh_program {
         access.remote_program = program;
     }
+    if let Some(command) = settings.rclone_command {
+        access.rclone_command = OsString::from(command);
+    }
     let medium: Arc<dyn Backend> = Arc::new(RetryBackend::new(location.open(&access)?, Patience::default()));
     let limits = Limits { up_bytes_per_second: settings.limit_upload, down_bytes_per_second: settings.limit_download };
     Ok(if limits.is_any() { Arc::new(LimitBackend::new(medium, limits)) } else { medium })
+}
+
+/// A variable, if it is text.
+fn text_pair((name, value): (OsString, OsString)) -> Option<(String, String)> {
+    Some((name.into_string().ok()?, value.into_string().ok()?))
 }
 
 fn nothing_at(path: &Path) -> Error {
@@ -365,6 +374,6 @@ mod tests {
         std::fs::write(repo.join(MARKER), "").expect("written");
         assert_eq!(Place::at(dir.path()).expect("inside").location().local_path(), Some(repo.as_path()));
         assert_eq!(Place::at(&repo).expect("itself").lock_file().expect("known"), repo.join("lock"));
-        assert_eq!(Place::at(Path::new("s3://bucket/x")).expect_err("unknown").code(), Code::InvalidArg);
+        assert_eq!(Place::at(Path::new("nonsense://host/x")).expect_err("unknown").code(), Code::InvalidArg);
     }
 }

@@ -4,7 +4,7 @@
     python make.py            writes *.json
     python make.py --check    says which differ from what stands there, and exits 1 if any does
 
-Needs the modules of tests/reader/requirements.txt, in those versions: compressed bytes are the library's choice.
+Needs the modules of tests/requirements.txt, in those versions: compressed bytes are the library's choice.
 Published vectors never change: a new case is a new entry.
 """
 

@@ -4,7 +4,7 @@
 It proves that the document says enough: it shares no code with larder, and tests/reader.rs runs it against
 repositories that larder wrote. It reads and never writes into a repository. Slow and plain on purpose.
 
-    python3 -m venv V && V/bin/pip install -r tests/reader/requirements.txt
+    python3 -m venv V && V/bin/pip install -r tests/requirements.txt
     V/bin/python3 tests/reader/larder_reader.py REPO --passphrase-file F snapshots
 
 Commands: snapshots; runs; ls SNAPSHOT; extract SNAPSHOT PATH OUT; extract-all SNAPSHOT DIR; check; chunks FILE.

@@ -5,10 +5,9 @@
 
 use super::connection::{Connection, Reply};
 use super::{LINE_BYTES_MAX, Program, WHOLE_BYTES_MAX};
-use crate::backend::{Access, Backend, Spool, check_name};
+use crate::backend::{Access, Backend, Spool, check_name, spool_in};
 use crate::clock::Time;
 use crate::error::{Code, Error, IoContext, Result, fail};
-use crate::fs::{PRIVATE_DIR, create_dir_durable};
 use std::io::{Read, Seek};
 use std::path::PathBuf;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -148,15 +147,7 @@ impl Backend for StdioBackend {
     }
 
     fn spool(&self) -> Result<Spool> {
-        let mut builder = tempfile::Builder::new();
-        builder.prefix("spool-");
-        match &self.temp {
-            Some(dir) => {
-                create_dir_durable(dir, PRIVATE_DIR)?;
-                builder.tempfile_in(dir).at("create a file in", dir)
-            }
-            None => builder.tempfile().at("create", "a temporary file"),
-        }
+        spool_in(self.temp.as_deref())
     }
 
     fn put_spool(&self, name: &str, spool: Spool) -> Result<()> {

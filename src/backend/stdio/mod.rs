@@ -10,7 +10,7 @@ mod program;
 mod serve;
 
 pub use client::StdioBackend;
-pub use program::{Program, ssh_program};
+pub use program::{Program, SshAddress, sftp_program, ssh_program};
 pub use serve::{Grant, serve};
 
 /// The version of the protocol that both sides speak.

@@ -24,7 +24,7 @@ impl Program {
     }
 
     /// The process to start, with all three streams in our hands.
-    pub(super) fn command(&self) -> Command {
+    pub(in crate::backend) fn command(&self) -> Command {
         let mut command = Command::new(self.words.first().map_or(OsStr::new("sh"), OsString::as_os_str));
         command.args(self.words.iter().skip(1));
         self.hidden_variables.iter().for_each(|name| _ = command.env_remove(name));
@@ -33,53 +33,86 @@ impl Program {
     }
 }
 
-/// The program for `//[USER@]HOST[:PORT]/PATH`: ssh, and on the other side larder. A path that begins with `/~/` is
-/// seen from the user's home there.
+/// `//[USER@]HOST[:PORT]/PATH`.
+#[derive(Debug, PartialEq, Eq)]
+pub struct SshAddress<'a> {
+    user: Option<&'a str>,
+    host: &'a str,
+    port: Option<u16>,
+    /// Where on the other machine. What began with `/~/` is seen from the user's home there.
+    pub path: &'a [u8],
+}
+
+impl<'a> SshAddress<'a> {
+    /// Understands what stands after a scheme.
+    ///
+    /// # Errors
+    /// INVALID_ARG when it is no such address, or has a password in it.
+    pub fn parse(scheme: &str, rest: &'a OsStr) -> Result<SshAddress<'a>> {
+        let wrong = |how: &str| {
+            Error::new(Code::InvalidArg, format!("an {scheme} address {how}")).with_hint(format!(
+                "such an address is {scheme}://user@host:22/path, or {scheme}://host/~/path below the home there"
+            ))
+        };
+        let text = rest.as_bytes().strip_prefix(b"//").ok_or_else(|| wrong(&format!("begins with {scheme}://")))?;
+        let slash = text.iter().position(|byte| *byte == b'/').ok_or_else(|| wrong("names a path"))?;
+        let (host, path) = text.split_at(slash);
+        let host = std::str::from_utf8(host).map_err(|_| wrong("names a host in plain letters"))?;
+        let (user, host) = host.rsplit_once('@').map_or((None, host), |(user, host)| (Some(user), host));
+        if user.is_some_and(|user| user.contains(':')) {
+            return Err(wrong("has no password in it: ssh has keys and an agent for that"));
+        }
+        let (host, port) = match host.rsplit_once(':') {
+            // An address of version 6 stands in brackets.
+            Some((host, port)) if !port.contains(']') => {
+                let port: u16 = port.parse().map_err(|_| wrong("has a number after the colon"))?;
+                (host, Some(port))
+            }
+            _ => (host, None),
+        };
+        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        // What begins with a dash would be an option to ssh.
+        let is_plain = |word: &str| {
+            !word.is_empty() && !word.starts_with('-') && !word.contains(|c: char| c.is_whitespace() || c.is_control())
+        };
+        if !is_plain(host) || !user.is_none_or(is_plain) {
+            return Err(wrong("names a host"));
+        }
+        let path = path.strip_prefix(b"/~/").unwrap_or(path);
+        if path.is_empty() || path == b"/" || path.contains(&0) {
+            return Err(wrong("names a path"));
+        }
+        Ok(SshAddress { user, host, port, path })
+    }
+
+    /// ssh, which is to do there what `there` says after the host, with these options.
+    fn program(&self, options: &[&str], there: OsString, access: &Access) -> Program {
+        let mut words: Vec<OsString> =
+            vec!["sh".into(), "-c".into(), with_arguments(&access.ssh_command), "ssh".into()];
+        if let Some(port) = self.port {
+            words.extend(["-p".into(), port.to_string().into()]);
+        }
+        words.extend(options.iter().map(OsString::from));
+        words.push(self.user.map_or(self.host.to_string(), |user| format!("{user}@{}", self.host)).into());
+        words.push(there);
+        Program::new(words, access)
+    }
+}
+
+/// The program for an ssh address: ssh, and on the other side larder.
 ///
 /// # Errors
-/// INVALID_ARG when it is no such address, or has a password in it.
+/// As [`SshAddress::parse`].
 pub fn ssh_program(rest: &OsStr, access: &Access) -> Result<Program> {
-    let wrong = |how: &str| {
-        Error::new(Code::InvalidArg, format!("an ssh address {how}"))
-            .with_hint("such an address is ssh://user@host:22/path, or ssh://host/~/path below the home there")
-    };
-    let text = rest.as_bytes().strip_prefix(b"//").ok_or_else(|| wrong("begins with ssh://"))?;
-    let slash = text.iter().position(|byte| *byte == b'/').ok_or_else(|| wrong("names a path"))?;
-    let (host, path) = text.split_at(slash);
-    let host = std::str::from_utf8(host).map_err(|_| wrong("names a host in plain letters"))?;
-    let (user, host) = host.rsplit_once('@').map_or((None, host), |(user, host)| (Some(user), host));
-    if user.is_some_and(|user| user.contains(':')) {
-        return Err(wrong("has no password in it: ssh has keys and an agent for that"));
-    }
-    let (host, port) = match host.rsplit_once(':') {
-        // An address of version 6 stands in brackets.
-        Some((host, port)) if !port.contains(']') => {
-            let port: u16 = port.parse().map_err(|_| wrong("has a number after the colon"))?;
-            (host, Some(port))
-        }
-        _ => (host, None),
-    };
-    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    // What begins with a dash would be an option to ssh.
-    let is_plain = |word: &str| {
-        !word.is_empty() && !word.starts_with('-') && !word.contains(|c: char| c.is_whitespace() || c.is_control())
-    };
-    if !is_plain(host) || !user.is_none_or(is_plain) {
-        return Err(wrong("names a host"));
-    }
-    let path = path.strip_prefix(b"/~/").unwrap_or(path);
-    if path.is_empty() || path == b"/" || path.contains(&0) {
-        return Err(wrong("names a path"));
-    }
-    let mut words: Vec<OsString> = vec!["sh".into(), "-c".into(), with_arguments(&access.ssh_command), "ssh".into()];
-    if let Some(port) = port {
-        words.extend(["-p".into(), port.to_string().into()]);
-    }
-    words.push(user.map_or(host.to_string(), |user| format!("{user}@{host}")).into());
+    let address = SshAddress::parse("ssh", rest)?;
     let mut there = format!("{} serve-stdio -- ", access.remote_program).into_bytes();
-    there.extend(quoted(path));
-    words.push(OsString::from_vec(there));
-    Ok(Program::new(words, access))
+    there.extend(quoted(address.path));
+    Ok(address.program(&[], OsString::from_vec(there), access))
+}
+
+/// The program for an sftp address: ssh, and on the other side whatever it has for files.
+pub fn sftp_program(address: &SshAddress<'_>, access: &Access) -> Program {
+    address.program(&["-s"], OsString::from("sftp"), access)
 }
 
 /// A command of the user's, as `sh` runs it with our words after its own.

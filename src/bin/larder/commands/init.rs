@@ -70,6 +70,10 @@ impl Subcommand for Init {
             ("larder init", "Makes .larder in this directory."),
             ("larder -r /mnt/disk/backup --passphrase-file ~/.secret init", "Makes one elsewhere, without asking."),
             ("larder init ssh://me@host/srv/backup", "Makes one on another machine that has larder."),
+            (
+                "larder init s3://bucket/backup",
+                "Makes one in a bucket. `larder remote --help` lists every kind of address.",
+            ),
             ("larder init --like ~/backup /mnt/disk/copy", "Makes one to copy snapshots to, chunk by chunk."),
             ("larder init --encryption none /srv/open", "Makes one that needs no key, and that anybody can read."),
         ],

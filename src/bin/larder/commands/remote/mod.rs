@@ -35,10 +35,18 @@ impl Subcommand for RemoteArgs {
             only its owner may read, and which no sync carries. What lists and messages show of an address has no \
             secret in it.\n\n\
             A remote's name can stand wherever a repository can: `larder -r NAME snapshots`. Where a command needs a \
-            remote and none is named, it is `origin`, or the only one there is.",
+            remote and none is named, it is `origin`, or the only one there is.\n\n\
+            Addresses are a directory, ssh://user@host/path where the other machine has larder, sftp://user@host/path \
+            where it has none, s3://bucket/prefix (or s3:https://host:9000/bucket/prefix), gs://bucket/prefix, \
+            az://container/prefix, rclone:remote:path, https://host/path to read only, and exec:COMMAND. \
+            docs/REMOTES.md says of each where credentials are looked for: none stand in an address.",
         examples: &[
             ("larder remote add disk /mnt/disk/backup", "Gives a directory of another disk a name."),
             ("larder remote add home ssh://me@host/srv/backup", "One on another machine that has larder."),
+            (
+                "larder remote add cloud s3://bucket/backup",
+                "A bucket; the variables and files of the cloud's tools say who asks.",
+            ),
             ("larder remote test disk", "Writes, reads, lists and deletes there."),
             ("larder remote list", "Lists them: name, tab, address."),
         ],

@@ -27,6 +27,7 @@ impl Test {
         let creation = match found.creation {
             None => "nothing may be written",
             Some(Creation::Exclusive) => "refuses a name that is taken",
+            Some(Creation::Looking) => "looks whether a name is taken, and two at once may both create it",
             Some(Creation::Replacing) => "replaces a name that is taken",
         };
         let location = there.location().to_string();

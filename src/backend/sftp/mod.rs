@@ -1,0 +1,363 @@
+//! `sftp://host/path`: a directory of another machine that has an SFTP server, and no larder.
+//!
+//! The system's ssh makes the connection, so its configuration, keys, agent and known hosts hold (docs/design/0009).
+//! The files are those of a plain directory: whoever can reach it otherwise may use it as one. A file is written beside
+//! its place, synced where the other side can, and renamed. `rename` of this protocol never replaces, so it creates.
+
+mod session;
+
+use super::net::Net;
+use super::stdio::{SshAddress, sftp_program};
+use super::{Access, Backend, GET_BYTES_MAX, Program, Spool, check_name, spool_in};
+use crate::clock::Time;
+use crate::crypto::seal::random;
+use crate::error::{Code, IoContext, Result, fail};
+use crate::id::hex;
+use futures_util::future::join_all;
+use russh_sftp::client::error::Error as SftpError;
+use russh_sftp::protocol::{FileAttributes, OpenFlags};
+use session::{Session, is_absent, is_end, text_path};
+use std::ffi::OsStr;
+use std::io::{Read, Seek};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What every server reads or writes in one request, bytes.
+const PIECE_BYTES: usize = 32 << 10;
+/// So many requests are sent before the first is answered.
+const AT_ONCE: usize = 48;
+/// No file of ours reaches as far.
+const OFFSET_MAX: u64 = 1 << 50;
+/// Files that are being written are named so, and not listed.
+const NEW: &str = ".new-";
+
+/// A directory behind SFTP.
+pub struct SftpBackend {
+    program: Program,
+    root: String,
+    location: String,
+    temp: Option<PathBuf>,
+    silence_ms_max: u64,
+    net: Net,
+    session: Mutex<Option<Arc<Session>>>,
+}
+
+/// Refuses what is no address of this scheme.
+pub(super) fn check(rest: &OsStr) -> Result<()> {
+    text_path(SshAddress::parse("sftp", rest)?.path).map(drop)
+}
+
+/// The medium at an address; ssh is started when something is asked.
+///
+/// # Errors
+/// INVALID_ARG when it is no such address.
+pub(super) fn open(rest: &OsStr, shown: String, access: &Access) -> Result<Arc<dyn Backend>> {
+    let address = SshAddress::parse("sftp", rest)?;
+    Ok(Arc::new(SftpBackend {
+        program: sftp_program(&address, access),
+        root: text_path(address.path)?,
+        location: shown,
+        temp: access.temp.clone(),
+        silence_ms_max: access.silence_ms_max,
+        net: Net::new(access.silence_ms_max)?,
+        session: Mutex::default(),
+    }))
+}
+
+/// What a mode says of a plain file, and of a directory.
+const REGULAR: u32 = 0o100_000;
+const DIRECTORY: u32 = 0o040_000;
+
+type Answer<T> = std::result::Result<T, SftpError>;
+
+impl SftpBackend {
+    fn path(&self, name: &str) -> Result<String> {
+        check_name(name).map(|()| format!("{}/{name}", self.root.trim_end_matches('/')))
+    }
+
+    fn session(&self) -> Result<Arc<Session>> {
+        let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(session) = session.as_ref().filter(|session| !session.is_broken()) {
+            return Ok(session.clone());
+        }
+        *session = None;
+        let opened = Session::open(&self.program, &self.location, self.silence_ms_max);
+        let opened = Arc::new(self.net.wait(&self.location, 0, opened)??);
+        *session = Some(opened.clone());
+        Ok(opened)
+    }
+
+    /// Asks, and tells of a failure in our words.
+    fn ask<T>(
+        &self,
+        session: &Session,
+        what: (&str, &str),
+        bytes: u64,
+        step: impl Future<Output = Answer<T>>,
+    ) -> Result<T> {
+        // The session has a time for each request: this is for all of them.
+        let answer = self.net.wait(&self.location, bytes, step)?;
+        answer.map_err(|error| session.failed(&self.location, what.0, what.1, &error))
+    }
+
+    /// Writes a file beside its place, and gives it its name; false when it was to be new and the name is taken.
+    fn write(&self, name: &str, len: u64, bytes: &mut dyn Read, is_new: bool) -> Result<bool> {
+        let path = self.path(name)?;
+        let session = self.session()?;
+        let (dir, _) = path.rsplit_once('/').unwrap_or((".", ""));
+        let temp = format!("{dir}/{NEW}{}", hex(&random::<8>()?));
+        let ask = |bytes, step| self.ask(&session, ("write", name), bytes, step);
+        let handle = ask(0, create(&session, dir, &temp))?;
+        let written = self.fill(&session, name, &handle, len, bytes);
+        let closed = self.ask(&session, ("write", name), 0, async {
+            session.sync(&handle).await?;
+            session.raw.close(handle.as_str()).await
+        });
+        let named = written.and(closed).and_then(|_| {
+            let step = async {
+                if is_new {
+                    session.raw.rename(temp.as_str(), path.as_str()).await.map(drop)
+                } else {
+                    session.replace(&temp, &path).await
+                }
+            };
+            self.net
+                .wait(&self.location, 0, step)?
+                .map_err(|error| session.failed(&self.location, "write", name, &error))
+        });
+        if let Err(error) = named {
+            _ = self.net.wait(&self.location, 0, session.raw.remove(temp.as_str()));
+            let is_taken = is_new && error.code() == Code::FileIo && self.stat(name)?.is_some();
+            return if is_taken { Ok(false) } else { Err(error) };
+        }
+        // Where a directory can be synced like a file, it is; elsewhere the other side keeps its names by itself.
+        _ = self.net.wait(&self.location, 0, async {
+            let handle = session.raw.open(dir, OpenFlags::READ, FileAttributes::empty()).await?.handle;
+            session.sync(&handle).await?;
+            session.raw.close(handle).await
+        })?;
+        Ok(true)
+    }
+
+    fn fill(&self, session: &Session, name: &str, handle: &str, len: u64, bytes: &mut dyn Read) -> Result<()> {
+        let mut offset = 0;
+        while offset < len {
+            let mut writes = Vec::new();
+            while offset < len && writes.len() < AT_ONCE {
+                let mut piece = vec![0; (len - offset).min(PIECE_BYTES as u64) as usize];
+                bytes.read_exact(&mut piece).at("read what is to become", name)?;
+                let at = offset;
+                offset += piece.len() as u64;
+                writes.push(session.raw.write(handle, at, piece));
+            }
+            let moved = (writes.len() * PIECE_BYTES) as u64;
+            for written in self.net.wait(&self.location, moved, join_all(writes))? {
+                written.map_err(|error| session.failed(&self.location, "write", name, &error))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens a file, hands it with its length to `read`, and closes it.
+    fn reading<T>(&self, name: &str, read: impl FnOnce(&Session, &str, u64) -> Result<T>) -> Result<T> {
+        let path = self.path(name)?;
+        let session = self.session()?;
+        let handle = self
+            .ask(&session, ("read", name), 0, session.raw.open(path, OpenFlags::READ, FileAttributes::empty()))?
+            .handle;
+        let answer = self.ask(&session, ("read", name), 0, session.raw.fstat(handle.as_str())).and_then(|found| {
+            if is_dir(&found.attrs) {
+                return fail(Code::FileNotFound, format!("there is no {name} at {}", self.location));
+            }
+            read(&session, &handle, found.attrs.size.unwrap_or(0))
+        });
+        _ = self.net.wait(&self.location, 0, session.raw.close(handle))?;
+        answer
+    }
+
+    fn receive(&self, session: &Session, name: &str, handle: &str, offset: u64, len: usize) -> Result<Vec<u8>> {
+        let mut bytes = Vec::with_capacity(len);
+        while bytes.len() < len {
+            let left = len - bytes.len();
+            let starts = (0..left).step_by(PIECE_BYTES).take(AT_ONCE);
+            let start = offset + bytes.len() as u64;
+            let reads: Vec<_> = starts
+                .map(|at| session.raw.read(handle, start + at as u64, (left - at).min(PIECE_BYTES) as u32))
+                .collect();
+            let moved = (reads.len() * PIECE_BYTES) as u64;
+            let wanted: Vec<usize> = (0..left).step_by(PIECE_BYTES).map(|at| (left - at).min(PIECE_BYTES)).collect();
+            for (piece, wanted) in self.net.wait(&self.location, moved, join_all(reads))?.into_iter().zip(wanted) {
+                match piece {
+                    Ok(piece) => {
+                        bytes.extend_from_slice(&piece.data[..piece.data.len().min(wanted)]);
+                        // What follows a piece that came short is asked for anew.
+                        if piece.data.len() < wanted {
+                            break;
+                        }
+                    }
+                    Err(error) if is_end(&error) => return self.short(name),
+                    Err(error) => return Err(session.failed(&self.location, "read", name, &error)),
+                }
+            }
+        }
+        Ok(bytes)
+    }
+
+    fn short<T>(&self, name: &str) -> Result<T> {
+        fail(Code::StorageCorrupted, format!("{name} at {} is shorter than it should be", self.location))
+    }
+
+    fn attributes(&self, name: &str) -> Result<Option<FileAttributes>> {
+        let path = self.path(name)?;
+        let session = self.session()?;
+        match self.net.wait(&self.location, 0, session.raw.stat(path))? {
+            Ok(found) => Ok(Some(found.attrs).filter(|attributes| !is_dir(attributes))),
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) => Err(session.failed(&self.location, "look at", name, &error)),
+        }
+    }
+}
+
+impl Backend for SftpBackend {
+    fn location(&self) -> String {
+        self.location.clone()
+    }
+
+    fn put(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        self.write(name, bytes.len() as u64, &mut &*bytes, false).map(drop)
+    }
+
+    fn put_new(&self, name: &str, bytes: &[u8]) -> Result<bool> {
+        self.write(name, bytes.len() as u64, &mut &*bytes, true)
+    }
+
+    fn spool(&self) -> Result<Spool> {
+        spool_in(self.temp.as_deref())
+    }
+
+    fn put_spool(&self, name: &str, spool: Spool) -> Result<()> {
+        let mut file = spool.as_file();
+        let len = file.metadata().at("look at", spool.path())?.len();
+        file.rewind().at("read", spool.path())?;
+        self.write(name, len, &mut file, false).map(drop)
+    }
+
+    fn get(&self, name: &str) -> Result<Vec<u8>> {
+        self.reading(name, |session, handle, len| {
+            if len > GET_BYTES_MAX {
+                let message = format!("{name} at {} is longer than a file of its kind can be", self.location);
+                return fail(Code::StorageCorrupted, message);
+            }
+            self.receive(session, name, handle, 0, len as usize)
+        })
+    }
+
+    fn get_range(&self, name: &str, offset: u64, len: usize) -> Result<Vec<u8>> {
+        self.reading(name, |session, handle, size| {
+            let end = offset.saturating_add(len as u64);
+            if end > size.min(OFFSET_MAX) {
+                return self.short(name);
+            }
+            self.receive(session, name, handle, offset, len)
+        })
+    }
+
+    fn stat(&self, name: &str) -> Result<Option<u64>> {
+        Ok(self.attributes(name)?.map(|found| found.size.unwrap_or(0)))
+    }
+
+    fn modified(&self, name: &str) -> Result<Option<Time>> {
+        Ok(self.attributes(name)?.and_then(|found| found.mtime).map(|seconds| Time::from_seconds(i64::from(seconds))))
+    }
+
+    fn list(&self, prefix: &str, each: &mut dyn FnMut(&str, u64) -> Result<()>) -> Result<()> {
+        let top = self.path(prefix)?;
+        let session = self.session()?;
+        let mut dirs = vec![prefix.to_string()];
+        while !dirs.is_empty() {
+            let some: Vec<String> = dirs.drain(..dirs.len().min(AT_ONCE)).collect();
+            let root = self.root.trim_end_matches('/');
+            let answers = some.iter().map(|dir| listing(&session, format!("{root}/{dir}")));
+            // Each request has a time of its own; a directory of very many files has many requests.
+            let answers = self.net.wait(&self.location, u64::from(u32::MAX), join_all(answers))?;
+            for (dir, answer) in some.into_iter().zip(answers) {
+                let entries = match answer {
+                    Ok(entries) => entries,
+                    // A directory below that went meanwhile is gone.
+                    Err(error) if is_absent(&error) && dir != prefix => continue,
+                    // Only what is certainly not there is empty; and it may have come between the two questions.
+                    Err(error) if is_absent(&error) => match self.is_nothing(&session, &top)? {
+                        true => continue,
+                        false => self.ask(&session, ("list", prefix), 0, listing(&session, top.clone()))?,
+                    },
+                    Err(error) => return Err(session.failed(&self.location, "list", &dir, &error)),
+                };
+                for (name, attributes) in entries {
+                    let name = format!("{dir}/{name}");
+                    match is_dir(&attributes) {
+                        true => dirs.push(name),
+                        false if kind(&attributes) == REGULAR => each(&name, attributes.size.unwrap_or(0))?,
+                        false => {}
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn delete(&self, name: &str) -> Result<()> {
+        let path = self.path(name)?;
+        let session = self.session()?;
+        match self.net.wait(&self.location, 0, session.raw.remove(path))? {
+            Err(error) if !is_absent(&error) => Err(session.failed(&self.location, "delete", name, &error)),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl SftpBackend {
+    /// Whether there is nothing at all of this name, not even what cannot be followed.
+    fn is_nothing(&self, session: &Session, path: &str) -> Result<bool> {
+        Ok(self.net.wait(&self.location, 0, session.raw.lstat(path))?.is_err_and(|error| is_absent(&error)))
+    }
+}
+
+/// The bits of a mode that say what it is; of a server that tells no modes, a file.
+fn kind(attributes: &FileAttributes) -> u32 {
+    attributes.permissions.map_or(REGULAR, |mode| mode & 0o170_000)
+}
+
+fn is_dir(attributes: &FileAttributes) -> bool {
+    kind(attributes) == DIRECTORY
+}
+
+/// Creates a file, and the directories it stands in.
+async fn create(session: &Session, dir: &str, temp: &str) -> Answer<String> {
+    let flags = OpenFlags::WRITE | OpenFlags::CREATE | OpenFlags::EXCLUDE;
+    let private = |mode| FileAttributes { permissions: Some(mode), ..FileAttributes::empty() };
+    match session.raw.open(temp, flags, private(0o600)).await {
+        Err(error) if is_absent(&error) => {}
+        answer => return answer.map(|opened| opened.handle),
+    }
+    let ends = dir.match_indices('/').map(|(at, _)| at).filter(|at| *at > 0).chain([dir.len()]);
+    for end in ends {
+        // It may be there, or be made by somebody else meanwhile: what counts is whether the file can be opened.
+        _ = session.raw.mkdir(&dir[..end], private(0o700)).await;
+    }
+    session.raw.open(temp, flags, private(0o600)).await.map(|opened| opened.handle)
+}
+
+/// Everything in a directory that is not being written.
+async fn listing(session: &Session, path: String) -> Answer<Vec<(String, FileAttributes)>> {
+    let handle = session.raw.opendir(path).await?.handle;
+    let mut entries = Vec::new();
+    let end = loop {
+        match session.raw.readdir(handle.as_str()).await {
+            Ok(names) => entries.extend(names.files.into_iter().map(|file| (file.filename, file.attrs))),
+            Err(error) => break error,
+        }
+    };
+    session.raw.close(handle).await?;
+    entries.retain(|(name, _)| name != "." && name != ".." && !name.starts_with(NEW) && !name.contains('/'));
+    if is_end(&end) { Ok(entries) } else { Err(end) }
+}

@@ -1,0 +1,194 @@
+//! Servers that tests start: on loopback, on a port that was free, ended with the test that started them.
+
+#![allow(dead_code)]
+
+pub mod bucket;
+pub mod http;
+
+use base64ct::Encoding;
+use hmac::{KeyInit, Mac};
+use larder::backend::{Access, Backend, Location, Variables};
+use std::ffi::OsString;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// A server that does not answer by then never will. Machines of tests are slow when much runs at once.
+const START_MAX: Duration = Duration::from_secs(120);
+/// What a server of ours lives at most, should the test that started it be killed, seconds.
+const LIFE_SECONDS: &str = "900";
+
+/// A program of somebody else that serves.
+pub struct Server {
+    child: Child,
+    pub port: u16,
+}
+
+impl Server {
+    /// Starts a program whose words say `{port}` where the port goes, and waits until it listens.
+    pub fn start(words: &[&str], dir: &Path) -> Server {
+        let port = free_port();
+        let words: Vec<String> = words.iter().map(|word| word.replace("{port}", &port.to_string())).collect();
+        let log = std::fs::File::create(dir.join("server.log")).unwrap();
+        let mut command = Command::new("timeout");
+        command.arg(LIFE_SECONDS).args(&words).stdin(Stdio::null());
+        command.stdout(log.try_clone().unwrap()).stderr(log).current_dir(dir);
+        let mut server = Server { child: command.spawn().unwrap(), port };
+        let until = Instant::now() + START_MAX;
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            let ended = server.child.try_wait().unwrap();
+            let said = || std::fs::read_to_string(dir.join("server.log")).unwrap_or_default();
+            assert!(ended.is_none() && Instant::now() < until, "{words:?} does not serve: {ended:?}\n{}", said());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        server
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // `timeout` hands the signal on to what it started.
+        let pid = i32::try_from(self.child.id()).unwrap();
+        _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGTERM);
+        _ = self.child.wait();
+    }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// The Python that `scripts/test-tools` made.
+pub fn python() -> PathBuf {
+    let installed = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/test-python/bin/python3");
+    std::env::var_os("LARDER_TEST_PYTHON").map_or(installed, PathBuf::from)
+}
+
+/// moto, which speaks as Amazon's storage does, with an empty bucket `lab`.
+pub fn moto(dir: &Path) -> Server {
+    let python = python();
+    let server =
+        Server::start(&[python.to_str().unwrap(), "-m", "moto.server", "-H", "127.0.0.1", "-p", "{port}"], dir);
+    let mut stream = TcpStream::connect(("127.0.0.1", server.port)).unwrap();
+    stream.write_all(b"PUT /lab HTTP/1.0\r\nhost: 127.0.0.1\r\ncontent-length: 0\r\n\r\n").unwrap();
+    let mut said = String::new();
+    stream.read_to_string(&mut said).unwrap();
+    assert!(said.starts_with("HTTP/1.1 200") || said.starts_with("HTTP/1.0 200"), "{said}");
+    server
+}
+
+/// An rclone with two remotes: moto's bucket `lab` as `bucket`, and this machine as `disk`.
+pub fn rclone_command(moto: &Server, dir: &Path) -> OsString {
+    let config = dir.join("rclone.conf");
+    let text = format!(
+        "[disk]\ntype = local\n[bucket]\ntype = s3\nprovider = Other\naccess_key_id = hush-key\nsecret_access_key = hush-secret\n\
+         endpoint = http://127.0.0.1:{}\n",
+        moto.port
+    );
+    std::fs::write(&config, text).unwrap();
+    format!("rclone --config '{}'", config.display()).into()
+}
+
+/// Python's own web server over a directory.
+pub fn python_http(dir: &Path, log: &Path) -> Server {
+    let (python, dir) = (python(), dir.to_str().unwrap());
+    Server::start(
+        &[python.to_str().unwrap(), "-m", "http.server", "--bind", "127.0.0.1", "--directory", dir, "{port}"],
+        log,
+    )
+}
+
+/// The account and the key that every Azurite has.
+const AZURITE: (&str, &str) =
+    ("devstoreaccount1", "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==");
+
+/// Azurite, which speaks as Microsoft's blob storage does, with an empty container `lab`.
+pub fn azurite(dir: &Path) -> Server {
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/test-servers/node_modules/.bin/azurite-blob");
+    let words = ["--blobHost", "127.0.0.1", "--blobPort", "{port}", "--inMemoryPersistence", "--silent"];
+    let more = ["--skipApiVersionCheck", "--disableTelemetry"];
+    let server = Server::start(&[&[program.to_str().unwrap()], &words[..], &more].concat(), dir);
+    // A container is made by a signed request: larder makes none.
+    let (account, key) = AZURITE;
+    let date = Command::new("date").args(["-u", "+%a, %d %b %Y %H:%M:%S GMT"]).env("LC_ALL", "C").output().unwrap();
+    let date = String::from_utf8(date.stdout).unwrap().trim().to_string();
+    let signed = format!(
+        "PUT{}x-ms-date:{date}\nx-ms-version:2021-08-06\n/{account}/{account}/lab\nrestype:container",
+        "\n".repeat(12)
+    );
+    let mut mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(&base64ct::Base64::decode_vec(key).unwrap()).unwrap();
+    mac.update(signed.as_bytes());
+    let signature = base64ct::Base64::encode_string(&mac.finalize().into_bytes());
+    let mut stream = TcpStream::connect(("127.0.0.1", server.port)).unwrap();
+    let request = format!(
+        "PUT /{account}/lab?restype=container HTTP/1.1\r\nhost: 127.0.0.1\r\nx-ms-date: {date}\r\nx-ms-version: 2021-08-06\r\n\
+         content-length: 0\r\nconnection: close\r\nauthorization: SharedKey {account}:{signature}\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut said = String::new();
+    stream.read_to_string(&mut said).unwrap();
+    assert!(said.starts_with("HTTP/1.1 201"), "{said}");
+    server
+}
+
+/// What somebody who may use a bucket has in the environment.
+pub fn variables() -> Variables {
+    let service =
+        r#"{"private_key":"hush-secret","private_key_id":"hush-key","client_email":"a@b","disable_oauth":true}"#;
+    [
+        ("AWS_ACCESS_KEY_ID", "hush-key"),
+        ("AWS_SECRET_ACCESS_KEY", "hush-secret"),
+        ("AWS_REGION", "eu-test-1"),
+        ("GOOGLE_SERVICE_ACCOUNT_KEY", service),
+        ("AZURE_STORAGE_KEY", AZURITE.1),
+    ]
+    .into_iter()
+    .collect()
+}
+
+/// The medium at an address, for somebody who may use it.
+pub fn at(address: &str, silence_ms_max: u64) -> Arc<dyn Backend> {
+    let access = Access { variables: variables(), silence_ms_max, ..Access::default() };
+    Location::parse(&OsString::from(address)).unwrap().open(&access).unwrap()
+}
+
+/// Where the server of OpenSSH is, if it is installed.
+pub const SSHD: &str = "/usr/sbin/sshd";
+
+/// OpenSSH's server, for the user who runs this test, and the ssh that may use it.
+pub struct Sshd {
+    pub server: Server,
+    pub ssh_command: String,
+}
+
+pub fn sshd(dir: &Path) -> Sshd {
+    let key = |name: &str| {
+        let made =
+            Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(dir.join(name)).status();
+        assert!(made.unwrap().success());
+        std::fs::read_to_string(dir.join(format!("{name}.pub"))).unwrap()
+    };
+    let (host, user) = (key("host"), key("user"));
+    key("stranger");
+    std::fs::write(dir.join("authorized"), user).unwrap();
+    if nix::unistd::geteuid().is_root() {
+        std::fs::create_dir_all("/run/sshd").unwrap();
+    }
+    let shown = dir.display();
+    let config = format!(
+        "ListenAddress 127.0.0.1\nHostKey {shown}/host\nAuthorizedKeysFile {shown}/authorized\nPidFile none\nStrictModes no\n\
+         UsePAM no\nPasswordAuthentication no\nSubsystem sftp internal-sftp\n"
+    );
+    std::fs::write(dir.join("config"), config).unwrap();
+    let config = dir.join("config");
+    let server = Server::start(&[SSHD, "-D", "-e", "-f", config.to_str().unwrap(), "-p", "{port}"], dir);
+    std::fs::write(dir.join("known"), format!("[127.0.0.1]:{} {host}", server.port)).unwrap();
+    let ssh_command = format!(
+        "ssh -F none -o IdentityFile={shown}/user -o IdentitiesOnly=yes -o IdentityAgent=none -o BatchMode=yes \
+         -o UserKnownHostsFile={shown}/known -o GlobalKnownHostsFile=none -o StrictHostKeyChecking=yes"
+    );
+    Sshd { server, ssh_command }
+}
