@@ -9,7 +9,7 @@ use larder::clock;
 use larder::crypto::slot::Secret;
 use larder::error::{Class, Code, Result};
 use larder::id::Id;
-use larder::monitor::Silent;
+use larder::monitor::{Event, Monitor, Silent};
 use larder::repo::records::{FORGET, Forget, TAG, Tag};
 use larder::repo::{Local, OpenOptions, Repo};
 use larder::snapshot::{Filter, Snapshot, Snapshots};
@@ -365,6 +365,31 @@ fn a_mirror_needs_no_key_and_is_a_repository() {
     assert!(target.list("leases", &mut |_, _| panic!("a lease was copied")).is_ok());
     target.put("gc/x", b"").unwrap();
     assert_eq!(mirror(&from, &*target, false, 2, &Silent).unwrap_err().code(), Code::PermissionDenied);
+}
+
+/// A gc that begins at a medium once the copying begins.
+struct GcBegins<'a>(&'a MemBackend);
+
+impl Monitor for GcBegins<'_> {
+    fn event(&self, event: &Event<'_>) {
+        if matches!(event, Event::Phase("copying")) {
+            self.0.put("gc/x", b"").unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_mirror_says_when_a_gc_begins_beside_it() {
+    let dir = scene::quick_dir();
+    let here = scene::init(dir.path());
+    scene::back_up(&here, &source(dir.path(), 1)).unwrap();
+    let (from, target) = (FsBackend::new(scene::repository(dir.path())), MemBackend::new());
+    let error = mirror(&from, &target, false, 2, &GcBegins(&target)).unwrap_err();
+    assert_eq!(error.code(), Code::PermissionDenied);
+    assert_eq!(target.stat("config.toml").unwrap(), None);
+    target.delete("gc/x").unwrap();
+    mirror(&from, &target, false, 2, &Silent).unwrap();
+    assert!(target.stat("config.toml").unwrap().is_some());
 }
 
 /// Looks, fetches from `there` what is wrong, and looks again with a fresh handle.

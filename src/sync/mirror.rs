@@ -61,20 +61,7 @@ pub fn mirror(
         Err(error) if !error.is_not_found() => return Err(error),
         _ => {}
     }
-    let mut is_doomed = false;
-    to.list("gc", &mut |_, _| {
-        is_doomed = true;
-        Ok(())
-    })?;
-    if is_doomed {
-        // What a doom names is sealed: without the key it is not known what is about to go.
-        let message = format!(
-            "a gc is not done yet at {}: what it is about to delete is not known without the key",
-            to.location()
-        );
-        return Err(Error::new(Code::PermissionDenied, message)
-            .with_hint("run `larder gc` there, or `larder sync` with the key"));
-    }
+    refuse_dooms(to)?;
     let mut stats = MirrorStats::default();
     for attempt in 1.. {
         let vanished = copy_all(from, to, dry_run, jobs, &mut stats, monitor)?;
@@ -85,11 +72,30 @@ pub fn mirror(
             return fail(Code::FileNotFound, format!("files vanish again and again at {}", from.location()));
         }
     }
+    // A gc that began meanwhile may take what was found to be there already: then the next mirror copies it.
+    refuse_dooms(to)?;
     if !dry_run && !stats.is_stopped && to.stat(CONFIG)?.is_none() {
         to.put(CONFIG, &config)?;
         stats.files += 1;
     }
     Ok(stats)
+}
+
+/// PERMISSION_DENIED while a gc is under way at `to`.
+fn refuse_dooms(to: &dyn Backend) -> Result<()> {
+    let mut is_doomed = false;
+    to.list("gc", &mut |_, _| {
+        is_doomed = true;
+        Ok(())
+    })?;
+    if !is_doomed {
+        return Ok(());
+    }
+    // What a doom names is sealed: without the key it is not known what is about to go.
+    let message =
+        format!("a gc is not done yet at {}: what it is about to delete is not known without the key", to.location());
+    Err(Error::new(Code::PermissionDenied, message)
+        .with_hint("run `larder gc` there, then this again; or `larder sync` with the key"))
 }
 
 /// A file to copy.
