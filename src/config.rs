@@ -116,6 +116,8 @@ pub struct Settings {
     pub progress_interval: Option<u64>,
     /// The longest file, in bytes, that a task may read.
     pub max_input_size: Option<u64>,
+    /// Which runs are kept: ages, numbers, sizes.
+    pub run_keep: Option<Vec<String>>,
     /// Whether runs store what their tasks read.
     pub keep_inputs: Option<bool>,
     /// The command that reaches other machines, run by `sh`; otherwise `ssh`.

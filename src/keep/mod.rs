@@ -64,7 +64,7 @@ pub struct KeepStats {
     pub batches_written: u64,
     /// Root records that count no longer; gc deletes their files.
     pub roots_forgotten: u64,
-    /// About how many bytes of packs the runs that stay need, if the policy bounds bytes.
+    /// About how many bytes of packs the runs that stay need, if the policy bounds bytes below what all packs have.
     pub bytes_kept: Option<u64>,
 }
 
@@ -80,8 +80,11 @@ pub fn keep(repo: &Repo, options: &KeepOptions, monitor: &dyn Monitor) -> Result
     let choose = |runs: &Runs| -> Result<Choice> {
         let mut stays = options.policy.by_age_and_count(runs, options.now);
         let bytes_kept = match options.policy.bytes {
-            Some(bytes) => Some(measure::cut(repo, &mut stays, bytes, &options.reach, monitor)?),
-            None => None,
+            // What all packs have is enough for runs.
+            Some(bytes) if bytes_of_packs(repo)? > bytes => {
+                Some(measure::cut(repo, &mut stays, bytes, &options.reach, monitor)?)
+            }
+            _ => None,
         };
         let stays: HashSet<Id> = stays.into_iter().map(|run| run.record).collect();
         Ok(Choice { gone: runs.records().difference(&stays).copied().collect(), bytes_kept })
@@ -92,10 +95,27 @@ pub fn keep(repo: &Repo, options: &KeepOptions, monitor: &dyn Monitor) -> Result
         let plan = plan(repo, &runs, &choice.gone)?;
         return Ok(stats(&runs, &choice, &plan));
     }
+    if Runs::load(&repo.roots()?, options.now).all().is_empty() {
+        return Ok(KeepStats::default());
+    }
     let writer = repo.writer(&options.writer)?;
     let stats = change(repo, &writer, options.now, &options.reach, monitor, &choose)?;
     writer.finish()?;
     Ok(stats)
+}
+
+/// Whether there may be runs that a policy does not keep, as far as root records and the sizes of packs tell.
+///
+/// # Errors
+/// ROLLBACK_DETECTED, and what a medium answers.
+pub fn is_above(repo: &Repo, policy: &Policy, now: Time) -> Result<bool> {
+    let runs = Runs::load(&repo.roots()?, now);
+    let is_bytes_above = || policy.bytes.map_or(Ok(false), |bytes| Ok(bytes_of_packs(repo)? > bytes));
+    Ok(policy.by_age_and_count(&runs, now).len() < runs.all().len() || (!runs.all().is_empty() && is_bytes_above()?))
+}
+
+fn bytes_of_packs(repo: &Repo) -> Result<u64> {
+    Ok(repo.index().view()?.packs()?.iter().map(|pack| pack.file_bytes).sum())
 }
 
 /// Lets go of these runs, pinned or not.

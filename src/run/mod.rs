@@ -70,9 +70,9 @@ const STARTED: &str = "started";
 ///
 /// # Errors
 /// What reading the manifest and storing answer. That tasks fail is no error: [`RunStats::failure`] says so.
-pub fn run(
+pub fn run<'r>(
     plan: &dyn Fn() -> Result<Project>,
-    open: &dyn Fn() -> Result<Repo>,
+    open: &dyn Fn() -> Result<&'r Repo>,
     options: &RunOptions,
     stop: &Stop,
     monitor: &dyn Monitor,
@@ -114,7 +114,7 @@ pub fn run(
         survey: &survey,
         manifest: project.manifest()?,
         keyer: project.keyer()?,
-        repo: &repo,
+        repo,
         writer: &writer,
         tree: &tree,
         clearing: &clearing,

@@ -161,7 +161,7 @@ fn a_signal_ends_it_in_order() {
     let world = world("[task.long]\ncmd = \"touch began; sleep 60\"\noutputs = [\"began\"]\n");
     let said = world
         .sh("larder run --metrics m.json & run=$!; for n in $(seq 300); do test -e began && break; sleep 0.1; done; \
-         kill -INT $run; wait $run; echo ended $?; pgrep -s 0 -x sleep | wc -l");
+         kill -INT $run; wait $run; echo ended $?; pgrep -s 0 -r D,R,S,T -x sleep | wc -l");
     assert!(said.text().ends_with("ended 130\n0\n"), "{} {}", said.text(), said.err);
     let metrics: Value = serde_json::from_str(&std::fs::read_to_string(world.path("m.json")).unwrap()).unwrap();
     assert_eq!((&metrics["cancelled"], &metrics["tasks"]["cancelled"]), (&Value::from(true), &Value::from(1)));

@@ -190,7 +190,8 @@ fn an_end_reaches_all_that_runs_and_nothing_new_starts() {
         let (ended, other) = (waiting.join().unwrap(), other.join().unwrap());
         assert_eq!((ended.exit, ended.cancelled), (Exit::Code(3), true));
         assert_eq!(text(&ended, Stream::Stdout), "told\n", "it is told once");
-        assert_eq!((other.exit, other.cancelled), (Exit::Signal(2), true));
+        // Whoever starts the tests in the background of a script has INT ignored: then TERM follows.
+        assert!(matches!(other.exit, Exit::Signal(2 | 15)) && other.cancelled, "{other:?}");
     });
     let never = scene.run("echo $$ > c");
     assert_eq!((never.exit, never.cancelled, scene.dir.path().join("c").exists()), (Exit::None, true, false));

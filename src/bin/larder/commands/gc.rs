@@ -4,12 +4,18 @@ use super::{Exit, Layer, Manual, Need, Subcommand};
 use crate::session::Session;
 use crate::ui::escaped;
 use larder::clock;
+use larder::config::Settings;
 use larder::context::{SETS_BYTES, reach_options};
+use larder::error::Result;
 use larder::gc::{GcOptions, GcStats, MAX_UNUSED_PERCENT, gc};
-use larder::keep::{KeepOptions, KeepStats, Policy, keep};
+use larder::keep::{KeepOptions, KeepStats, Policy, is_above, keep};
 use larder::repo::Repo;
+use larder::state::State;
 use larder::units::parse_size;
 use serde_json::json;
+
+/// Where the day is noted on which [`daily`] looked last.
+const DAY_NOTE: &str = "run-keep day";
 
 /// Arguments of `larder gc`.
 #[derive(clap::Args)]
@@ -25,12 +31,13 @@ pub struct Gc {
     /// Nobody else is at work in this repository, on any machine: take away what others left there to say that they are
     #[arg(long)]
     no_writers: bool,
+
     /// Write a pack anew when so many percent of it are not needed: 20 if nothing is said, 0 to free every byte
     #[arg(long, value_name = "PERCENT", default_value_t = MAX_UNUSED_PERCENT, hide_default_value = true, value_parser = clap::value_parser!(u8).range(..=100))]
     max_unused: u8,
 
-    /// First let go of runs: keep those used within an AGE (30d), a COUNT of them (1000), or a SIZE (20GiB); given several
-    /// times, what all of them keep
+    /// Which runs stay: those used within an AGE, a COUNT of them (1000), or a SIZE; given several times, what all of them
+    /// keep; otherwise the setting run-keep, otherwise 30d and 20GiB. `all` lets go of none
     #[arg(long, value_name = "AGE|COUNT|SIZE")]
     keep_runs: Vec<String>,
 }
@@ -52,17 +59,18 @@ impl Subcommand for Gc {
             A pack of which less than 20 percent would be freed stays as it is, and so does what is not needed in a frame \
             that is at least half needed: bytes_dead is what a gc frees, bytes_dead_kept what it leaves for that. With \
             --max-unused 0 nothing is left.\n\n\
-            With --keep-runs, runs go first that were not used lately or are too many; pinned ones stay. Their actions are \
-            executed again when they are wanted.\n\n\
+            Runs that were not used lately or are too many go first, see --keep-runs; pinned ones stay. Their actions are \
+            executed again when they are wanted. `larder run` does the same by itself, at most once a day, and only where \
+            runs are to go.\n\n\
             Prints a name, a tab and a number a line: snapshots, objects, objects_missing, packs, packs_dropped, \
             packs_rewritten, packs_written, bytes_written, bytes_dead, bytes_dead_kept, packs_deleted, bytes_freed, \
-            packs_revived, packs_adopted, segments_merged, roots_deleted, dooms_waiting, runs; with --keep-runs also \
-            runs_removed, runs_held.",
+            packs_revived, packs_adopted, segments_merged, roots_deleted, dooms_waiting, runs, runs_removed, \
+            runs_held.",
         examples: &[
             ("larder gc", "Frees space."),
             ("larder gc --dry-run", "Says what would be freed."),
             ("larder gc --max-unused 0", "Frees every byte that nothing needs, however much has to be written anew."),
-            ("larder gc --keep-runs 30d --keep-runs 20GiB", "Lets go of runs, too."),
+            ("larder gc --keep-runs 7d --keep-runs 5GiB", "Keeps fewer runs."),
             ("larder forget -q --keep-daily 7 && larder gc -q --max-repack 10GiB", "From cron, within a time."),
         ],
         exits: &[
@@ -78,12 +86,11 @@ impl Subcommand for Gc {
     }
 
     fn run(self, session: &Session) -> anyhow::Result<Exit> {
-        let mut policy = Policy::default();
-        self.keep_runs.iter().try_for_each(|bound| policy.bound(bound))?;
+        let policy = policy(&self.keep_runs)?;
         let repo = session.repo()?;
-        let removed = match policy.is_empty() {
-            true => None,
-            false => Some(keep_runs(session, &repo, policy, self.dry_run)?),
+        let kept = match policy.is_empty() {
+            true => KeepStats::default(),
+            false => keep_runs(session, &repo, policy, self.dry_run)?,
         };
         let options = GcOptions {
             dry_run: self.dry_run,
@@ -106,10 +113,51 @@ impl Subcommand for Gc {
                 .ui
                 .status(&format!("process {pid} ({command}) began before: what it may need is freed by the next gc"));
         }
-        print(session, &stats, removed.as_ref())?;
+        print(session, &stats, &kept)?;
         let is_whole = stats.damaged.is_empty() && stats.objects_missing == 0 && !stats.is_stopped;
         Ok(if is_whole { Exit::DONE } else { Exit::PARTIAL })
     }
+}
+
+/// Which runs stay: as was said, else as the settings say, else the usual.
+fn policy(bounds: &[String]) -> Result<Policy> {
+    let settings = Settings::load()?.run_keep.unwrap_or_default();
+    let bounds = if bounds.is_empty() { &settings } else { bounds };
+    let mut policy = Policy::default();
+    match bounds {
+        [] => return Ok(Policy::usual()),
+        [all] if all == "all" => {}
+        _ => bounds.iter().try_for_each(|bound| policy.bound(bound))?,
+    }
+    Ok(policy)
+}
+
+/// What `larder run` does once a day after its work: lets go of runs, where some are to go, and frees what they needed.
+pub(super) fn daily(session: &Session, repo: &Repo) -> anyhow::Result<()> {
+    let state = State::open(&repo.local().cache, repo.id())?;
+    let today = clock::now().seconds.div_euclid(86_400).to_le_bytes();
+    if state.note(DAY_NOTE)?.is_some_and(|day| day == today) {
+        return Ok(());
+    }
+    state.set_note(DAY_NOTE, &today)?;
+    let policy = policy(&[])?;
+    if policy.is_empty() || !is_above(repo, &policy, clock::now())? {
+        return Ok(());
+    }
+    let removed = keep_runs(session, repo, policy, false)?.removed;
+    if removed > 0 {
+        let options = GcOptions {
+            dry_run: false,
+            max_repack_bytes: None,
+            max_unused_percent: MAX_UNUSED_PERCENT,
+            budget_bytes: SETS_BYTES,
+            no_writers: false,
+            writer: session.writer_options()?,
+        };
+        gc(repo, &options, &session.ui.progress("collecting"))?;
+        session.ui.status(&format!("let go of {removed} runs that were not used lately or are too many"));
+    }
+    Ok(())
 }
 
 /// Lets go of what the policy does not keep.
@@ -129,8 +177,8 @@ fn keep_runs(session: &Session, repo: &Repo, policy: Policy, dry_run: bool) -> a
     Ok(stats)
 }
 
-fn print(session: &Session, stats: &GcStats, kept: Option<&KeepStats>) -> anyhow::Result<()> {
-    let mut numbers = vec![
+fn print(session: &Session, stats: &GcStats, kept: &KeepStats) -> anyhow::Result<()> {
+    let numbers = [
         ("snapshots", stats.snapshots),
         ("objects", stats.objects),
         ("objects_missing", stats.objects_missing),
@@ -149,10 +197,9 @@ fn print(session: &Session, stats: &GcStats, kept: Option<&KeepStats>) -> anyhow
         ("roots_deleted", stats.roots_deleted),
         ("dooms_waiting", stats.dooms_waiting),
         ("runs", stats.runs),
+        ("runs_removed", kept.removed),
+        ("runs_held", kept.held),
     ];
-    if let Some(kept) = kept {
-        numbers.extend([("runs_removed", kept.removed), ("runs_held", kept.held)]);
-    }
     if session.ui.is_json() {
         let mut value = json!({"type": "summary", "dry_run": stats.is_dry_run, "stopped": stats.is_stopped,
             "damaged": stats.damaged.iter().map(|(id, _)| id.to_hex()).collect::<Vec<_>>(),

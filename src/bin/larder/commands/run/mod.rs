@@ -4,8 +4,8 @@ mod report;
 
 use super::manifest_args::manifest_and_targets;
 use super::project_args::{passed_variables, project_options};
-use super::tasks;
 use super::{Exit, Layer, Manual, Need, Subcommand};
+use super::{gc, tasks};
 use crate::session::Session;
 use larder::clock;
 use larder::config::{self, Settings};
@@ -19,6 +19,7 @@ use larder::run::{Forecast, Outlook, RunOptions, RunStats, Seer, Show, known_run
 use larder::units::{parse_duration_seconds, parse_size};
 use report::{boxed, metrics, summary};
 use serde_json::json;
+use std::cell::OnceCell;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -172,7 +173,12 @@ impl Subcommand for Run {
         let how = self.options(session, targets, &options)?;
         let stop = Arc::new(Stop::new()?);
         let monitor = session.ui.run_progress(&stop, how.show == Show::Full)?;
-        let outcome = run(&plan, &|| session.repo(), &how, &stop, &monitor);
+        let opened = OnceCell::new();
+        let open = || match opened.get() {
+            Some(repo) => Ok(repo),
+            None => session.repo().map(|repo| opened.get_or_init(|| repo)),
+        };
+        let outcome = run(&plan, &open, &how, &stop, &monitor);
         drop(monitor);
         if let Some(path) = &self.metrics {
             let failed = |error: &Error| RunStats { failure: Some(error.code()), ..RunStats::default() };
@@ -182,7 +188,13 @@ impl Subcommand for Run {
                 session.ui.warn(&format!("the metrics could not be written: {error}"));
             }
         }
-        self.conclude(session, &outcome?)
+        let exit = self.conclude(session, &outcome?);
+        if let Some(repo) = opened.get().filter(|_| !stop.is_asked())
+            && let Err(error) = gc::daily(session, repo)
+        {
+            session.ui.warn(&format!("runs that were not used lately could not be let go: {error}"));
+        }
+        exit
     }
 }
 
