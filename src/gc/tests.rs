@@ -373,6 +373,24 @@ fn asked_for_it_leaves_no_byte_that_nothing_needs() {
 }
 
 #[test]
+fn a_segment_that_was_damaged_since_is_not_needed() {
+    let dir = tempfile::tempdir().expect("temp");
+    let repo = repo_in(dir.path());
+    backup(&repo, 0..100, 1);
+    drop(repo);
+    for name in names(dir.path(), "index") {
+        let path = dir.path().join("repo").join(name);
+        let mut bytes = std::fs::read(&path).expect("read");
+        bytes[120] ^= 1;
+        std::fs::write(&path, bytes).expect("damage");
+    }
+    // The index was made before, and says the same.
+    let stats = gc(&reopen(dir.path()), &options(), &Silent).expect("gc");
+    assert_eq!((stats.objects_missing, stats.packs_dropped, stats.packs_rewritten), (0, 0, 0), "{stats:?}");
+    assert!(stats.objects > 100, "{stats:?}");
+}
+
+#[test]
 fn a_writer_trusts_its_stat_cache_by_the_dooms_that_it_saw_itself() {
     let dir = tempfile::tempdir().expect("temp");
     let repo = repo_in(dir.path());
