@@ -246,7 +246,9 @@ impl Repo {
         let core = Core {
             chunker: Chunker::new(keyring.chunking_key(), format.sizes),
             chunk_ids: ChunkIds::new(keyring.chunk_id_key()),
-            near: backend.local_dir().is_none().then(|| near::Near::new(&local.cache)),
+            // Without encryption nothing tells bytes that a medium altered once: kept here, they would stay wrong.
+            near: (backend.local_dir().is_none() && format.scheme != Scheme::None)
+                .then(|| near::Near::new(&local.cache)),
             backend,
             keyring,
             format,

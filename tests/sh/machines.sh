@@ -3,6 +3,7 @@
 # LARDER_TEST_SECONDS says for how long (20).
 # shellcheck shell=bash
 
+# shellcheck disable=SC2016 # No command: the marks of a page.
 sed -n '/^```sh$/,/^```$/p' "$TOP/docs/EXEC-BACKEND.md" | sed '/^```/d' >backend.sh
 new_repository "exec:sh '$PWD/backend.sh' '$PWD/bucket'"
 mkdir home1 home2 pids sums
