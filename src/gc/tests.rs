@@ -4,12 +4,13 @@ mod interleave;
 
 use super::*;
 use crate::backend::{Backend, Fault, FaultBackend, FsBackend, Plan as FaultPlan};
+use crate::crypto::slot::Secret;
 use crate::monitor::Silent;
 use crate::reach::tests::{directory, file, noise};
 use crate::repo::lock::{Lock, Mode, Wait};
 use crate::repo::records::{FORGET, Forget, SNAPSHOT};
-use crate::repo::tests::{reopen, repo_in, repo_over, writer_options};
-use crate::repo::{Putter, Writer};
+use crate::repo::tests::{KEY, init_options, reopen, repo_in, repo_over, writer_options};
+use crate::repo::{Local, Putter, Writer};
 use crate::snapshot::{SnapshotBody, Snapshots};
 use crate::tree::Entry;
 use crate::verify::{Level, Subset, VerifyOptions, verify};
@@ -489,4 +490,35 @@ fn broken_off_at_any_operation_it_leaves_all_sound_and_the_next_ends_the_work() 
         assert_eq!(assert_sound(&repo), 2, "and gone on from there");
         assert!(names(&dir, "gc").is_empty() && names(&dir, "leases").is_empty());
     }
+}
+
+#[test]
+fn without_locks_a_silent_writer_is_waited_for_an_hour_and_not_when_nobody_is_at_work() {
+    let (dir, medium) = (tempfile::tempdir().expect("temp"), Arc::new(crate::backend::MemBackend::new()));
+    let there = tempfile::tempdir().expect("temp");
+    let local = Local { cache: there.path().join("cache"), device: there.path().join("device") };
+    let key = Some(Secret::KeyFile(&KEY));
+    let repo = Repo::init(medium.clone(), local, &init_options(), key).expect("init");
+    let collect = |no_writers| gc(&repo, &GcOptions { no_writers, ..options() }, &Silent).expect("gc");
+    for (hours, no_writers) in [(0, true), (2, false)] {
+        let old = backup(&repo, 0..50, 1);
+        backup(&repo, 30..80, 2);
+        forget(&repo, &[old]);
+        // On another machine, and silent from here on.
+        let silent = repo_over(medium.clone(), &dir.path().join(hours.to_string())).expect("opens");
+        let writer = silent.writer(&writer_options()).expect("writer");
+        let root = fill(&mut writer.putter(), 0..10, 3);
+        assert_eq!(collect(false).dooms_waiting, 1, "it may be at work");
+        medium.advance(hours * 3_600);
+        let stats = collect(no_writers);
+        assert_eq!((stats.dooms_waiting, stats.roots_deleted), (0, 1), "{stats:?}");
+        // It wakes up, and is told.
+        let body = SnapshotBody::new(root.content.expect("a tree"));
+        let told = writer.publish(SNAPSHOT, &body.encode()).expect_err("declared dead");
+        assert_eq!(told.code(), Code::LeaseLost);
+        drop(writer);
+        assert_sound(&repo);
+    }
+    collect(true);
+    medium.list("leases", &mut |name, _| panic!("{name} is left")).expect("list");
 }
