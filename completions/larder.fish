@@ -878,7 +878,7 @@ complete -c larder -n "__fish_larder_using_subcommand verify" -l accept-rollback
 complete -c larder -n "__fish_larder_using_subcommand verify" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c larder -n "__fish_larder_using_subcommand gc" -l max-repack -d 'Write at most so much of half-empty packs anew; what is left stays for the next time' -r
 complete -c larder -n "__fish_larder_using_subcommand gc" -l max-unused -d 'Write a pack anew when so many percent of it are not needed: 20 if nothing is said, 0 to free every byte' -r
-complete -c larder -n "__fish_larder_using_subcommand gc" -l keep-runs -d 'First let go of runs: keep those used within an AGE (30d), a COUNT of them (1000), or a SIZE (20GiB); given several times, what all of them keep' -r
+complete -c larder -n "__fish_larder_using_subcommand gc" -l keep-runs -d 'Which runs stay: those used within an AGE, a COUNT of them (1000), or a SIZE; given several times, what all of them keep; otherwise the setting run-keep, otherwise 30d and 20GiB. `all` lets go of none' -r
 complete -c larder -n "__fish_larder_using_subcommand gc" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand gc" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand gc" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r

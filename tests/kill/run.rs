@@ -132,7 +132,8 @@ fn go_over(backend: Arc<dyn Backend>, dir: &Path, project: &str) -> RunStats {
         host: "host".into(),
         writer: writing(),
     };
-    let open = || open_over(backend.clone(), dir);
+    let repo = std::cell::OnceCell::new();
+    let open = || Ok(repo.get_or_init(|| open_over(backend.clone(), dir).unwrap()));
     run(&|| Project::open(&options), &open, &how, &Stop::new().unwrap(), &Silent).unwrap()
 }
 
