@@ -158,10 +158,10 @@ fn the_options_of_old() {
 
 #[test]
 fn a_signal_ends_it_in_order() {
-    let world = world("[task.long]\ncmd = \"touch began; sleep 60\"\noutputs = [\"began\"]\n");
+    let world = world("[task.long]\ncmd = \"touch began; sleep 61.25\"\noutputs = [\"began\"]\n");
     let said = world
         .sh("larder run --metrics m.json & run=$!; for n in $(seq 300); do test -e began && break; sleep 0.1; done; \
-         kill -INT $run; wait $run; echo ended $?; pgrep -s 0 -r D,R,S,T -x sleep | wc -l");
+         kill -INT $run; wait $run; echo ended $?; pgrep -r D,R,S,T -xf 'sleep 61.25' | wc -l");
     assert!(said.text().ends_with("ended 130\n0\n"), "{} {}", said.text(), said.err);
     let metrics: Value = serde_json::from_str(&std::fs::read_to_string(world.path("m.json")).unwrap()).unwrap();
     assert_eq!((&metrics["cancelled"], &metrics["tasks"]["cancelled"]), (&Value::from(true), &Value::from(1)));
@@ -204,4 +204,25 @@ fn a_graph_tells_how_each_task_stands() {
     world.sh("sed -i s/cat/tac/ larder.toml").clean();
     assert_eq!(boxes()[2], "[ ] b");
     assert!(!world.path("b").exists());
+}
+
+#[test]
+fn runs_are_let_go_once_a_day_and_by_gc() {
+    let world = world(TWO);
+    let runs = || world.larder(&["record", "list"]).clean().lines().count();
+    let settings = |text| world.write("../home/.config/larder/config.toml", text);
+    settings("run-keep = [\"1\"]\n");
+    let said = world.larder(&["run"]);
+    assert!(said.ok() == "2 executed, 0 cached\n" && said.err.contains("let go of 1 runs"), "{}", said.err);
+    assert_eq!(runs(), 1);
+    let said = world.larder(&["run", "--force"]);
+    assert!(said.ok() == "2 executed, 0 cached\n" && !said.err.contains("let go"), "{}", said.err);
+    let all = runs();
+    assert!(all > 1 && world.larder(&["gc", "--keep-runs", "all"]).ok().contains("runs_removed\t0\n"));
+    assert_eq!(runs(), all);
+    assert!(world.larder(&["gc"]).ok().contains(&format!("runs_removed\t{}\n", all - 1)));
+    assert_eq!(runs(), 1);
+    settings("run-keep = [\"never\"]\n");
+    world.larder(&["gc"]).failed(2, "INVALID_ARG");
+    world.larder(&["verify", "-q", "--read-data"]).clean();
 }
