@@ -52,21 +52,12 @@ impl Verdicts {
     ) -> Result<Verdicts> {
         let mut counts = HashMap::new();
         for view in fenced {
-            let mut common: Option<HashSet<Id>> = None;
-            for path in &view.verdicts {
-                let raw = open_small(FileType::Lease, keyring, repository, &backend.get(path)?)
-                    .map_err(|error| error.context(format!("{path} cannot be read")))?;
-                let mut fields = Fields::decode(&raw, WHAT)?;
-                if fields.need::<u64>(0, WHAT)? != VERSION || fields.need::<ShortId>(1, WHAT)? != view.writer {
-                    return fail(Code::StorageCorrupted, format!("{path} is not what it should be"));
-                }
-                let roots: HashSet<Id> = fields.need::<Vec<Id>>(2, WHAT)?.into_iter().collect();
-                common = Some(match common {
-                    None => roots,
-                    Some(common) => common.intersection(&roots).copied().collect(),
-                });
+            match common(backend, keyring, repository, view) {
+                Ok(common) => _ = counts.insert(view.writer, common),
+                // The writer woke up, took back what it had to, and has ended since it was listed: nothing is in doubt.
+                Err(error) if error.is_not_found() => {}
+                Err(error) => return Err(error),
             }
-            counts.insert(view.writer, common);
         }
         Ok(Verdicts { counts })
     }
@@ -103,4 +94,28 @@ impl Verdicts {
         }
         Ok(())
     }
+}
+
+/// The roots of a fenced writer that count by all that was said of it.
+fn common(
+    backend: &dyn Backend,
+    keyring: &Keyring,
+    repository: &ShortId,
+    view: &LeaseView,
+) -> Result<Option<HashSet<Id>>> {
+    let mut common: Option<HashSet<Id>> = None;
+    for path in &view.verdicts {
+        let raw = open_small(FileType::Lease, keyring, repository, &backend.get(path)?)
+            .map_err(|error| error.context(format!("{path} cannot be read")))?;
+        let mut fields = Fields::decode(&raw, WHAT)?;
+        if fields.need::<u64>(0, WHAT)? != VERSION || fields.need::<ShortId>(1, WHAT)? != view.writer {
+            return fail(Code::StorageCorrupted, format!("{path} is not what it should be"));
+        }
+        let roots: HashSet<Id> = fields.need::<Vec<Id>>(2, WHAT)?.into_iter().collect();
+        common = Some(match common {
+            None => roots,
+            Some(common) => common.intersection(&roots).copied().collect(),
+        });
+    }
+    Ok(common)
 }
