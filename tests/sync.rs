@@ -405,7 +405,7 @@ fn mend(dir: &Path, there: &Repo) -> (Vec<RepairStats>, Report) {
                 wounds.entries.push((key, damage.file.clone()));
             }
         }
-        if wounds.is_empty() || rounds.len() == 8 {
+        if wounds.is_empty() || rounds.len() == 32 {
             return (rounds, report);
         }
         let stats = repair(&here, there, &mut wounds, &scene::writing(), &Silent).unwrap();
