@@ -5,6 +5,9 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+/// Of a day without leap seconds, as Unix counts.
+pub const SECONDS_A_DAY: i64 = 86_400;
+
 /// A moment: Unix seconds and nanoseconds below a billion.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Time {
@@ -18,6 +21,11 @@ impl Time {
     /// From Unix seconds.
     pub const fn from_seconds(seconds: i64) -> Self {
         Time { seconds, nanoseconds: 0 }
+    }
+
+    /// The day in UTC, counted from 1970-01-01.
+    pub const fn day(self) -> i64 {
+        self.seconds.div_euclid(SECONDS_A_DAY)
     }
 }
 

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 /// Where the passphrase itself may stand; never given to a child.
 pub const PASSPHRASE: &str = "LARDER_PASSPHRASE";
@@ -133,11 +134,19 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Reads the user's file; without one, nothing is set.
+    /// The user's settings, read once a process; without a file, nothing is set.
     ///
     /// # Errors
     /// CONFIG_ERROR when it cannot be read, PARSE_ERROR with the place when it is not TOML or has an unknown key.
-    pub fn load() -> Result<Settings> {
+    pub fn load() -> Result<&'static Settings> {
+        static LOADED: OnceLock<Settings> = OnceLock::new();
+        match LOADED.get() {
+            Some(settings) => Ok(settings),
+            None => Settings::read().map(|settings| LOADED.get_or_init(|| settings)),
+        }
+    }
+
+    fn read() -> Result<Settings> {
         let Ok(path) = settings_file() else { return Ok(Settings::default()) };
         match std::fs::read_to_string(&path) {
             Ok(text) => Settings::parse(&path, &text),

@@ -58,7 +58,7 @@ impl Place {
         if let Some(place) = Place::upward()? {
             return Ok(Some(place));
         }
-        Settings::load()?.repository.map(|path| at(&path)).transpose()
+        Settings::load()?.repository.as_deref().map(at).transpose()
     }
 
     /// The repository of the current directory or one above it.
@@ -325,13 +325,13 @@ fn open_medium(location: &Location) -> Result<Arc<dyn Backend>> {
         temp: Some(config::cache_dir()?.join("tmp")),
         ..Access::default()
     };
-    if let Some(command) = config::variable(config::SSH).or(settings.ssh_command.map(OsString::from)) {
+    if let Some(command) = config::variable(config::SSH).or(settings.ssh_command.as_ref().map(OsString::from)) {
         access.ssh_command = command;
     }
-    if let Some(program) = settings.ssh_program {
-        access.remote_program = program;
+    if let Some(program) = &settings.ssh_program {
+        access.remote_program.clone_from(program);
     }
-    if let Some(command) = settings.rclone_command {
+    if let Some(command) = &settings.rclone_command {
         access.rclone_command = OsString::from(command);
     }
     let medium: Arc<dyn Backend> = Arc::new(RetryBackend::new(location.open(&access)?, Patience::default()));

@@ -135,10 +135,10 @@ impl SecretOptions {
         }
         let settings = Settings::load()?;
         let of_settings = SecretOptions {
-            passphrase_file: settings.passphrase_file,
-            passphrase_command: settings.passphrase_command.map(OsString::from),
+            passphrase_file: settings.passphrase_file.clone(),
+            passphrase_command: settings.passphrase_command.as_ref().map(OsString::from),
             passphrase_fd: None,
-            key_file: settings.key_file,
+            key_file: settings.key_file.clone(),
         };
         of_settings.read()
     }

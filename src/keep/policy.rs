@@ -60,7 +60,7 @@ impl Policy {
     /// The runs that age and number leave, those that bytes must leave first: pinned ones, then the last used ones.
     pub(super) fn by_age_and_count<'a>(&self, runs: &'a Runs, now: Time) -> Vec<&'a Run> {
         let mut all: Vec<&Run> = runs.all().iter().collect();
-        all.sort_by_key(|run| (!run.is_pinned, Reverse(run.used_seconds), Reverse(run.time_seconds), run.record));
+        all.sort_by_key(|run| (!run.is_pinned, Reverse(run.used_seconds), run.newest_key()));
         let border = self.age_seconds.map(|age| now.seconds.saturating_sub(i64::try_from(age).unwrap_or(i64::MAX)));
         let (mut left, mut seen) = (self.count.unwrap_or(u64::MAX), HashSet::<Id>::new());
         all.retain(|run| {

@@ -56,6 +56,11 @@ impl Run {
             time_seconds: self.time_seconds,
         }
     }
+
+    /// Smaller for newer ones. Where the seconds do not tell, the chain of a device does.
+    pub fn newest_key(&self) -> (Reverse<i64>, ShortId, Reverse<u64>, Id) {
+        (Reverse(self.time_seconds), self.device, Reverse(self.sequence), self.record)
+    }
 }
 
 /// A batch that was not forgotten.
@@ -128,8 +133,7 @@ impl Runs {
         self.runs.sort_unstable_by_key(|run| (run.action, run.record, !run.is_trusted, run.time_seconds, run.device));
         // Two batches may name one record while one takes the place of the other.
         self.runs.dedup_by_key(|run| (run.action, run.record));
-        let newest = |run: &Run| (Reverse(run.time_seconds), run.device, Reverse(run.sequence), run.record);
-        self.runs.sort_by_key(|run| (run.action, !run.is_trusted, newest(run)));
+        self.runs.sort_by_key(|run| (run.action, !run.is_trusted, run.newest_key()));
     }
 
     fn take_batch(&mut self, root: &Root, written_seconds: i64) -> Result<()> {
@@ -212,7 +216,7 @@ impl Runs {
     /// All runs, the newest first.
     pub fn newest_first(&self) -> Vec<&Run> {
         let mut runs: Vec<&Run> = self.runs.iter().collect();
-        runs.sort_by_key(|run| (std::cmp::Reverse(run.time_seconds), run.record, run.action));
+        runs.sort_by_key(|run| (run.newest_key(), run.action));
         runs
     }
 

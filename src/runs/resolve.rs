@@ -3,7 +3,6 @@
 
 use super::{Run, Runs};
 use crate::error::{Code, Error, Result, fail};
-use std::cmp::Reverse;
 
 /// Fewer digits than these name nothing, as in git.
 const PREFIX_DIGITS_MIN: usize = 4;
@@ -18,7 +17,7 @@ impl Runs {
     pub fn resolve(&self, text: &str) -> Result<&Run> {
         let name = text.strip_prefix("run:").unwrap_or(text);
         if name == "latest" {
-            let newest = self.runs.iter().max_by_key(|run| (run.time_seconds, Reverse(run.record)));
+            let newest = self.runs.iter().min_by_key(|run| run.newest_key());
             return newest.ok_or_else(|| Error::new(Code::FileNotFound, "there is no run in the repository"));
         }
         let digits = name.to_ascii_lowercase();

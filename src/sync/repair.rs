@@ -25,7 +25,7 @@ const BATCH: usize = 4_096;
 const NAMED_BY_HASH: [&str; 4] = ["packs/", "index/", "roots/", "keys/"];
 
 /// What is wrong, and not mended yet.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wounds {
     /// Files that are missing or damaged, by path.
     pub files: Vec<String>,

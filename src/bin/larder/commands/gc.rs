@@ -96,9 +96,8 @@ impl Subcommand for Gc {
             dry_run: self.dry_run,
             max_repack_bytes: self.max_repack,
             max_unused_percent: self.max_unused,
-            budget_bytes: SETS_BYTES,
             no_writers: self.no_writers,
-            writer: session.writer_options()?,
+            ..usual(session)?
         };
         let stats = gc(&repo, &options, &session.ui.progress("collecting"))?;
         for (pack, why) in &stats.damaged {
@@ -121,8 +120,8 @@ impl Subcommand for Gc {
 
 /// Which runs stay: as was said, else as the settings say, else the usual.
 fn policy(bounds: &[String]) -> Result<Policy> {
-    let settings = Settings::load()?.run_keep.unwrap_or_default();
-    let bounds = if bounds.is_empty() { &settings } else { bounds };
+    let settings = Settings::load()?.run_keep.as_deref().unwrap_or_default();
+    let bounds = if bounds.is_empty() { settings } else { bounds };
     let mut policy = Policy::default();
     match bounds {
         [] => return Ok(Policy::usual()),
@@ -132,10 +131,22 @@ fn policy(bounds: &[String]) -> Result<Policy> {
     Ok(policy)
 }
 
+/// A gc without options.
+fn usual(session: &Session) -> Result<GcOptions> {
+    Ok(GcOptions {
+        dry_run: false,
+        max_repack_bytes: None,
+        max_unused_percent: MAX_UNUSED_PERCENT,
+        budget_bytes: SETS_BYTES,
+        no_writers: false,
+        writer: session.writer_options()?,
+    })
+}
+
 /// What `larder run` does once a day after its work: lets go of runs, where some are to go, and frees what they needed.
 pub(super) fn daily(session: &Session, repo: &Repo) -> anyhow::Result<()> {
     let state = State::open(&repo.local().cache, repo.id())?;
-    let today = clock::now().seconds.div_euclid(86_400).to_le_bytes();
+    let today = clock::now().day().to_le_bytes();
     if state.note(DAY_NOTE)?.is_some_and(|day| day == today) {
         return Ok(());
     }
@@ -146,15 +157,7 @@ pub(super) fn daily(session: &Session, repo: &Repo) -> anyhow::Result<()> {
     }
     let removed = keep_runs(session, repo, policy, false)?.removed;
     if removed > 0 {
-        let options = GcOptions {
-            dry_run: false,
-            max_repack_bytes: None,
-            max_unused_percent: MAX_UNUSED_PERCENT,
-            budget_bytes: SETS_BYTES,
-            no_writers: false,
-            writer: session.writer_options()?,
-        };
-        gc(repo, &options, &session.ui.progress("collecting"))?;
+        gc(repo, &usual(session)?, &session.ui.progress("collecting"))?;
         session.ui.status(&format!("let go of {removed} runs that were not used lately or are too many"));
     }
     Ok(())

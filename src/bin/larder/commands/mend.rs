@@ -10,9 +10,6 @@ use larder::verify::{Item, Report, VerifyOptions, verify};
 use serde_json::json;
 use std::path::PathBuf;
 
-/// Damage may hide damage: what a lost directory held is known only when it is back.
-const ROUNDS_MAX: usize = 32;
-
 /// Asks the remotes `from`, or every remote there is, until nothing is wrong or none of them can give more. Answers what
 /// is found then.
 pub fn mend(
@@ -39,11 +36,15 @@ pub fn mend(
             Err(error) => session.ui.item_failed(name.as_os_str().as_encoded_bytes(), &error),
         }
     }
-    for round in 0..ROUNDS_MAX {
+    // Damage may hide damage: what a lost directory held is known only when it is back. So it goes on while that changes
+    // what is found.
+    let mut before = None;
+    loop {
         let mut wounds = wounds_of(&report);
-        if wounds.is_empty() || report.is_stopped {
+        if wounds.is_empty() || report.is_stopped || before.as_ref() == Some(&wounds) {
             break;
         }
+        let is_first = before.replace(wounds.clone()).is_none();
         let mut has_mended = false;
         for (name, there) in &healers {
             let progress = session.ui.progress("repairing");
@@ -67,7 +68,7 @@ pub fn mend(
             }
         }
         // Whoever writes lists packs again that a lost segment listed: that mends, too.
-        let may_have_changed = has_mended || (round == 0 && !healers.is_empty());
+        let may_have_changed = has_mended || (is_first && !healers.is_empty());
         if !may_have_changed || report.is_stopped {
             break;
         }
