@@ -40,6 +40,17 @@ impl Claims {
         Ok(claims)
     }
 
+    /// The file of claims to look at, if there is one. Nothing is written, and nothing can be claimed by it.
+    pub fn look(cache: &Path) -> Option<Claims> {
+        let file = File::open(cache.join("state").join(FILE)).ok()?;
+        Some(Claims { file, news: AtomicU64::new(0) })
+    }
+
+    /// Whether another process executes an action now, or is about to publish what came of it.
+    pub fn is_taken(&self, action: &Id) -> bool {
+        self.is_held(place_of(action), 1)
+    }
+
     /// Says that something was published. It is news to this process, too: what another one said meanwhile and is
     /// overwritten here would be lost otherwise.
     pub fn tell_news(&self) {
@@ -75,7 +86,11 @@ impl Claims {
 
     /// Whether another process waits for any action.
     pub fn is_awaited(&self) -> bool {
-        let mut range = range(libc::F_WRLCK, WAITING, 0);
+        self.is_held(WAITING, 0)
+    }
+
+    fn is_held(&self, start: i64, len: i64) -> bool {
+        let mut range = range(libc::F_WRLCK, start, len);
         fcntl(&self.file, FcntlArg::F_OFD_GETLK(&mut range)).is_ok() && range.l_type != libc::F_UNLCK as libc::c_short
     }
 
@@ -114,6 +129,8 @@ mod tests {
         let (a, b) = (Id::new([7; 32]), Id::new([0xff; 32]));
         assert!(one.take(&a) && one.take(&a), "it is ours already");
         assert!(!two.take(&a) && two.take(&b));
+        let looker = Claims::look(dir.path()).expect("a file of claims");
+        assert!(looker.is_taken(&a) && looker.is_taken(&b) && two.is_taken(&a) && !two.is_taken(&b));
         assert!(!one.is_awaited());
         two.wait(&a);
         assert!(one.is_awaited() && !two.is_awaited());
@@ -121,6 +138,9 @@ mod tests {
         assert!(two.take(&a));
         two.stop_waiting(&a);
         assert!(!one.is_awaited());
+        two.give_back(&a);
+        assert!(!looker.is_taken(&a) && looker.is_taken(&b));
+        assert!(two.take(&a));
         assert!(!one.has_news());
         two.tell_news();
         assert!(one.has_news() && !one.has_news());

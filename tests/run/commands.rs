@@ -218,3 +218,34 @@ fn two_results_of_one_action_are_both_kept_and_one_stands() {
         assert_eq!((world.read("out"), world.notes("runs").len()), (second.clone(), 2));
     }
 }
+
+#[test]
+fn a_graph_shows_what_another_larder_runs_right_now() {
+    let world = World::new(
+        r#"
+        [tasks.first]
+        cmd = "touch ../notes/runs; while [ ! -e ../notes/go ]; do sleep 0.01; done; echo 1 > one"
+        outputs = ["one"]
+        timeout = "2m"
+        [tasks.second]
+        cmd = "cat one > two"
+        inputs = ["one"]
+        outputs = ["two"]
+        [tasks.both]
+        deps = ["first", "second"]
+        "#,
+    );
+    let stands = || {
+        let lines = world.larder(&["graph", "--json"]).ok().out;
+        let status = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap()["status"].to_string();
+        lines.lines().map(status).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(stands(), "\"pending\" \"pending\" \"pending\"");
+    let child = world.start(&["run"]);
+    world.await_note("runs");
+    assert_eq!(stands(), "\"running\" \"pending\" \"running\"");
+    assert!(world.larder(&["graph", "first"]).ok().out.starts_with("[~] first"));
+    std::fs::write(world.top().join("notes/go"), "").unwrap();
+    end(child).did(2, 0);
+    assert_eq!(stands(), "\"current\" \"current\" \"current\"");
+}

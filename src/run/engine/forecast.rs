@@ -6,6 +6,7 @@ use crate::error::{Code, Error, Result};
 use crate::id::Id;
 use crate::record::Status;
 use crate::repo::Repo;
+use crate::run::claim::Claims;
 use crate::run::manifest::{Manifest, TaskNo};
 use crate::run::portable::{self, ResultTree};
 use crate::run::project::{Keyed, Keyer, Known, Project, Standing, Survey};
@@ -43,6 +44,8 @@ pub struct Outlook {
     pub known: Option<Known>,
     /// How the newest run of its action ended, where that does not stand for it: of [`Forecast::Run`].
     pub last: Option<Status>,
+    /// Whether another process on this machine executes its action now: of [`Forecast::Run`].
+    pub is_running: bool,
     /// Why it cannot run: of [`Forecast::Failed`].
     pub error: Option<Error>,
 }
@@ -64,6 +67,7 @@ pub struct Seer<'a> {
     force: bool,
     open: &'a dyn Fn() -> Result<Repo>,
     repo: OnceCell<Repo>,
+    claims: OnceCell<Option<Claims>>,
     trees: RefCell<HashMap<TaskNo, Arc<ResultTree>>>,
     seen: RefCell<HashMap<TaskNo, Forecast>>,
 }
@@ -87,6 +91,7 @@ impl<'a> Seer<'a> {
             force,
             open,
             repo: OnceCell::new(),
+            claims: OnceCell::new(),
             trees: RefCell::default(),
             seen: RefCell::default(),
         })
@@ -181,7 +186,15 @@ impl<'a> Seer<'a> {
         task: TaskNo,
         lookup: &OnceCell<Lookup<'s>>,
     ) -> Result<(Outlook, Option<Arc<ResultTree>>)> {
-        let mut outlook = Outlook { task, what: Forecast::Run, action: None, known: None, last: None, error: None };
+        let mut outlook = Outlook {
+            task,
+            what: Forecast::Run,
+            action: None,
+            known: None,
+            last: None,
+            is_running: false,
+            error: None,
+        };
         let waits_for = self.waits_for(task);
         let mut tree = None;
         outlook.what = match (self.survey.standing(task), waits_for) {
@@ -209,6 +222,7 @@ impl<'a> Seer<'a> {
                 Ok(keyed) => {
                     let (hit, last) = self.hit(task, &keyed, lookup)?;
                     outlook.last = last;
+                    outlook.is_running = hit.is_none() && self.is_taken(&keyed.id)?;
                     outlook.action = Some((keyed.id, keyed.action));
                     outlook.known =
                         hit.as_ref().map(|hit| Known { action: hit.action, record: hit.record, result: hit.tree.id });
@@ -218,6 +232,13 @@ impl<'a> Seer<'a> {
             },
         };
         Ok((outlook, tree))
+    }
+
+    /// Whether somebody has the claim on an action.
+    fn is_taken(&self, action: &Id) -> Result<bool> {
+        let cache = &self.repo()?.local().cache;
+        let claims = self.claims.get_or_init(|| Claims::look(cache));
+        Ok(claims.as_ref().is_some_and(|claims| claims.is_taken(action)))
     }
 
     /// The result that stands for running an action; else how the newest run of it ended.

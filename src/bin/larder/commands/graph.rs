@@ -53,8 +53,9 @@ impl Subcommand for GraphArgs {
     const MANUAL: Manual = Manual {
         description: "In text each task is one line, indented by the longest line of tasks before it; what waits for \
             nothing comes first. A box says how the task stands: [\u{2714}] its outputs are in place, [*] a stored result \
-            would be put in place, [ ] it would run, [X] it cannot start, or its last run on just what it would run on now \
-            failed. A group stands as the worst of its tasks. Behind the name stand the beginnings of the ids of its action \
+            would be put in place, [~] another larder runs it right now (or stores what came of it), [ ] it would run, [X] it cannot start, or its last run on just what it would run on now \
+            failed. [~] is known of runs on this machine, here or in a clone that shares the repository; a run with --force \
+            is not seen. A group stands as the worst of its tasks, but as running if one of them runs and none failed. Behind the name stand the beginnings of the ids of its action \
             and of its result, as far as they are known.\n\n\
             Nothing is run and nothing is written. Where there is no repository, nothing is known.",
         examples: &[
@@ -87,13 +88,14 @@ impl Subcommand for GraphArgs {
     }
 }
 
-/// How a task stands, the best first.
+/// How a task stands, in the order in which a group takes it from its tasks: the last one counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 enum Stand {
     Current,
     Hit,
     #[default]
     Pending,
+    Running,
     Failed,
 }
 
@@ -103,6 +105,7 @@ impl Stand {
             Stand::Current => "\u{2714}",
             Stand::Hit => "*",
             Stand::Pending => " ",
+            Stand::Running => "~",
             Stand::Failed => "X",
         }
     }
@@ -112,6 +115,7 @@ impl Stand {
             Stand::Current => "current",
             Stand::Hit => "hit",
             Stand::Pending => "pending",
+            Stand::Running => "running",
             Stand::Failed => "failed",
         }
     }
@@ -140,6 +144,7 @@ fn states(session: &Session, project: &Project, chosen: &[TaskNo]) -> Result<Vec
             Forecast::Current => Stand::Current,
             Forecast::Hit => Stand::Hit,
             Forecast::Failed => Stand::Failed,
+            Forecast::Run if outlook.is_running => Stand::Running,
             Forecast::Run if did_fail => Stand::Failed,
             Forecast::Run | Forecast::After(_) => Stand::Pending,
             Forecast::Group => {
