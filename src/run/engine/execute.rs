@@ -273,6 +273,8 @@ impl Engine<'_> {
             "a process that it left behind had to be killed".to_string()
         } else if let Some(path) = changed {
             format!("input-changed {}", path.escape_ascii())
+        } else if let Some(path) = self.desk.project.leftover_among(&task.inputs) {
+            format!("leftover {}", path.escape_ascii())
         } else if let Some((path, maker)) = observation.undeclared.first() {
             let maker = &self.desk.manifest.task(*maker).name;
             format!("it read {}, which `{maker}` makes, and does not depend on that", path.escape_ascii())
@@ -384,7 +386,6 @@ impl Engine<'_> {
                     logs: known::boxed(logs),
                     observed: verdict.observed.clone(),
                     duration_ms: ended.wall_ms,
-                    used_seconds: 0,
                 }));
                 let (observed, stats) = (verdict.observed, captured.stats);
                 row = Some(Row::Done { seen: keyed.seen.clone(), known, result, observed, stats });

@@ -389,16 +389,14 @@ impl Sources {
         self.leftovers.contains(path)
     }
 
-    /// The leftovers that patterns of this invocation would find, and pass over.
-    pub fn passed_over(&self) -> Vec<&[u8]> {
-        if self.leftovers.is_empty() {
-            return Vec::new();
-        }
-        let texts = self.used_patterns().into_iter().filter_map(|(_, text)| String::from_utf8(text).ok());
-        let patterns: Vec<Pattern> = texts.filter_map(|text| Pattern::parse(&text, b"").ok()).collect();
-        // Of what git knows it depends on git.
-        let is_met = |path: &[u8]| patterns.iter().any(|one| !matches!(one, Pattern::Git(_)) && one.matches(path));
-        self.leftovers.iter().map(Vec::as_slice).filter(|path| is_met(path)).collect()
+    /// The leftovers that one of these patterns would find, and passes over. What a path names is meant, and what git
+    /// knows depends on git.
+    pub fn passed_over<'a>(&'a self, patterns: &'a [Pattern]) -> impl Iterator<Item = &'a [u8]> {
+        let is_met = |path: &[u8], one: &Pattern| {
+            !matches!(one, Pattern::Git(_)) && one.as_path() != Some(path) && one.matches(path)
+        };
+        let leftovers = self.leftovers.iter().map(Vec::as_slice);
+        leftovers.filter(move |path| patterns.iter().any(|one| is_met(path, one)))
     }
 
     /// Rows of patterns to be written: number, text, row.

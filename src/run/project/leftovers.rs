@@ -3,11 +3,13 @@
 //! A task was removed, or declares other outputs now: what it had made is still there, and a pattern of another task
 //! would take it for a source. The plan remembers such paths and how they looked; as long as they look so, patterns
 //! pass over them. What somebody touches or writes anew is a source like any other, and so is what an input names by
-//! its path or git tracks.
+//! its path or git tracks. A command that lists a directory itself sees a leftover all the same, and its key does not
+//! hold it: what a task makes whose patterns pass over one is not stored.
 
 use super::Project;
 use crate::error::{IoContext, Result};
 use crate::run::graph::OutputArea;
+use crate::run::pattern::Pattern;
 use crate::run::plan::{Light, digest_of};
 use crate::run::state::State;
 use crate::run::state::files::{FileNo, Files};
@@ -80,14 +82,24 @@ fn is_as_left(root: BorrowedFd<'_>, path: &[u8], left: &Stamp) -> bool {
 }
 
 impl Project {
+    /// A leftover that a command with these inputs may have read all the same: what it made then stands for no run.
+    pub fn leftover_among<'a>(&'a self, inputs: &'a [Pattern]) -> Option<&'a [u8]> {
+        self.sources.passed_over(inputs).next()
+    }
+
     /// What to tell of leftovers that patterns of this invocation met.
     pub fn leftovers_told(&self) -> Option<String> {
-        let passed = self.sources.passed_over();
-        let first = passed.first()?.escape_ascii();
-        let more = if passed.len() > 1 { format!(" (and {} more)", passed.len() - 1) } else { String::new() };
+        let texts = self.sources.used_patterns().into_iter().filter_map(|(_, text)| String::from_utf8(text).ok());
+        let patterns: Vec<Pattern> = texts.filter_map(|text| Pattern::parse(&text, b"").ok()).collect();
+        let mut passed = self.sources.passed_over(&patterns);
+        let first = passed.next()?.escape_ascii();
+        let more = match passed.count() {
+            0 => String::new(),
+            more => format!(" (and {more} more)"),
+        };
         Some(format!(
             "{first}{more} was made by a task that the manifest does not have any more: no pattern takes it for an \
-             input; delete it, or touch it to make it a source"
+             input, and what is made of it is not stored; delete it, or touch it to make it a source"
         ))
     }
 }
