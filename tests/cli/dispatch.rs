@@ -88,3 +88,20 @@ fn globals_stand_before_or_after_the_name() {
     world.larder(&["--lock-wait", "soon", "help"]).failed(2, "INVALID_ARG");
     assert_eq!(world.larder(&["-q", "--version"]).clean(), concat!("larder ", env!("CARGO_PKG_VERSION"), "\n"));
 }
+
+#[test]
+fn options_that_are_not_there_yet_are_refused_in_plain_words() {
+    let world = World::new();
+    let names =
+        ["sandbox", "require-sandbox", "watch", "max-memory", "max-cpu", "jobserver", "trace", "observe", "profile"];
+    for name in names {
+        for word in [format!("--{name}"), format!("--{name}=1")] {
+            let said = world.larder(&["run", &word, "x"]);
+            let expected = format!(
+                "larder: this version of larder has no option `--{name}` [INVALID_ARG]\nhint: `larder help run` shows how \
+                 it is used\n"
+            );
+            assert_eq!((said.exit, said.err), (2, expected), "{word}");
+        }
+    }
+}

@@ -2,9 +2,23 @@
 
 use super::paint::Paint;
 use super::text::{escaped, lines_escaped};
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use larder::error::{Class, Code, Error};
 use serde_json::json;
+
+/// Options that other tools of the field have, or that manuals of ours speak of, and this version has not: nearest names and
+/// tips would only mislead.
+const NOT_IN_THIS_VERSION: [&str; 9] = [
+    "--sandbox",
+    "--require-sandbox",
+    "--watch",
+    "--max-memory",
+    "--max-cpu",
+    "--jobserver",
+    "--trace",
+    "--observe",
+    "--profile",
+];
 
 /// A failure taken apart for printing.
 #[derive(Debug)]
@@ -90,6 +104,13 @@ pub fn from_usage(error: &clap::Error, command: Option<&str>) -> Error {
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         let message = format!("`{}` needs to be told what to do", command.unwrap_or("larder"));
         return Error::new(Code::InvalidArg, message).with_hint(help_on(command));
+    }
+    if let Some(ContextValue::String(option)) = error.get(ContextKind::InvalidArg)
+        && error.kind() == ErrorKind::UnknownArgument
+        && NOT_IN_THIS_VERSION.contains(&option.as_str())
+    {
+        return Error::new(Code::InvalidArg, format!("this version of larder has no option `{option}`"))
+            .with_hint(help_on(command));
     }
     let text = error.render().to_string();
     let mut paragraphs = text.split("\n\n").map(str::trim).filter(|part| !part.is_empty());
