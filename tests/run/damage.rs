@@ -1,6 +1,6 @@
 //! What is damaged, lost or left behind: failures stay where they are, and what is stored heals.
 
-use crate::world::{World, end};
+use crate::world::World;
 use std::path::{Path, PathBuf};
 
 const MAKE: &str = r#"
@@ -124,25 +124,4 @@ fn of_tasks_at_once_one_fails_and_the_others_end() {
     std::fs::write(alone.top().join("notes/begun"), "").unwrap();
     alone.run(&["-j", "1", "-k"]).failed(20, "TASK_FAILED");
     assert_eq!(statuses(&world), statuses(&alone));
-}
-
-#[test]
-fn what_a_task_leaves_running_is_ended() {
-    let world = World::new(
-        r#"
-        [tasks.polite]
-        cmd = "sleep 300 & echo $! > ../notes/polite; echo done > polite"
-        outputs = ["polite"]
-        [tasks.stubborn]
-        cmd = "sh -c 'trap \"\" TERM; while :; do sleep 0.1; done' & echo $! > ../notes/stubborn; sleep 0.3; echo done > stubborn"
-        outputs = ["stubborn"]
-        "#,
-    );
-    let lives = |name: &str| Path::new("/proc").join(&world.notes(name)[0]).join("exe").exists();
-    end(world.start(&["run", "polite"])).did(1, 0);
-    assert!(!lives("polite"));
-    end(world.start(&["run", "stubborn"])).did(1, 0).warned("had to be killed");
-    assert!(!lives("stubborn"));
-    // What ended when it was asked to is a result; what had to be killed is none.
-    world.run(&["polite", "stubborn"]).did(1, 1);
 }

@@ -70,3 +70,27 @@ fn the_whole_environment_is_passed_and_keyed_on_wish() {
     run("1", &[]).did(0, 2);
     assert_eq!((world.read("out"), world.notes("runs").len()), ("none none\n".into(), 3));
 }
+
+#[test]
+fn a_result_counts_as_used_on_the_day_on_which_it_is_given_back() {
+    let world = World::new("[tasks.t]\ncmd = \"echo 1 > out\"\noutputs = [\"out\"]\n");
+    world.write("out", "1\n");
+    let script = "action=$(larder action-id --raw t | larder hash-object -w -t action --stdin); larder record put --task t \
+                  --action $action --result $(larder write-tree --portable out) --start 2026-01-02T03:04:05Z";
+    let id = said(world.command_in("work", "sh", &["-ec", script]).output().unwrap()).ok().out;
+    let used = || {
+        let shown = world.larder(&["show", &format!("run:{}", id.trim()), "--json"]).ok().out;
+        serde_json::from_str::<serde_json::Value>(&shown).unwrap()["used"].as_str().unwrap().to_string()
+    };
+    assert_eq!(used(), "2026-01-02T03:04:05Z");
+    std::fs::remove_file(world.path("out")).unwrap();
+    world.run(&[]).did(0, 1);
+    let first = used();
+    assert!(first.as_str() > "2026-01-03", "{first}");
+    // Noted once: a second use on one day adds nothing. Midnight may pass between the two.
+    let roots = || std::fs::read_dir(world.path(".larder/roots")).unwrap().count();
+    let before = roots();
+    std::fs::remove_file(world.path("out")).unwrap();
+    world.run(&[]).did(0, 1);
+    assert!(used() > first || roots() == before);
+}

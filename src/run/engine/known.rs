@@ -32,8 +32,6 @@ pub(super) struct Hit {
     pub(super) logs: Option<Box<LogIds>>,
     pub(super) observed: Vec<crate::record::Observed>,
     pub(super) duration_ms: u64,
-    /// When it was last used, Unix seconds.
-    pub(super) used_seconds: i64,
 }
 
 /// Finds results.
@@ -166,7 +164,6 @@ impl<'a> Lookup<'a> {
             logs: logs_of(record),
             observed: record.observed.clone(),
             duration_ms: record.wall_ms,
-            used_seconds: run.used_seconds,
         })
     }
 

@@ -183,7 +183,6 @@ impl Engine<'_> {
             logs,
             observed: Vec::new(),
             duration_ms: 0,
-            used_seconds: 0,
         }));
         Ok(())
     }

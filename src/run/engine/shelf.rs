@@ -1,24 +1,24 @@
 //! Batches of a run: root records, then rows of the project's state.
 
-use super::known::Hit;
 use super::{Engine, locked};
 use crate::clock;
 use crate::error::Result;
 use crate::id::Id;
+use crate::monitor::TaskEnd;
 use crate::object::{Hasher, Kind};
 use crate::record::Observed;
-use crate::repo::records::{RUNS, RunEntry, Runs, TOUCH, Touch};
+use crate::repo::records::{RUNS, RunEntry, Runs, TOUCH};
 use crate::run::manifest::{Manifest, TaskNo, without_mark};
 use crate::run::portable::ResultTree;
 use crate::run::project::{Done, Known, Seen};
 use crate::run::publish::Shelf;
 use crate::walk::Stat;
+use std::collections::HashSet;
 use std::io::Read;
 use std::sync::Arc;
 
 /// So much of a manifest is in memory while it is stored.
 const PIECE_BYTES: usize = 64 << 10;
-const SECONDS_A_DAY: i64 = 86_400;
 
 /// What is told to the project's state once it is durable.
 pub(super) enum Row {
@@ -71,20 +71,17 @@ impl Shelf<Row> for Engine<'_> {
 impl Engine<'_> {
     /// Notes that results were used today, where that is not known: what is used is kept longer.
     pub(super) fn touch(&self) -> Result<()> {
-        let day = clock::now().seconds.div_euclid(SECONDS_A_DAY);
-        let is_due = |hit: &Hit| hit.used_seconds > 0 && hit.used_seconds.div_euclid(SECONDS_A_DAY) < day;
-        let hits = self
-            .slots
-            .iter()
-            .filter_map(|slot| locked(slot).hit.as_deref().filter(|hit| is_due(hit)).map(|hit| hit.record));
-        let mut ids: Vec<_> = hits.collect();
-        if ids.is_empty() {
+        let is_used = |end| matches!(end, Some(TaskEnd::Restored | TaskEnd::Current));
+        let slots = self.slots.iter().map(|slot| locked(slot));
+        let hits = slots.filter(|slot| is_used(slot.end)).filter_map(|slot| Some(slot.hit.as_deref()?.record));
+        let used: HashSet<Id> = hits.collect();
+        if used.is_empty() {
             return Ok(());
         }
-        ids.sort_unstable();
-        ids.dedup();
-        let touch = Touch { ids, day: u64::try_from(day).unwrap_or_default(), ..Touch::default() };
-        self.desk.writer.publish(TOUCH, &touch.encode()).map(|_| ())
+        match self.lookup.runs()?.touch(&used, clock::now()) {
+            Some(touch) => self.desk.writer.publish(TOUCH, &touch.encode()).map(|_| ()),
+            None => Ok(()),
+        }
     }
 
     /// The manifest as it is run, stored once. None if its files are others by now: that is said once.
