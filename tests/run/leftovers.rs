@@ -28,7 +28,8 @@ fn what_a_removed_task_left_is_no_input_of_a_glob() {
     assert_eq!(id(&world), without);
     // The command sees it all the same: what it made of it stands for no run, however often it is made.
     for _ in 0..2 {
-        let said = world.run(&[]).did(1, 0).warned("src/gen.c was made by a task that the manifest does not have any more");
+        let said =
+            world.run(&[]).did(1, 0).warned("src/gen.c was made by a task that the manifest does not have any more");
         assert!(said.err.contains("the result of `all` is not stored: leftover src/gen.c"), "{said:?}");
         assert_eq!((world.read("all"), world.read("src/gen.c")), ("2\n".into(), "gen\n".into()));
     }
