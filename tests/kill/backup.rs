@@ -1,21 +1,24 @@
-//! `kill -9` at random moments of a backup, each followed by a backup that goes on where the killed one had got to, and
+//! `kill -9` at all kinds of moments of a backup, each followed by a backup that goes on where the killed one had got to, and
 //! by a verification of every byte.
 
-use crate::scene::{self, backing_up, bring_back, compare, files, init, noise, open, verify_all};
+use crate::killer::Killer;
+use crate::scene::{self, backing_up, bring_back, compare, files, init, noise, open, open_over, verify_all};
 use larder::backup::backup;
 use larder::monitor::Silent;
 use larder::object::hash;
 use larder::repo::Repo;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
 
-const REPOSITORIES: u64 = 10;
-/// Kills in each that hit a backup at work. The data is new each time.
+/// Kills of each repository that hit a backup at work. The data is new each time.
 const KILLS: u64 = 10;
-/// Rounds in each, at most: one backup that is let be, to see how long it takes, and those that are killed, too early and
-/// too late ones among them.
-const ROUNDS_MAX: u64 = 1 + 4 * KILLS;
+/// Rounds in each, at most: one backup that is let be, to see how often it writes, and those that are killed.
+const ROUNDS_MAX: u64 = 1 + 2 * KILLS;
+/// How long after a write the kill comes, at most: until then anything may have been done.
+const DELAY_MAX: Duration = Duration::from_millis(3);
 const DIRECTORIES: u64 = 12;
 const FILES: u64 = 15;
 const FILE_BYTES: usize = 40_000;
@@ -24,73 +27,96 @@ const FLUSH_BYTES: u64 = 256 << 10;
 /// What is being put together when a flush is due goes with it: a frame of up to this, not yet counted as stored.
 const FRAME_BYTES: u64 = 1 << 20;
 
+/// Where the one who is killed works; after which of its writes it dies, and so many microseconds later.
 const CHILD_DIR: &str = "LARDER_TEST_KILL_DIR";
+const CHILD_POINT: &str = "LARDER_TEST_KILL_POINT";
 
 /// Not a test: what is killed.
 #[test]
-#[ignore = "started by the test that kills it"]
+#[ignore = "started by the tests that kill it"]
 fn child() {
-    let dir = PathBuf::from(std::env::var(CHILD_DIR).expect("started by the other test"));
-    back_up_often(&open(&dir), &dir.join("source"));
+    let dir = PathBuf::from(std::env::var(CHILD_DIR).expect("started by another test"));
+    let point = std::env::var(CHILD_POINT).expect("started by another test");
+    let (write, delay_us) = point.split_once(' ').unwrap();
+    let delay = Duration::from_micros(delay_us.parse().unwrap());
+    let killer = Killer::new(&dir, "", write.parse().unwrap(), delay);
+    back_up_often(&open_over(Arc::new(killer), &dir).unwrap(), &dir.join("source"));
 }
 
-#[test]
-fn a_killed_backup_is_gone_on_with() {
-    let (mut saved_bytes, mut all_bytes) = (0, 0);
-    for repository in 0..REPOSITORIES {
-        let dir = scene::quick_dir();
-        drop(init(dir.path()));
-        let (mut duration, mut hits) = (Duration::ZERO, 0);
-        for round in 0..ROUNDS_MAX {
-            let seed = repository * ROUNDS_MAX + round;
-            make_source(&dir.path().join("source"), seed);
-            // Spread over all of a backup, and a little beyond, by a sequence that fills the interval evenly.
-            let part = (seed as f64 * 0.618_033_988_75).fract();
-            // Files written just now could change again unseen, and would be read again for that.
-            std::thread::sleep(Duration::from_millis(30));
-            let (leases_before, started) = (leases(dir.path()), Instant::now());
-            let was_done = if round == 0 {
-                // How long a whole one takes.
-                start(dir.path()).wait().unwrap().success()
-            } else {
-                kill_after(dir.path(), duration.mul_f64(part * 1.1))
-            };
-            duration = duration.max(started.elapsed());
-            // Whoever is killed while he writes leaves his lease behind.
-            hits += u64::from(leases(dir.path()) > leases_before);
-            saved_bytes += goes_on(dir.path(), was_done);
-            all_bytes += DIRECTORIES * FILES * FILE_BYTES as u64;
-            if hits == KILLS {
-                break;
-            }
+macro_rules! repositories {
+    ($($name:ident: $number:literal)*) => {
+        $(#[test] fn $name() { a_killed_backup_is_gone_on_with($number); })*
+    };
+}
+
+// Each takes a while: apart, they go side by side.
+repositories! {
+    a_killed_backup_is_gone_on_with_0: 0
+    a_killed_backup_is_gone_on_with_1: 1
+    a_killed_backup_is_gone_on_with_2: 2
+    a_killed_backup_is_gone_on_with_3: 3
+    a_killed_backup_is_gone_on_with_4: 4
+    a_killed_backup_is_gone_on_with_5: 5
+    a_killed_backup_is_gone_on_with_6: 6
+    a_killed_backup_is_gone_on_with_7: 7
+    a_killed_backup_is_gone_on_with_8: 8
+    a_killed_backup_is_gone_on_with_9: 9
+}
+
+fn a_killed_backup_is_gone_on_with(repository: u64) {
+    let dir = scene::quick_dir();
+    drop(init(dir.path()));
+    let source = dir.path().join("source");
+    let (mut saved_bytes, mut hits, mut writes) = (0, 0, 0);
+    for round in 0..ROUNDS_MAX {
+        let seed = repository * ROUNDS_MAX + round;
+        make_source(&source, seed);
+        // Files written just now could change again unseen, and would be read again for that.
+        std::thread::sleep(Duration::from_millis(30));
+        if round == 0 {
+            let counter = Arc::new(Killer::new(dir.path(), "", 0, Duration::ZERO));
+            back_up_often(&open_over(counter.clone(), dir.path()).unwrap(), &source);
+            writes = counter.written();
+            continue;
         }
-        assert_eq!(hits, KILLS, "too few of {ROUNDS_MAX} rounds met a backup at work");
-        comes_back(dir.path());
+        let leases_before = leases(dir.path());
+        // Spread over all of a backup by sequences that fill their intervals evenly. Not a moment of a clock: how much
+        // is done by then would depend on what else the machine does.
+        let write = 1 + (writes as f64 * (seed as f64 * 0.618_033_988_75).fract()) as u64;
+        let was_done = killed(dir.path(), write, DELAY_MAX.mul_f64((seed as f64 * 0.754_877_666_25).fract()));
+        let is_hit = leases(dir.path()) > leases_before;
+        let saved = goes_on(dir.path(), was_done);
+        // Whoever is killed while he writes leaves his lease behind.
+        if is_hit {
+            (hits, saved_bytes) = (hits + 1, saved_bytes + saved);
+        }
+        if hits == KILLS {
+            break;
+        }
     }
+    assert_eq!(hits, KILLS, "too few of {ROUNDS_MAX} rounds met a backup at work, which writes {writes} times");
     // Whatever the moments were: if nothing were ever saved, the flushes would do nothing.
+    let all_bytes = KILLS * DIRECTORIES * FILES * FILE_BYTES as u64;
     assert!(saved_bytes > all_bytes / 5, "of {all_bytes} bytes only {saved_bytes} did not have to be read again");
+    comes_back(dir.path());
 }
 
 fn leases(dir: &Path) -> usize {
     std::fs::read_dir(scene::repository(dir).join("leases")).map_or(0, Iterator::count)
 }
 
-/// Starts a backup and kills it after so long. True if it was done before.
-fn kill_after(dir: &Path, moment: Duration) -> bool {
-    let mut child = start(dir);
-    std::thread::sleep(moment);
-    child.kill().unwrap();
-    child.wait().unwrap().success()
-}
-
-fn start(dir: &Path) -> Child {
-    Command::new(std::env::current_exe().unwrap())
+/// A backup that dies after this write, a little later. True if it was done before.
+fn killed(dir: &Path, write: u64, delay: Duration) -> bool {
+    let ended = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "backup::child", "--ignored", "--nocapture"])
         .env(CHILD_DIR, dir)
+        .env(CHILD_POINT, format!("{write} {}", delay.as_micros()))
         .stdout(Stdio::null())
         .stderr(Stdio::null())
-        .spawn()
-        .unwrap()
+        .status()
+        .unwrap();
+    assert!(ended.success() || ended.signal() == Some(9), "{ended:?}");
+    ended.success()
 }
 
 /// Backs up again after a kill. Answers how many bytes did not have to be read.

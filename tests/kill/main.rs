@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
 mod backup;
+mod killer;
 mod run;
 #[path = "../scene/mod.rs"]
 mod scene;

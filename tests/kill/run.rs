@@ -1,20 +1,18 @@
 //! `kill -9` of a run: at points that its task names, after each write to the repository, and at random moments. What
 //! the next run gives is right, what was known before is still known, and every byte verifies.
 
+use crate::killer::Killer;
 use crate::scene::{self, init, noise, open_over, repository, verify_all, writing};
-use larder::backend::{Backend, FsBackend, Spool};
-use larder::error::Result;
+use larder::backend::{Backend, FsBackend};
 use larder::monitor::Silent;
 use larder::run::process::Stop;
 use larder::run::project::{Project, ProjectOptions};
 use larder::run::{RunOptions, RunStats, Show, run};
-use rustix::process::{Signal, getpid, kill_process};
 use std::ffi::OsString;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// Where the one who is killed works, and after which write of which directory it dies: `index/ 1`.
@@ -40,57 +38,6 @@ inputs = ["big"]
 outputs = ["size"]
 "#;
 
-/// Passes everything on, and dies after a write.
-struct Killer {
-    inner: FsBackend,
-    prefix: String,
-    left: AtomicU64,
-}
-
-impl Killer {
-    fn wrote(&self, name: &str) {
-        if name.starts_with(&self.prefix) && self.left.fetch_sub(1, Ordering::SeqCst) == 1 {
-            kill_process(getpid(), Signal::KILL).unwrap();
-        }
-    }
-}
-
-impl Backend for Killer {
-    fn location(&self) -> String {
-        self.inner.location()
-    }
-    fn put(&self, name: &str, bytes: &[u8]) -> Result<()> {
-        self.inner.put(name, bytes).inspect(|()| self.wrote(name))
-    }
-    fn put_new(&self, name: &str, bytes: &[u8]) -> Result<bool> {
-        self.inner.put_new(name, bytes).inspect(|_| self.wrote(name))
-    }
-    fn spool(&self) -> Result<Spool> {
-        self.inner.spool()
-    }
-    fn put_spool(&self, name: &str, spool: Spool) -> Result<()> {
-        self.inner.put_spool(name, spool).inspect(|()| self.wrote(name))
-    }
-    fn get(&self, name: &str) -> Result<Vec<u8>> {
-        self.inner.get(name)
-    }
-    fn get_range(&self, name: &str, offset: u64, len: usize) -> Result<Vec<u8>> {
-        self.inner.get_range(name, offset, len)
-    }
-    fn stat(&self, name: &str) -> Result<Option<u64>> {
-        self.inner.stat(name)
-    }
-    fn list(&self, prefix: &str, each: &mut dyn FnMut(&str, u64) -> Result<()>) -> Result<()> {
-        self.inner.list(prefix, each)
-    }
-    fn delete(&self, name: &str) -> Result<()> {
-        self.inner.delete(name).inspect(|()| self.wrote(name))
-    }
-    fn local_dir(&self) -> Option<&Path> {
-        self.inner.local_dir()
-    }
-}
-
 /// Not a test: what is killed.
 #[test]
 #[ignore = "started by the tests that kill it"]
@@ -98,8 +45,7 @@ fn child() {
     let dir = std::env::var(CHILD_DIR).expect("started by another test");
     let point = std::env::var(CHILD_POINT).unwrap_or_default();
     let (prefix, count) = point.split_once(' ').unwrap_or(("none", "0"));
-    let inner = FsBackend::new(repository(Path::new(&dir)));
-    let killer = Killer { inner, prefix: prefix.into(), left: AtomicU64::new(count.parse().unwrap()) };
+    let killer = Killer::new(Path::new(&dir), prefix, count.parse().unwrap(), Duration::ZERO);
     go_over(Arc::new(killer), Path::new(&dir), "project");
 }
 

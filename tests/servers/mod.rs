@@ -1,4 +1,4 @@
-//! Servers that tests start: on loopback, on a port that was free, ended with the test that started them.
+//! Servers that tests start: on loopback, on a port of their own, ended with the test that started them.
 
 #![allow(dead_code)]
 
@@ -10,10 +10,11 @@ use hmac::{KeyInit, Mac};
 use larder::backend::{Access, Backend, Location, Variables};
 use std::ffi::OsString;
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 /// A server that does not answer by then never will. Machines of tests are slow when much runs at once.
@@ -21,31 +22,51 @@ const START_MAX: Duration = Duration::from_secs(120);
 /// What a server of ours lives at most, should the test that started it be killed, seconds.
 const LIFE_SECONDS: &str = "900";
 
+/// Of so many ports one is free to the end.
+const PORTS_TRIED: usize = 8;
+
 /// A program of somebody else that serves.
 pub struct Server {
     child: Child,
     pub port: u16,
+    /// Nobody else who asks as we do gets the port meanwhile.
+    _claim: UdpSocket,
 }
 
 impl Server {
     /// Starts a program whose words say `{port}` where the port goes, and waits until it listens.
     pub fn start(words: &[&str], dir: &Path) -> Server {
-        let port = free_port();
+        (0..PORTS_TRIED)
+            .find_map(|_| Server::try_start(words, dir))
+            .unwrap_or_else(|| panic!("{words:?} does not serve:\n{}", said(dir)))
+    }
+
+    /// None if it ends: another may have had the port.
+    fn try_start(words: &[&str], dir: &Path) -> Option<Server> {
+        let (port, claim) = claim_port();
         let words: Vec<String> = words.iter().map(|word| word.replace("{port}", &port.to_string())).collect();
         let log = std::fs::File::create(dir.join("server.log")).unwrap();
         let mut command = Command::new("timeout");
         command.arg(LIFE_SECONDS).args(&words).stdin(Stdio::null());
         command.stdout(log.try_clone().unwrap()).stderr(log).current_dir(dir);
-        let mut server = Server { child: command.spawn().unwrap(), port };
+        let mut server = Server { child: command.spawn().unwrap(), port, _claim: claim };
         let until = Instant::now() + START_MAX;
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            let ended = server.child.try_wait().unwrap();
-            let said = || std::fs::read_to_string(dir.join("server.log")).unwrap_or_default();
-            assert!(ended.is_none() && Instant::now() < until, "{words:?} does not serve: {ended:?}\n{}", said());
+        loop {
+            let listens = TcpStream::connect(("127.0.0.1", port)).is_ok();
+            if server.child.try_wait().unwrap().is_some() {
+                return None;
+            }
+            if listens {
+                return Some(server);
+            }
+            assert!(Instant::now() < until, "{words:?} does not serve:\n{}", said(dir));
             std::thread::sleep(Duration::from_millis(50));
         }
-        server
     }
+}
+
+fn said(dir: &Path) -> String {
+    std::fs::read_to_string(dir.join("server.log")).unwrap_or_default()
 }
 
 impl Drop for Server {
@@ -57,8 +78,23 @@ impl Drop for Server {
     }
 }
 
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+/// A port on which nobody listens, and the claim to it: the same number of the other protocol, which the system frees
+/// when we end. Not one of those that systems give to whoever connects: such a port may be gone in the next moment.
+fn claim_port() -> (u16, UdpSocket) {
+    const FIRST: u16 = 12_000;
+    const COUNT: u16 = 18_000;
+    static STEPS: AtomicU16 = AtomicU16::new(0);
+    // Tests of one suite are processes of neighbouring numbers: each begins elsewhere.
+    let start = std::process::id().wrapping_mul(97);
+    for _ in 0..COUNT {
+        let step = u32::from(STEPS.fetch_add(1, Ordering::Relaxed));
+        let port = FIRST + (start.wrapping_add(step) % u32::from(COUNT)) as u16;
+        let claim = UdpSocket::bind(("127.0.0.1", port));
+        if let (Ok(claim), Ok(_)) = (claim, TcpListener::bind(("127.0.0.1", port))) {
+            return (port, claim);
+        }
+    }
+    panic!("no port is free");
 }
 
 /// The Python that `scripts/test-tools` made.
