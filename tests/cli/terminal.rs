@@ -3,10 +3,10 @@
 use super::World;
 use super::backup;
 
-/// Runs a line of the shell at a terminal and answers what the terminal showed.
+/// Runs a line of the shell at a terminal and answers what the terminal showed. Meanwhile that is in the file `shown`.
 pub fn at_terminal(world: &World, line: &str, typed: &str) -> String {
     world.write("line.sh", line);
-    let said = world.sh(&format!("printf '{typed}' | TERM=xterm script -qec 'bash line.sh' /dev/null"));
+    let said = world.sh(&format!("printf '{typed}' | TERM=xterm script -qefc 'bash line.sh' shown"));
     String::from_utf8(said.out).unwrap()
 }
 

@@ -1,33 +1,40 @@
 //! What is run after what, how often, how long, and with which status it ends.
 
-use crate::world::{World, end, wait_for};
+use crate::world::{World, end, is_gone, said, wait_for, with_more_time};
 use rustix::process::{Pid, Signal, kill_process};
 use std::process::Child;
 
 #[test]
 fn after_a_failure_nothing_new_is_begun_and_what_runs_may_end() {
-    let world = World::new(
-        r#"
-        [tasks.bad]
-        cmd = "touch ../notes/bad; while [ ! -e ../notes/running ]; do sleep 0.01; done; echo half > half; exit 7"
-        outputs = ["half"]
-        [tasks.running]
-        cmd = "touch ../notes/running; while [ ! -e .larder/failed/bad/half ]; do sleep 0.01; done; sleep 0.3; echo whole > whole"
-        outputs = ["whole"]
-        [tasks.later]
-        cmd = "touch ../notes/later"
-        after = ["running"]
-        [tasks.downstream]
-        cmd = "touch ../notes/downstream"
-        deps = ["bad"]
-        "#,
-    );
-    let said = world.run(&["-j", "2"]).failed(20, "TASK_FAILED");
-    assert!(said.out.contains("1 executed, 0 cached, 1 failed, 1 skipped, 1 not started"), "{said:?}");
-    assert!(said.err.contains("exit status 7"), "{said:?}");
+    // Between what is said of a failure and the end of what runs the schedule must have heard of it.
+    let world = with_more_time(|ms| {
+        let manifest = r#"
+            [tasks.bad]
+            cmd = "touch ../notes/bad; while [ ! -e ../notes/running ]; do sleep 0.01; done; echo half > half; exit 7"
+            outputs = ["half"]
+            [tasks.running]
+            cmd = "touch ../notes/running; while ! grep -q 'bad: failed' ../notes/says; do sleep 0.01; done; sleep SECONDS; echo whole > whole"
+            outputs = ["whole"]
+            [tasks.later]
+            cmd = "touch ../notes/later"
+            after = ["running"]
+            [tasks.downstream]
+            cmd = "touch ../notes/downstream"
+            deps = ["bad"]
+            "#;
+        let world = World::new(&manifest.replace("SECONDS", &(ms as f64 / 1_000.0).to_string()));
+        let says = world.top().join("notes/says");
+        let mut command = world.command(&["run", "-j", "2"]);
+        let said = said(command.stderr(std::fs::File::create(&says).unwrap()).output().unwrap());
+        let err = std::fs::read_to_string(&says).unwrap();
+        assert!(said.exit == 20 && err.contains("[TASK_FAILED]") && err.contains("exit status 7"), "{said:?} {err}");
+        (!world.top().join("notes/later").exists()).then(|| {
+            assert!(said.out.contains("1 executed, 0 cached, 1 failed, 1 skipped, 1 not started"), "{said:?}");
+            world
+        })
+    });
     assert_eq!((world.read("whole"), world.has("half")), ("whole\n".into(), false));
     assert_eq!(world.read(".larder/failed/bad/half"), "half\n");
-    assert!(world.notes("later").is_empty() && !world.top().join("notes/later").exists());
     // With -k all goes on that does not need what failed.
     let said = world.run(&["-j", "2", "-k"]).failed(20, "TASK_FAILED");
     assert!(said.out.contains("1 executed, 1 cached, 1 failed, 1 skipped"), "{said:?}");
@@ -90,17 +97,19 @@ fn retries_begin_with_clean_outputs_and_every_attempt_is_kept() {
 
 #[test]
 fn a_timeout_ends_the_whole_group() {
-    let world = World::new(
-        r#"
-        [tasks.slow]
-        cmd = "sleep 600 & echo $! > ../notes/child; echo half > out; sleep 600"
-        outputs = ["out"]
-        timeout = "300ms"
-        "#,
-    );
-    let said = world.run(&[]).failed(15, "TIMEOUT");
-    assert!(said.err.contains("longer than 300 ms"), "{said:?}");
-    let child = world.notes("child").remove(0);
+    let (world, child) = with_more_time(|ms| {
+        let manifest = r#"
+            [tasks.slow]
+            cmd = "echo half > out; sleep 600 & echo $! > ../notes/child; sleep 600"
+            outputs = ["out"]
+            timeout = "MSms"
+            "#;
+        let world = World::new(&manifest.replace("MS", &ms.to_string()));
+        let said = world.run(&[]).failed(15, "TIMEOUT");
+        assert!(said.err.contains(&format!("longer than {ms} ms")), "{said:?}");
+        let child = world.notes("child").pop()?;
+        Some((world, child))
+    });
     wait_for("the end of the child", || is_gone(&child));
     assert!(!world.has("out") && world.has(".larder/failed/slow/out"));
     // Beside another failure it is a failure like any other.
@@ -249,7 +258,7 @@ fn what_a_killed_larder_left_running_still_holds_the_project() {
     assert!(!is_gone(&orphan), "the task ended with larder");
     std::fs::write(world.top().join("notes/go"), "").unwrap();
     end(second).did(1, 0);
-    assert!(is_gone(&orphan));
+    wait_for("the end of the orphan", || is_gone(&orphan));
     assert_eq!((world.notes("started").len(), world.has(".larder/displaced")), (2, false));
 }
 
@@ -291,9 +300,4 @@ fn waiting(first: &str) -> String {
 
 fn signal(child: &Child, signal: Signal) {
     kill_process(Pid::from_child(child), signal).unwrap();
-}
-
-fn is_gone(pid: &str) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.is_empty() || stat.contains(") Z ")
 }

@@ -57,7 +57,7 @@ fn many_runs_backups_and_gc_at_once_execute_each_action_once() {
     let is_over = AtomicBool::new(false);
     let all = std::thread::scope(|scope| {
         let backups = scope.spawn(|| again_and_again(&world, &["backup", "-q", "src"], &is_over));
-        let gcs = scope.spawn(|| again_and_again(&world, &["gc", "-q"], &is_over));
+        let gcs = scope.spawn(|| again_and_again(&world, &["gc", "-q", "--lock-wait", "120"], &is_over));
         let start = |place: &String| {
             let mut command = world.command_in(place, "larder", &["-r", &repository, "run", "-j", "2"]);
             command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()

@@ -162,6 +162,18 @@ pub fn wait_for(what: &str, is_so: impl Fn() -> bool) {
     }
 }
 
+/// Tries with more and more time, milliseconds: a machine that does much else may be too slow for little. None of these
+/// times has to pass where all is well.
+pub fn with_more_time<T>(attempt: impl Fn(u64) -> Option<T>) -> T {
+    [300, 1_500, 7_500, 30_000].into_iter().find_map(attempt).expect("not even with much time")
+}
+
+/// Whether a process has ended, be it that nobody has asked for its status yet.
+pub fn is_gone(pid: &str) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.is_empty() || stat.contains(") Z ")
+}
+
 /// What a command said.
 pub fn said(output: Output) -> Said {
     use std::os::unix::process::ExitStatusExt;

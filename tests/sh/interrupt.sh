@@ -35,21 +35,27 @@ wait %% && fail "half a stream was taken for a whole one"
 whole=$(larder resolve latest)
 for number in $(seq 4000); do echo "$number" >"tree/small$number"; done
 partial=
-for attempt in $(seq 20); do
-    head -c 60000000 /dev/urandom >"tree/big$attempt"
+leases() { find repository/leases -type f | wc -l; }
+# How long after its first write it is told depends on how fast the machine is just then.
+delay_ms=100
+for attempt in $(seq 40); do
+    head -c 60000000 /dev/urandom >"tree/big$((attempt % 5))"
+    before=$(leases)
     larder backup "$PWD/tree" >said 2>&1 &
     backup=$!
-    sleep "0.$((10 + attempt * 4))"
+    until [ "$(leases)" -gt "$before" ] || ! kill -0 "$backup" 2>/dev/null; do :; done
+    sleep "$(printf '%d.%03d' $((delay_ms / 1000)) $((delay_ms % 1000)))"
     kill -INT "$backup" 2>/dev/null || true
     status=0
     wait "$backup" || status=$?
     case $status in
-    0) ;; # It was done before: the next attempt has more to do.
+    0) delay_ms=$((delay_ms * 2 / 3)) ;; # It was done before.
     130)
         if larder snapshots --json | grep -q '"partial":true\|"is_partial":true'; then
             partial=yes
             break
         fi
+        delay_ms=$((delay_ms * 3 / 2 + 1))
         ;;
     *) fail "exit $status after SIGINT: $(cat said)" ;;
     esac

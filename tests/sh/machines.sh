@@ -60,6 +60,12 @@ while [ "$SECONDS" -lt "$end" ]; do
     [ -z "$victim" ] || [ $((RANDOM % 2)) = 0 ] || kill -9 "$victim" 2>/dev/null || true
     [ $((RANDOM % 2)) = 0 ] || hours_pass
 done
+# What was kept of what was done. A slow machine gets the time for two, unharmed.
+kept() { find sums -type f | sed 's/\.forgotten$//' | sort | uniq -u | wc -l; }
+for _ in $(seq 200); do
+    [ "$(kept)" -lt 2 ] || break
+    sleep 1
+done
 touch finished
 wait
 

