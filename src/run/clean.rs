@@ -64,10 +64,10 @@ pub fn clean(
         if of.is_group() { todo.extend_from_slice(&of.deps) } else { chosen.push(task) }
     }
     chosen.sort_unstable();
-    let survey = project.survey(&chosen)?;
-    let made = project.intact_paths(&survey);
-    let is_made = |path: &[u8]| made.contains(path);
-    let started = Started::open(&options.state_dir.join(STARTED))?;
+    let made = project.made()?;
+    let is_made = |path: &[u8]| project.is_as_made(&made, path);
+    let is_alone = lock.as_ref().is_some_and(|lock| !lock.is_within());
+    let started = Started::open(&options.state_dir.join(STARTED), is_alone)?;
     let tree = WorkTree::open(project.root())?;
     let clearing = Clearing::new(&tree, &is_made, Some(&started));
     let mut all = Cleaned::default();

@@ -88,6 +88,11 @@ impl RunLock {
         &self.token
     }
 
+    /// Whether it is that of an outer run.
+    pub fn is_within(&self) -> bool {
+        self.file.is_none()
+    }
+
     /// Whether another run worked here in the meantime.
     pub fn has_waited(&self) -> bool {
         self.waited

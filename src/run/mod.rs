@@ -93,7 +93,8 @@ pub fn run<'r>(
     let Some(lock) = RunLock::take(&lock_dir(project.root()), token, &mut on_wait, &is_cancelled)? else {
         return Ok(RunStats { is_cancelled: true, ..RunStats::default() });
     };
-    if lock.has_waited() {
+    // A run may also have ended between our look and our lock, and one that we are part of goes on.
+    if lock.has_waited() || project.is_behind() {
         (project, survey) = look(plan, options)?;
         if is_done(&survey) && options.show != Show::Full {
             return nothing_done(&project, &survey, options, monitor, &watch);
@@ -104,7 +105,7 @@ pub fn run<'r>(
     let writer = repo.writer(&options.writer)?;
     let tree = WorkTree::open(project.root())?;
     crate::fs::create_dir_durable(&options.state_dir, crate::fs::PRIVATE_DIR)?;
-    let started = Started::open(&options.state_dir.join(STARTED))?;
+    let started = Started::open(&options.state_dir.join(STARTED), !lock.is_within())?;
     let made: OnceLock<HashMap<FileNo, u32>> = OnceLock::new();
     // What cannot be read of the state is nobody's work of ours: it is moved, not removed.
     let is_made = |path: &[u8]| project.is_as_made(made.get_or_init(|| project.made().unwrap_or_default()), path);
@@ -130,10 +131,7 @@ pub fn run<'r>(
         stats.is_lost = true;
         monitor.event(&Event::Warning(&format!("results were not stored: {error} [{}]", error.code().name())));
     }
-    // What is not known to the state is still larder's.
-    if !stats.is_cancelled && !stats.is_lost {
-        started.end()?;
-    }
+    started.end()?;
     tell_leftovers(&project, monitor);
     count_tasks(&mut stats, &survey);
     stats.finish(&watch);

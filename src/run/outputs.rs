@@ -107,7 +107,10 @@ impl<'a> Clearing<'a> {
         for output in outputs.iter().filter(|_| !keep) {
             self.each_top(output, &mut |spot| self.clear(spot))?;
         }
-        self.note(outputs)?;
+        // What is kept may hold what the user put there.
+        if !keep {
+            self.note(outputs)?;
+        }
         for output in outputs {
             let (dir, anchor) = match output.as_path() {
                 Some(path) => (parent(path), parent(path).len()),
@@ -147,6 +150,7 @@ impl<'a> Clearing<'a> {
                 }
             })?;
         }
+        self.forget(outputs)?;
         Ok(moved)
     }
 
@@ -173,6 +177,14 @@ impl<'a> Clearing<'a> {
     /// Remembers that whatever comes to stand at these outputs from now on is larder's.
     pub(super) fn note(&self, outputs: &[Pattern]) -> Result<()> {
         self.started.map_or(Ok(()), |started| started.note(outputs))
+    }
+
+    /// Forgets that these outputs are being made: the state knows what stands there, or nothing of larder's does.
+    ///
+    /// # Errors
+    /// FILE_IO, STORAGE_FULL.
+    pub fn forget<'p>(&self, outputs: impl IntoIterator<Item = &'p Pattern>) -> Result<()> {
+        self.started.map_or(Ok(()), |started| started.forget(outputs))
     }
 
     /// Whether a file or link at a path is larder's own.

@@ -7,6 +7,7 @@
 
 mod commands;
 mod damage;
+mod edits;
 mod leftovers;
 mod outputs;
 mod policy;

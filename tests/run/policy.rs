@@ -278,6 +278,21 @@ fn a_run_within_a_run_takes_part_in_its_lock() {
     );
     world.run(&["outer"]).did(1, 0);
     assert_eq!(world.read("out"), "inner\n");
+    // Both wrote what they know, and neither over the other.
+    std::fs::remove_file(world.path("in")).unwrap();
+    world.run(&["inner"]).did(0, 1);
+    assert_eq!(world.read("in"), "inner\n");
+    // What either made is larder's from then on, what the user writes is not.
+    let manifest = world.read("larder.toml");
+    for text in ["other", "another"] {
+        world.write("larder.toml", manifest.replace("echo inner", &format!("echo {text}")));
+        world.run(&["outer"]).did(1, 0);
+        assert_eq!((world.read("out"), world.has(".larder/displaced")), (format!("{text}\n"), false));
+    }
+    world.write("out", "of the user");
+    world.run(&["outer"]).did(1, 0);
+    assert_eq!(world.read(".larder/displaced/1/out"), "of the user");
+    assert!(!world.has(".larder/state/started"));
 }
 
 /// Starts a run, and waits until it says that it waits.

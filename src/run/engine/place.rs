@@ -55,6 +55,10 @@ impl Engine<'_> {
                 Placing::Damaged
             }
             Err(error) => {
+                // Nobody knows how much of it is there.
+                if let Err(error) = self.desk.clearing.forget(&self.task(number).outputs) {
+                    self.fail(error);
+                }
                 self.refuse(number, &error);
                 Placing::Failed
             }

@@ -30,6 +30,15 @@ pub(super) enum Row {
     Left { task: TaskNo, known: Known, result: Arc<ResultTree>, stats: Vec<Stat> },
 }
 
+impl Row {
+    fn task(&self) -> TaskNo {
+        match self {
+            Row::Done { seen, .. } => seen.task,
+            Row::Placed { task, .. } | Row::Left { task, .. } => *task,
+        }
+    }
+}
+
 impl Shelf<Row> for Engine<'_> {
     fn publish(&self, entries: &[RunEntry]) -> Result<()> {
         let body = Runs { entries: entries.to_vec(), ..Runs::default() }.encode();
@@ -54,7 +63,9 @@ impl Shelf<Row> for Engine<'_> {
                 Row::Left { task, known, result, stats } => project.left(*task, known, result, stats),
             }
         }
-        if let Err(error) = project.commit() {
+        let outputs = rows.iter().flat_map(|row| &self.desk.manifest.task(row.task()).outputs);
+        // From then on the state says what larder made.
+        if let Err(error) = project.commit().and_then(|()| self.desk.clearing.forget(outputs)) {
             self.warn(&format!("the project's state could not be written: {error}"));
         }
     }

@@ -1,13 +1,15 @@
-//! Whose outputs were being made, so that after a kill they are not taken for the user's.
+//! Whose outputs are being made, so that after a kill they are not taken for the user's.
 //!
-//! A file of items, each ended by a NUL: `P` and a path, or `G` and a glob. An item is written once nothing of the
-//! user's stands at it any more, so whatever stands there later is larder's. It is advice for the next run alone: lost,
-//! what a killed task left is moved to `.larder/displaced/` instead of being removed.
+//! A file of items, each ended by a NUL: `P` and a path, or `G` and a glob, where outputs are begun to be made; the same
+//! with a small letter once that is over. An item is begun once nothing of the user's stands at it any more, so whatever
+//! comes to stand there is larder's. It is over when the state knows what stands there: from then on an edit is told
+//! from what larder made. It is advice alone: lost, what a killed task left is moved to `.larder/displaced/` instead of
+//! being removed.
 
 use crate::error::{IoContext, Result};
 use crate::fs::{PRIVATE_FILE, remove_if_there, write_durable};
 use crate::run::pattern::{Pattern, ancestors};
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -21,37 +23,27 @@ const BYTES_MAX: u64 = 256 << 20;
 #[derive(Debug)]
 pub struct Started {
     path: PathBuf,
+    /// Whether no outer run writes there, too.
+    is_alone: bool,
     /// So much of the file is whole items.
     whole_bytes: u64,
-    /// Of killed runs.
+    /// Of runs before this one.
     paths: HashSet<Vec<u8>>,
     globs: Vec<Pattern>,
-    now: Mutex<Now>,
-}
-
-#[derive(Debug, Default)]
-struct Now {
-    file: Option<File>,
-    /// Items noted by this run, where killed ones noted any.
-    noted: HashSet<Vec<u8>>,
+    /// Open once anything was written.
+    file: Mutex<Option<File>>,
 }
 
 impl Started {
-    /// Reads what killed runs noted in this file, which need not be there. One run at a time may have it open.
+    /// Reads what killed runs noted in this file, which need not be there. One run at a time may have it open, and those
+    /// within it, which are not alone.
     ///
     /// # Errors
     /// FILE_IO, PERMISSION_DENIED.
-    pub fn open(path: &Path) -> Result<Self> {
-        let mut bytes = Vec::new();
-        match File::open(path) {
-            Ok(file) => _ = file.take(BYTES_MAX).read_to_end(&mut bytes).at("read", path)?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error).at("open", path),
-        }
-        let whole_bytes = bytes.iter().rposition(|byte| *byte == 0).map_or(0, |last| last as u64 + 1);
+    pub fn open(path: &Path, is_alone: bool) -> Result<Self> {
+        let (items, whole_bytes) = items_begun(path)?;
         let (mut paths, mut globs) = (HashSet::new(), Vec::new());
-        // What has no end was cut off by the kill, before anything was made of it.
-        for item in bytes.split_inclusive(|byte| *byte == 0).filter_map(|item| item.strip_suffix(&[0])) {
+        for item in &items {
             match item.split_first() {
                 Some((b'P', path)) => _ = paths.insert(path.to_vec()),
                 Some((b'G', text)) => {
@@ -60,7 +52,7 @@ impl Started {
                 _ => {}
             }
         }
-        Ok(Started { path: path.to_path_buf(), whole_bytes, paths, globs, now: Mutex::default() })
+        Ok(Started { path: path.to_path_buf(), is_alone, whole_bytes, paths, globs, file: Mutex::default() })
     }
 
     /// Whether a path belongs to outputs that a killed run had begun to make.
@@ -73,51 +65,79 @@ impl Started {
 
     /// Notes outputs at which nothing of the user's stands any more.
     pub(super) fn note(&self, outputs: &[Pattern]) -> Result<()> {
-        let mut bytes = Vec::new();
-        outputs.iter().for_each(|output| bytes.extend(item(output)));
-        let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
-        let file = match &mut now.file {
+        self.append(&outputs.iter().flat_map(|output| item(output, b"PG")).collect::<Vec<u8>>())
+    }
+
+    /// Notes that these outputs are not being made any more.
+    pub(super) fn forget<'p>(&self, outputs: impl IntoIterator<Item = &'p Pattern>) -> Result<()> {
+        let has_some = !self.paths.is_empty() || !self.globs.is_empty() || self.file().is_some();
+        if !has_some {
+            return Ok(());
+        }
+        self.append(&outputs.into_iter().flat_map(|output| item(output, b"pg")).collect::<Vec<u8>>())
+    }
+
+    fn append(&self, bytes: &[u8]) -> Result<()> {
+        let mut file = self.file();
+        let file = match &mut *file {
             Some(file) => file,
             None => {
                 let opened = OpenOptions::new().append(true).create(true).mode(PRIVATE_FILE).open(&self.path);
                 let opened = opened.at("open", &self.path)?;
                 // Half an item must not become the beginning of the next.
-                if opened.metadata().at("look at", &self.path)?.len() > self.whole_bytes {
+                if self.is_alone && opened.metadata().at("look at", &self.path)?.len() > self.whole_bytes {
                     opened.set_len(self.whole_bytes).at("cut", &self.path)?;
                 }
-                now.file.insert(opened)
+                file.insert(opened)
             }
         };
-        file.write_all(&bytes).at("write", &self.path)?;
-        if !self.is_empty() {
-            now.noted.extend(outputs.iter().map(item));
-        }
-        Ok(())
+        file.write_all(bytes).at("write", &self.path)
     }
 
-    /// The run ends and all it made is recorded: only what killed runs began and this one did not stays noted.
+    /// The run ends: what is not over stays noted, and nothing else.
     ///
     /// # Errors
     /// FILE_IO, PERMISSION_DENIED, STORAGE_FULL.
     pub fn end(&self) -> Result<()> {
-        let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
-        if now.file.take().is_none() {
+        if self.file().take().is_none() || !self.is_alone {
             return Ok(());
         }
-        let before = self.paths.iter().map(|path| item(&Pattern::path(path))).chain(self.globs.iter().map(item));
-        let left: Vec<u8> = before.filter(|item| !now.noted.contains(item)).flatten().collect();
+        let (items, _) = items_begun(&self.path)?;
+        let left: Vec<u8> = items.into_iter().flat_map(|item| [item.as_slice(), &[0]].concat()).collect();
         if left.is_empty() { remove_if_there(&self.path) } else { write_durable(&self.path, &left, PRIVATE_FILE) }
     }
 
-    fn is_empty(&self) -> bool {
-        self.paths.is_empty() && self.globs.is_empty()
+    fn file(&self) -> std::sync::MutexGuard<'_, Option<File>> {
+        self.file.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn item(output: &Pattern) -> Vec<u8> {
+/// The items of a file that are not over, and how many of its bytes are whole items. What has no end was cut off by a
+/// kill, before anything was made of it.
+fn items_begun(path: &Path) -> Result<(BTreeSet<Vec<u8>>, u64)> {
+    let mut bytes = Vec::new();
+    match File::open(path) {
+        Ok(file) => _ = file.take(BYTES_MAX).read_to_end(&mut bytes).at("read", path)?,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error).at("open", path),
+    }
+    let whole_bytes = bytes.iter().rposition(|byte| *byte == 0).map_or(0, |last| last as u64 + 1);
+    let mut begun = BTreeSet::new();
+    for item in bytes.split_inclusive(|byte| *byte == 0).filter_map(|item| item.strip_suffix(&[0])) {
+        match item.split_first() {
+            Some((tag @ (b'p' | b'g'), text)) => _ = begun.remove(&[&[tag.to_ascii_uppercase()], text].concat()),
+            Some(_) => _ = begun.insert(item.to_vec()),
+            None => {}
+        }
+    }
+    Ok((begun, whole_bytes))
+}
+
+/// An item with the tag of paths, or with that of globs.
+fn item(output: &Pattern, [of_path, of_glob]: &[u8; 2]) -> Vec<u8> {
     let (tag, text) = match output.as_path() {
-        Some(path) => (b'P', path.to_vec()),
-        None => (b'G', output.text()),
+        Some(path) => (*of_path, path.to_vec()),
+        None => (*of_glob, output.text()),
     };
     [&[tag], text.as_slice(), &[0]].concat()
 }

@@ -99,12 +99,12 @@ fn half_an_item_is_none_and_spoils_no_other() {
     let (dir, _) = scene();
     let path = dir.path().join("started");
     fs::write(&path, b"Pout/a\0Psrc/ma").expect("write");
-    let started = Started::open(&path).expect("open");
+    let started = Started::open(&path, true).expect("open");
     assert!(started.was(b"out/a/b") && !started.was(b"src/ma") && !started.was(b"src/ma/x"));
     started.note(&patterns(&["out/b"])).expect("note");
     // Killed again.
     drop(started);
-    let started = Started::open(&path).expect("open");
+    let started = Started::open(&path, true).expect("open");
     assert!(started.was(b"out/a") && started.was(b"out/b") && !started.was(b"src/ma/x"));
 }
 

@@ -565,24 +565,27 @@ fn what_was_begun_before_a_kill_is_not_taken_for_the_users() {
     let outputs = paths(&["out", "gen/*.o"]);
     scene.write("out/mine", "mine");
     {
-        let started = Started::open(&journal).expect("open");
+        let started = Started::open(&journal, true).expect("open");
         Clearing::new(&scene.tree, NOTHING, Some(&started)).prepare(&outputs, false).expect("prepare");
         // Killed here: what the task had made by then.
     }
     scene.write("out/half", "half");
     scene.write("gen/a.o", "half");
-    let started = Started::open(&journal).expect("open");
+    let started = Started::open(&journal, true).expect("open");
     assert!(started.was(b"out/half") && started.was(b"gen/a.o") && !started.was(b"gen/a.c") && !started.was(b"other"));
     let clearing = Clearing::new(&scene.tree, NOTHING, Some(&started));
     clearing.prepare(&outputs[..1], false).expect("prepare");
+    clearing.forget(&outputs[..1]).expect("known");
     assert_eq!(clearing.displaced().count, 0, "half a result is nobody's");
     assert!(!scene.at("out/half").exists());
     assert_eq!(fs::read_to_string(scene.at(".larder/displaced/1/out/mine")).expect("kept"), "mine");
     started.end().expect("end");
     // What this run did not do again is still known.
-    let started = Started::open(&journal).expect("open");
+    let started = Started::open(&journal, true).expect("open");
     assert!(!started.was(b"out/half") && started.was(b"gen/a.o"));
-    Clearing::new(&scene.tree, NOTHING, Some(&started)).prepare(&outputs[1..], false).expect("prepare");
+    let clearing = Clearing::new(&scene.tree, NOTHING, Some(&started));
+    clearing.prepare(&outputs[1..], false).expect("prepare");
+    clearing.forget(&outputs[1..]).expect("known");
     started.end().expect("end");
     assert!(!journal.exists());
 }

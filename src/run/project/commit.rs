@@ -3,14 +3,15 @@
 use super::keyer::Seen;
 use super::{CLOCK_STEP_NS, Known, Project, plan_row};
 use crate::error::{IoContext, Result};
+use crate::id::Id;
 use crate::object::hash;
 use crate::record::Observed;
 use crate::run::manifest::TaskNo;
 use crate::run::portable::{ResultKind, ResultTree};
-use crate::run::state::Change;
-use crate::run::state::files::{Content, FileNo};
-use crate::run::state::rows::{Digest, RowNo, TaskRow, UNSTORED};
+use crate::run::state::files::{Content, FileNo, Files};
+use crate::run::state::rows::{Digest, RowNo, TaskRow, UNKNOWN, UNSTORED};
 use crate::run::state::stamp::{Stamp, look, stamp_now_ns};
+use crate::run::state::{Change, State};
 use crate::walk::Stat;
 use std::collections::HashMap;
 use std::path::Path;
@@ -36,7 +37,7 @@ pub struct Done<'a> {
 /// What waits for the next commit.
 #[derive(Debug, Default)]
 pub(super) struct Staged {
-    rows: Vec<(RowNo, Vec<u8>)>,
+    rows: Vec<(RowNo, TaskRow)>,
     /// Files whose stamps may not show a change.
     racy: Vec<FileNo>,
     plan_is_written: bool,
@@ -61,7 +62,7 @@ impl Project {
             }
         }
         row.outputs = self.outputs(done.result, done.stats);
-        self.stage(task, &row);
+        self.stage(task, row);
     }
 
     /// Notes that the outputs of a task that was only displaced are in place again.
@@ -83,7 +84,7 @@ impl Project {
             patterns: lists.patterns.collect(),
             outputs: self.outputs(result, stats),
         };
-        self.stage(task, &row);
+        self.stage(task, row);
     }
 
     /// Notes what a task left whose result stands for nothing: it runs again next time, and what stands at its outputs
@@ -91,19 +92,13 @@ impl Project {
     pub fn left(&self, task: TaskNo, known: &Known, result: &ResultTree, stats: &[Stat]) {
         let epoch = self.sources.files().epoch;
         let row = TaskRow {
-            definition: UNSTORED,
-            surroundings: Digest::default(),
-            keyed: epoch,
-            result_changed: epoch,
             action: known.action,
             record: known.record,
             result: known.result,
-            files: Vec::new(),
-            tools: Vec::new(),
-            patterns: Vec::new(),
             outputs: self.outputs(result, stats),
+            ..Self::row_of_nothing(UNSTORED, epoch)
         };
-        self.stage(task, &row);
+        self.stage(task, row);
     }
 
     /// Notes that a task was keyed anew and its action and outputs are what they were: something it names was changed
@@ -121,30 +116,25 @@ impl Project {
         row.files.sort_unstable();
         row.files.dedup();
         row.outputs = lists.outputs.map(FileNo).collect();
-        self.stage(seen.task, &row);
+        self.stage(seen.task, row);
     }
 
     fn row_for(&self, seen: &Seen) -> TaskRow {
+        let definition = self.light.definitions.get(seen.task.index()).copied().unwrap_or_default();
         TaskRow {
-            definition: self.light.definitions.get(seen.task.index()).copied().unwrap_or_default(),
             surroundings: seen.surroundings,
-            keyed: self.sources.files().epoch,
-            result_changed: 0,
-            action: crate::id::Id::EMPTY,
-            record: crate::id::Id::EMPTY,
-            result: crate::id::Id::EMPTY,
             files: seen.files.clone(),
             tools: seen.tools.clone(),
             patterns: seen.patterns.clone(),
-            outputs: Vec::new(),
+            ..Self::row_of_nothing(definition, self.sources.files().epoch)
         }
     }
 
-    fn stage(&self, task: TaskNo, row: &TaskRow) {
+    fn stage(&self, task: TaskNo, row: TaskRow) {
         let mut staged = self.staged();
-        staged.rows.push((self.row_of(task), row.encode()));
         staged.racy.extend_from_slice(&row.outputs);
         staged.racy.extend_from_slice(&row.files);
+        staged.rows.push((self.row_of(task), row));
     }
 
     /// The numbers of a result's files, which are noted as they look.
@@ -214,7 +204,7 @@ impl Project {
     pub fn commit(&self) -> Result<()> {
         let (rows, racy, plan) = {
             let mut staged = self.staged();
-            let plan = self.keeps_plan && !std::mem::replace(&mut staged.plan_is_written, true);
+            let plan = self.keeps_plan && !staged.plan_is_written;
             (std::mem::take(&mut staged.rows), std::mem::take(&mut staged.racy), plan)
         };
         self.settle(racy);
@@ -232,12 +222,81 @@ impl Project {
             files,
             tasks: self.counters.tasks,
             file_rows,
-            task_rows: rows,
+            task_rows: rows.iter().map(|(number, row)| (*number, row.encode())).collect(),
             pattern_rows,
             plan: if plan { Some(plan_row(self)?) } else { None },
         };
-        self.staged().highest_epoch = change.epoch;
-        self.state().write(&change)
+        let is_written = self.state().write(&change)?;
+        if !is_written {
+            return self.commit_beside(&rows);
+        }
+        let mut staged = self.staged();
+        staged.plan_is_written |= plan;
+        staged.highest_epoch = change.epoch;
+        Ok(())
+    }
+
+    /// Writes what of these rows holds beside what another run has written since this one read the state: which files
+    /// tasks of this one made. Numbers and epochs are others there, so the tasks are keyed again next time.
+    fn commit_beside(&self, rows: &[(RowNo, TaskRow)]) -> Result<()> {
+        let dir = self.state().dir().to_path_buf();
+        let is_numbered = |number: &RowNo| number.0 < self.tasks_before || self.staged().plan_is_written;
+        let mut is_written = rows.is_empty();
+        while !is_written {
+            let mut state = State::open(&dir);
+            let mut counters = state.counters()?;
+            let mut files = state.files(&counters)?;
+            let mut task_rows = Vec::with_capacity(rows.len());
+            for (number, row) in rows {
+                let outputs = self.outputs_among(&mut files, row);
+                // A number that the state does not know is by now another task's, perhaps.
+                let number = if is_numbered(number) { *number } else { RowNo(counters.tasks) };
+                counters.tasks = counters.tasks.max(number.0 + 1);
+                let row = TaskRow { outputs, ..Self::row_of_nothing(UNKNOWN, files.epoch) };
+                task_rows.push((number, row.encode()));
+            }
+            let change = Change {
+                epoch: files.epoch.saturating_add(1),
+                files: files.len() as u32,
+                tasks: counters.tasks,
+                file_rows: files.take_dirty(),
+                task_rows,
+                ..Change::default()
+            };
+            is_written = state.write(&change)?;
+            self.staged().highest_epoch = change.epoch;
+        }
+        Ok(())
+    }
+
+    /// The outputs of a row that nobody has changed since, by their numbers among the files of another invocation.
+    fn outputs_among(&self, others: &mut Files, row: &TaskRow) -> Vec<FileNo> {
+        let files = self.sources.files();
+        let made = row.outputs.iter().filter(|file| files.changed(**file) <= row.keyed);
+        made.map(|file| {
+            let known = files.known(*file);
+            let link = files.link_text(*file).map(<[u8]>::to_vec);
+            let there = others.number(files.path(*file), false);
+            others.set_made(there, &Content { stamp: known.stamp, id: known.content, link, is_racy: known.is_racy });
+            there
+        })
+        .collect()
+    }
+
+    fn row_of_nothing(definition: Digest, epoch: u32) -> TaskRow {
+        TaskRow {
+            definition,
+            surroundings: Digest::default(),
+            keyed: epoch,
+            result_changed: epoch,
+            action: Id::EMPTY,
+            record: Id::EMPTY,
+            result: Id::EMPTY,
+            files: Vec::new(),
+            tools: Vec::new(),
+            patterns: Vec::new(),
+            outputs: Vec::new(),
+        }
     }
 
     /// The last commit of an invocation: directories in which outputs came to stand are looked at again, so that the

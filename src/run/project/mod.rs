@@ -87,6 +87,8 @@ pub struct Project {
     keeps_plan: bool,
     sources: Sources,
     counters: Counters,
+    /// How many numbers of tasks were given away before this invocation.
+    tasks_before: u32,
     contexts: tools::Contexts,
     state: Mutex<State>,
     staged: Mutex<commit::Staged>,
@@ -116,6 +118,7 @@ impl Project {
         let digest = plan_digest(&manifest_path, &here, options);
         let state = State::open(&options.state_dir);
         let mut counters = state.counters()?;
+        let tasks_before = counters.tasks;
         let known = state.plan(&digest)?.and_then(|bytes| Light::decode(&bytes));
         let known = known.filter(|light| light.files.iter().all(|(path, stamp)| look_at(path) == *stamp));
         let files = state.files(&counters)?;
@@ -146,6 +149,7 @@ impl Project {
             keeps_plan,
             sources,
             counters,
+            tasks_before,
             contexts,
             state: Mutex::new(state),
             staged: Mutex::default(),
@@ -155,6 +159,11 @@ impl Project {
     /// The root, absolute.
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// Whether another run has written to the state since this was opened.
+    pub fn is_behind(&self) -> bool {
+        self.state().is_behind()
     }
 
     /// How many tasks there are.

@@ -8,7 +8,7 @@ use crate::run::manifest::TaskNo;
 use crate::run::portable::{ResultEntry, ResultKind, ResultTree};
 use crate::run::state::TaskRows;
 use crate::run::state::files::{FileNo, Files};
-use crate::run::state::rows::{RowNo, RowView, UNSTORED};
+use crate::run::state::rows::{RowNo, RowView, UNKNOWN, UNSTORED};
 use std::collections::HashMap;
 
 /// From so many tasks of which one is wanted on, rows are looked up instead of read through.
@@ -296,24 +296,13 @@ impl Project {
         Ok(made)
     }
 
-    /// Whether what stands at a path is what larder has put there. It is looked at now, if it was not yet.
+    /// Whether what stands at a path is what larder has put there. It is looked at now, even if it was before: whoever
+    /// asks is about to remove it.
     pub fn is_as_made(&self, made: &HashMap<FileNo, u32>, path: &[u8]) -> bool {
         let file = self.sources.files().find(path, false);
         let Some((file, keyed)) = file.and_then(|file| Some((file, *made.get(&file)?))) else { return false };
         self.sources.check(vec![file]);
-        self.sources.files().changed(file) <= keyed
-    }
-
-    /// The outputs of surveyed tasks that are as larder put them.
-    pub fn intact_paths(&self, survey: &Survey) -> std::collections::HashSet<Vec<u8>> {
-        let files = self.sources.files();
-        let mut paths = std::collections::HashSet::new();
-        for row in survey.tasks().iter().filter_map(|task| survey.row(*task)) {
-            let Some(lists) = row.lists() else { continue };
-            let intact = lists.outputs.map(FileNo).filter(|file| files.changed(*file) <= row.keyed);
-            paths.extend(intact.map(|file| files.path(file).to_vec()));
-        }
-        paths
+        self.sources.changed_since(vec![file]).is_empty() && self.sources.files().changed(file) <= keyed
     }
 
     /// What a current task left behind, from what the state knows of its outputs.
@@ -412,10 +401,11 @@ impl Surveyor<'_> {
         if light.is_uncached(task) {
             return Some(Why::Uncached);
         }
-        let Some(lists) = row.lists() else { return Some(Why::New) };
-        if row.definition == UNSTORED {
-            return Some(Why::Unstored);
-        }
+        let lists = match (row.lists(), row.definition) {
+            (None, _) | (_, UNKNOWN) => return Some(Why::New),
+            (_, UNSTORED) => return Some(Why::Unstored),
+            (Some(lists), _) => lists,
+        };
         if light.definitions.get(task.index()) != Some(&row.definition) {
             return Some(Why::Definition);
         }

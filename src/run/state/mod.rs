@@ -44,6 +44,8 @@ CREATE TABLE note(name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 pub struct State {
     dir: PathBuf,
     reader: Option<Connection>,
+    /// How many changes had been written when it was read, or by itself.
+    writes: u32,
 }
 
 /// The rows of tasks, in one piece of memory.
@@ -113,7 +115,14 @@ impl State {
     /// empty; nothing is written.
     pub fn open(dir: &Path) -> State {
         let reader = Self::connect(&dir.join(FILE)).ok().filter(|reader| reader.execute_batch("BEGIN").is_ok());
-        State { dir: dir.to_path_buf(), reader }
+        let writes = reader.as_ref().and_then(|reader| writes_of(reader).ok()).unwrap_or(0);
+        State { dir: dir.to_path_buf(), reader, writes }
+    }
+
+    /// Whether another process has written since this was read.
+    pub fn is_behind(&self) -> bool {
+        let now = Self::connect(&self.dir.join(FILE)).and_then(|connection| writes_of(&connection));
+        now.unwrap_or(0) != self.writes
     }
 
     fn connect(path: &Path) -> rusqlite::Result<Connection> {
@@ -142,10 +151,7 @@ impl State {
     /// # Errors
     /// CACHE_ERROR, as for every method that reads.
     pub fn counters(&self) -> Result<Counters> {
-        let number = |name: &str| -> Result<u32> {
-            let value = self.note(name)?.and_then(|bytes| bytes.try_into().ok());
-            Ok(value.map_or(0, u32::from_le_bytes))
-        };
+        let number = |name: &str| -> Result<u32> { Ok(number_of(self.note(name)?)) };
         let is_same_boot = self.note("boot")?.is_some_and(|boot| boot == boot_id().as_bytes() && !boot.is_empty());
         Ok(Counters {
             epoch: number("epoch")?,
@@ -157,8 +163,7 @@ impl State {
 
     fn note(&self, name: &str) -> Result<Option<Vec<u8>>> {
         let Some(reader) = &self.reader else { return Ok(None) };
-        let value = reader.query_row("SELECT value FROM note WHERE name = ?1", params![name], |row| row.get(0));
-        value.optional().map_err(sql)
+        note_of(reader, name).map_err(sql)
     }
 
     /// What is needed of a manifest to see that nothing is to be done.
@@ -247,21 +252,31 @@ impl State {
 
 /// Writing.
 impl State {
-    /// Writes a change in one transaction. What the rows rest on must be durable.
+    /// Writes a change in one transaction. What the rows rest on must be durable. Nothing is written, and the answer is
+    /// no, if another process has written since this was read: the numbers in the change may be others by now.
     ///
     /// # Errors
     /// CACHE_ERROR, FILE_IO, STORAGE_FULL.
-    pub fn write(&mut self, change: &Change) -> Result<()> {
+    pub fn write(&mut self, change: &Change) -> Result<bool> {
         // The snapshot that was read would keep the log from being folded in.
         if let Some(reader) = self.reader.take() {
             let _ = reader.execute_batch("COMMIT");
         }
         let mut writer = self.writer()?;
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql)?;
-        Self::write_rows(&transaction, change).map_err(sql)?;
-        transaction.commit().map_err(sql)?;
+        let is_first = writes_of(&transaction).map_err(sql)? == self.writes;
+        if is_first {
+            Self::write_rows(&transaction, change).map_err(sql)?;
+            let writes = self.writes.wrapping_add(1);
+            let note = "INSERT OR REPLACE INTO note VALUES ('writes', ?1)";
+            transaction.execute(note, params![&writes.to_le_bytes()[..]]).map_err(sql)?;
+            transaction.commit().map_err(sql)?;
+            self.writes = writes;
+        } else {
+            drop(transaction);
+        }
         self.reader = Some(writer);
-        Ok(())
+        Ok(is_first)
     }
 
     fn write_rows(transaction: &Transaction<'_>, change: &Change) -> rusqlite::Result<()> {
@@ -337,6 +352,19 @@ impl State {
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(sql)?;
         Ok(connection)
     }
+}
+
+fn note_of(connection: &Connection, name: &str) -> rusqlite::Result<Option<Vec<u8>>> {
+    connection.query_row("SELECT value FROM note WHERE name = ?1", params![name], |row| row.get(0)).optional()
+}
+
+/// How many changes were ever written.
+fn writes_of(connection: &Connection) -> rusqlite::Result<u32> {
+    note_of(connection, "writes").map(number_of)
+}
+
+fn number_of(note: Option<Vec<u8>>) -> u32 {
+    note.and_then(|bytes| bytes.try_into().ok()).map_or(0, u32::from_le_bytes)
 }
 
 fn is_busy(error: &rusqlite::Error) -> bool {

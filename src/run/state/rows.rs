@@ -11,6 +11,9 @@ pub type Digest = [u8; 16];
 /// In place of a task's definition: what it left stands for no run. No text has this digest.
 pub const UNSTORED: Digest = [0; 16];
 
+/// The same of a task of which only what it made is known.
+pub const UNKNOWN: Digest = [0xff; 16];
+
 /// The number by which the state knows a task. It stays when the manifest changes, as long as the name does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RowNo(pub u32);

@@ -172,7 +172,12 @@ impl Scene {
     /// One invocation.
     pub(super) fn run(&mut self) -> Outcome {
         let project = self.open();
-        let survey = project.survey(&project.default_targets()).expect("surveyed");
+        self.run_in(&project, &project.default_targets())
+    }
+
+    /// One invocation that has read what it needs.
+    pub(super) fn run_in(&mut self, project: &Project, targets: &[TaskNo]) -> Outcome {
+        let survey = project.survey(targets).expect("surveyed");
         let mut results: HashMap<TaskNo, Arc<ResultTree>> = HashMap::new();
         let mut outcome = Outcome::default();
         let mut open: HashSet<TaskNo> = HashSet::new();
@@ -196,7 +201,7 @@ impl Scene {
                 Standing::Changed(_) => {
                     let before = project.graph().expect("decoded").keyed_dependencies(task);
                     if before.iter().any(|task| open.contains(task))
-                        || self.resolve(&project, &survey, task, &mut results, &mut outcome).is_none()
+                        || self.resolve(project, &survey, task, &mut results, &mut outcome).is_none()
                     {
                         open.insert(task);
                         outcome.failed.push(name);

@@ -272,3 +272,36 @@ fn a_source_that_changes_while_it_is_used_is_told() {
     glob.write("new.c", "x");
     assert_eq!(project.changed_since(&keyed.seen), Some(b"new.c".to_vec()));
 }
+
+#[test]
+fn two_that_read_the_same_state_do_not_write_over_each_other() {
+    let mut scene = Scene::new(vec![
+        task("one", "cat a.txt > one.txt", &["a.txt"], &["one.txt"]),
+        task("two", "cat b.txt > two.txt", &["b.txt"], &["two.txt"]),
+    ]);
+    scene.write("a.txt", "a\n");
+    scene.write("b.txt", "b\n");
+    let targets = |project: &Project, name: &str| project.select(&[name.to_string()]).expect("a task");
+    // Both have read that nothing is known, and give the same numbers to other paths.
+    let (first, second) = (scene.open(), scene.open());
+    assert!(!first.is_behind() && !second.is_behind());
+    for (project, name) in [(&first, "one"), (&second, "two")] {
+        let outcome = scene.run_in(project, &targets(project, name));
+        assert!(outcome.is(&[name], &[], &[]), "{outcome:?}");
+    }
+    assert!(second.is_behind() && !scene.open().is_behind());
+    // Of the second it is known what it made, and no more.
+    let third = scene.open();
+    let made = third.made().expect("read");
+    assert!(third.is_as_made(&made, b"one.txt") && third.is_as_made(&made, b"two.txt"));
+    assert!(!third.is_as_made(&made, b"a.txt") && !third.is_as_made(&made, b"b.txt"));
+    scene.write("two.txt", "of the user\n");
+    assert!(!third.is_as_made(&made, b"two.txt"), "it was looked at before");
+    scene.write("two.txt", "b\n");
+    std::fs::remove_file(scene.path("one.txt")).expect("removed");
+    let next = scene.run();
+    assert!(next.is(&[], &["one", "two"], &[]), "{next:?}");
+    assert_eq!((scene.read("one.txt"), scene.read("two.txt")), ("a\n".into(), "b\n".into()));
+    let last = scene.run();
+    assert!(last.is(&[], &[], &["one", "two"]), "{last:?}");
+}
