@@ -210,13 +210,26 @@ fn a_sync_that_fails_anywhere_goes_on_from_there() {
     }
 }
 
-/// A medium that answers other bytes than it was given, once it is told to.
+/// A medium that answers other bytes than it was given, or that a gc goes over while a segment comes, once it is told to.
 struct Liar {
     inner: Arc<dyn Backend>,
     lies: AtomicBool,
+    is_swept: AtomicBool,
+}
+
+fn packs_of(medium: &dyn Backend) -> Vec<String> {
+    let mut packs = Vec::new();
+    medium.list("packs", &mut |name, _| Ok(packs.push(name.to_string()))).unwrap();
+    packs.sort();
+    packs
 }
 
 impl Liar {
+    fn new() -> Liar {
+        let (lies, is_swept) = (AtomicBool::new(false), AtomicBool::new(false));
+        Liar { inner: Arc::new(MemBackend::new()), lies, is_swept }
+    }
+
     fn changed(&self, name: &str, bytes: Result<Vec<u8>>) -> Result<Vec<u8>> {
         bytes.map(|mut bytes| {
             if self.lies.load(Ordering::SeqCst)
@@ -244,6 +257,9 @@ impl Backend for Liar {
         self.inner.spool()
     }
     fn put_spool(&self, name: &str, spool: Spool) -> Result<()> {
+        if name.starts_with("index/") && self.is_swept.swap(false, Ordering::SeqCst) {
+            self.inner.delete(&packs_of(&*self.inner)[0])?;
+        }
         self.inner.put_spool(name, spool)
     }
     fn get(&self, name: &str) -> Result<Vec<u8>> {
@@ -268,7 +284,7 @@ fn altered_bytes_are_never_stored() {
     let dir = scene::quick_dir();
     let here = scene::init(dir.path());
     scene::back_up(&here, &source(dir.path(), 1)).unwrap();
-    let liar = Arc::new(Liar { inner: Arc::new(MemBackend::new()), lies: AtomicBool::new(false) });
+    let liar = Arc::new(Liar::new());
     let there = here.make_replica(liar.clone(), replica_local(dir.path(), "there")).unwrap();
     both_ways(&here, &there);
     scene::back_up(&there, &source(dir.path(), 2)).unwrap();
@@ -295,6 +311,45 @@ fn altered_bytes_are_never_stored() {
     liar.lies.store(false, Ordering::SeqCst);
     assert_eq!(both_ways(&here, &fresh).pulled.snapshots, 1);
     assert_whole(&here);
+}
+
+#[test]
+fn a_pack_that_was_found_damaged_at_the_target_is_carried_again() {
+    let dir = scene::quick_dir();
+    let here = scene::init(dir.path());
+    let files = source(dir.path(), 1);
+    scene::back_up(&here, &files).unwrap();
+    let medium = Arc::new(MemBackend::new());
+    let there = here.make_replica(medium.clone(), replica_local(dir.path(), "there")).unwrap();
+    both_ways(&here, &there);
+    for name in packs_of(&*medium) {
+        let mut bytes = medium.get(&name).unwrap();
+        // In every frame, and not in the directory behind them.
+        (200..bytes.len() * 3 / 4).step_by(2_000).for_each(|at| bytes[at] ^= 1);
+        medium.put(&name, &bytes).unwrap();
+    }
+    // Found, and remembered.
+    assert!(!scene::verify_all(&there).is_clean());
+    std::fs::write(files.join("d0/new"), scene::noise(9_000, 7)).unwrap();
+    scene::back_up(&here, &files).unwrap();
+    both_ways(&here, &there);
+    assert_whole(&there);
+}
+
+#[test]
+fn a_mirror_brings_again_what_a_gc_took_meanwhile() {
+    let dir = scene::quick_dir();
+    let here = scene::init(dir.path());
+    scene::back_up(&here, &source(dir.path(), 1)).unwrap();
+    let from = FsBackend::new(scene::repository(dir.path()));
+    let liar = Liar::new();
+    mirror(&from, &liar, false, 2, &Silent).unwrap();
+    scene::back_up(&here, &source(dir.path(), 2)).unwrap();
+    liar.is_swept.store(true, Ordering::SeqCst);
+    mirror(&from, &liar, false, 2, &Silent).unwrap();
+    assert!(!liar.is_swept.load(Ordering::SeqCst));
+    assert_eq!(packs_of(&liar), packs_of(&from));
+    assert_eq!(mirror(&from, &liar, false, 2, &Silent).unwrap().files, 0);
 }
 
 #[test]
@@ -486,7 +541,7 @@ fn a_replica_that_is_damaged_itself_gives_nothing_wrong() {
     let dir = scene::quick_dir();
     let here = scene::init(dir.path());
     scene::back_up(&here, &source(dir.path(), 1)).unwrap();
-    let liar = Arc::new(Liar { inner: Arc::new(MemBackend::new()), lies: AtomicBool::new(false) });
+    let liar = Arc::new(Liar::new());
     let there = here.make_replica(liar.clone(), replica_local(dir.path(), "there")).unwrap();
     both_ways(&here, &there);
     drop(here);

@@ -158,9 +158,10 @@ impl<'a> Hold<'a> {
         self.held.is_fenced()
     }
 
-    /// Gives the lease back, then the locks.
+    /// Gives the lease back, then the locks. If there is a fence, it stays: a segment that was published may list what
+    /// another gc has deleted.
     pub(super) fn end(self) -> Result<()> {
-        self.held.end(true)
+        self.held.end(false)
     }
 }
 

@@ -72,12 +72,12 @@ pub(super) fn rewrite(
         let pack = &usage.packs[*at];
         match output.take_pack(usage, plan, pack, scan.view.facts(pack.number)?, order as u32, &mut places) {
             Ok(()) => output.pending.push(pack.name),
-            Err(error) if is_damage(&error) => {
+            Err(Failure::Ours(error)) => return Err(error),
+            Err(Failure::Pack(error)) => {
                 monitor.event(&Event::Failed { path: crate::repo::pack_path(&pack.name).as_bytes(), error: &error });
                 out.damaged.push((pack.name, error));
                 out.bad.extend(output.bad.drain(..).map(|key| (key, pack.number)));
             }
-            Err(error) => return Err(error),
         }
         monitor.event(&Event::Advance { items: 1, bytes: pack.file_bytes });
         if output.finished.len() >= PACKS_A_SEGMENT {
@@ -88,9 +88,24 @@ pub(super) fn rewrite(
     Ok(out)
 }
 
-/// Whether a pack is to blame, and not the machine.
-fn is_damage(error: &Error) -> bool {
-    error.class() == ErrorClass::Damaged || error.is_not_found()
+/// Why a pack was not taken.
+enum Failure {
+    /// It cannot be read: it stays as it is, and the rest goes on.
+    Pack(Error),
+    /// What was to be written was not. It holds what was taken of other packs, too: the gc ends.
+    Ours(Error),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        Failure::Ours(error)
+    }
+}
+
+/// What reading a pack failed of: the pack, unless the machine or the way to it did.
+fn of_pack(error: Error) -> Failure {
+    let is_damage = error.class() == ErrorClass::Damaged || error.is_not_found();
+    if is_damage { Failure::Pack(error) } else { Failure::Ours(error) }
 }
 
 /// The places of needed entries in the packs to rewrite, in the order of rewriting: (pack, frame, offset), and
@@ -219,10 +234,11 @@ impl<'a> Output<'a> {
         facts: PackFacts,
         order: u32,
         needed: &mut NeededReader<'_>,
-    ) -> Result<()> {
-        let directory = self.repo.pack_directory(&pack.name)?;
+    ) -> std::result::Result<(), Failure> {
+        let directory = self.repo.pack_directory(&pack.name).map_err(of_pack)?;
         if !directory.frames.iter().map(|(place, _)| place).eq(&facts.frames) {
-            return fail(Code::StorageCorrupted, "its directory and the segments do not agree");
+            let message = "its directory and the segments do not agree";
+            return Err(Failure::Pack(Error::new(Code::StorageCorrupted, message)));
         }
         for (number, ((_, entries), used)) in directory.frames.into_iter().zip(usage.frames(pack)).enumerate() {
             let frame = number as u32;
@@ -236,11 +252,11 @@ impl<'a> Output<'a> {
                 offset += entry.len;
             }
             self.bad = entries.iter().zip(&is_needed).filter(|(_, needed)| **needed).map(|(one, _)| one.key).collect();
-            let wrapped = self.repo.open_wrapped(&facts, frame)?;
+            let wrapped = self.repo.open_wrapped(&facts, frame).map_err(of_pack)?;
             let must_check = fate == FrameFate::Rebuild || self.repo.keyring().scheme() == Scheme::None;
             // What a tag vouches for is copied as it is; without tags every needed byte is looked at.
             if must_check {
-                self.open_checked(&wrapped, &entries, &is_needed)?;
+                self.open_checked(&wrapped, &entries, &is_needed).map_err(of_pack)?;
             }
             self.bad.clear();
             match fate {

@@ -392,6 +392,63 @@ fn a_segment_that_was_damaged_since_is_not_needed() {
 }
 
 #[test]
+fn what_damaged_segments_said_of_packs_that_stay_is_said_again() {
+    let dir = tempfile::tempdir().expect("temp");
+    let repo = repo_in(dir.path());
+    let old = backup(&repo, 0..60, 1);
+    backup(&repo, 50..100, 2);
+    forget(&repo, &[old]);
+    drop(repo);
+    for name in names(dir.path(), "index") {
+        let path = dir.path().join("repo").join(name);
+        let mut bytes = std::fs::read(&path).expect("read");
+        bytes[120] ^= 1;
+        std::fs::write(&path, bytes).expect("damage");
+    }
+    let stats = gc(&reopen(dir.path()), &options(), &Silent).expect("gc");
+    assert!(stats.bytes_freed > 0 && stats.dooms_waiting == 0, "{stats:?}");
+    // A damaged segment that lists nothing that went is left to the next writer that comes upon it.
+    let repo = reopen(dir.path());
+    repo.rebuild_index().expect("made anew");
+    backup(&repo, 0..10, 3);
+    assert_eq!(assert_sound(&reopen(dir.path())), 2);
+}
+
+#[test]
+fn an_output_that_cannot_be_written_is_not_blamed_on_a_pack() {
+    let dir = tempfile::tempdir().expect("temp");
+    let repo = repo_in(dir.path());
+    let backup_of = |seeds: &mut dyn Iterator<Item = u64>| {
+        let writer = repo.writer(&writer_options()).expect("writer");
+        let mut putter = writer.putter();
+        let files = seeds.map(|seed| file(&mut putter, &format!("f{seed:04}"), &noise(30_000, seed))).collect();
+        let root = directory(&mut putter, "", files);
+        drop(putter);
+        let id = publish(&writer, &root);
+        writer.finish().expect("finish");
+        id
+    };
+    // Of each pack a fifth stays: what one frame is filled with comes from three of them.
+    let old: Vec<Id> = (0..6).map(|pack| backup_of(&mut (pack * 40..(pack + 1) * 40))).collect();
+    backup_of(&mut (0..240).step_by(5));
+    forget(&repo, &old);
+    drop(repo);
+    for at in 1.. {
+        // As a bucket answers when the parts of a transfer were taken away.
+        let plan = FaultPlan { fault: Fault::Once, at, writes_only: true, code: Code::FileNotFound };
+        let medium = Arc::new(FaultBackend::new(Arc::new(FsBackend::new(dir.path().join("repo"))), plan));
+        let repo = repo_over(medium.clone(), dir.path()).expect("open");
+        let answer = gc(&repo, &options(), &Silent);
+        drop(repo);
+        let report = verify(&reopen(dir.path()), &read_all(), &Silent).expect("verify");
+        assert_eq!((report.objects_lost, report.snapshots_valid), (0, 1), "{at}: {answer:?}");
+        if !medium.has_failed() {
+            break;
+        }
+    }
+}
+
+#[test]
 fn a_writer_trusts_its_stat_cache_by_the_dooms_that_it_saw_itself() {
     let dir = tempfile::tempdir().expect("temp");
     let repo = repo_in(dir.path());

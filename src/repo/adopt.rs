@@ -151,7 +151,7 @@ impl Index {
     }
 
     /// The names of all packs, or of those that a segment lists.
-    pub(super) fn pack_names(&self, only_listed: bool) -> Result<HashSet<Id>> {
+    pub(crate) fn pack_names(&self, only_listed: bool) -> Result<HashSet<Id>> {
         let text = match only_listed {
             true => {
                 "SELECT name FROM packs WHERE no IN

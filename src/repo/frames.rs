@@ -9,7 +9,7 @@ use super::segment::PackFacts;
 use super::{Core, pack_path};
 use crate::compress::Decompressor;
 use crate::crypto::seal::{Domain, FileCipher, FileType};
-use crate::error::{Code, Error, Result, fail};
+use crate::error::{Class, Code, Error, Result, fail};
 
 /// A frame of a mixed pack is kept near if it is no longer: frames of trees are not.
 const MIXED_META_BYTES: u32 = 96 << 10;
@@ -67,7 +67,13 @@ pub(super) fn read_together(core: &Core, pack: &PackFacts, frames: &[u32]) -> Ve
     {
         let whole = core.backend.get_range(&pack_path(&pack.name), start, (end + len as u64 - start) as usize);
         for at in missing {
-            // What fails together is tried one by one below.
+            if let Err(error) = &whole
+                && !is_of_copy(error)
+            {
+                answers[at] = Some(Err(again(error)));
+                continue;
+            }
+            // Of a file that was cut off the frames before the cut are tried one by one below.
             let part = place_of(pack, frames[at]).ok().zip(whole.as_ref().ok()).and_then(|((offset, len), whole)| {
                 let from = usize::try_from(offset.checked_sub(start)?).ok()?;
                 whole.get(from..from.checked_add(len)?)
@@ -83,6 +89,16 @@ pub(super) fn read_together(core: &Core, pack: &PackFacts, frames: &[u32]) -> Ve
         .zip(answers)
         .map(|(frame, answer)| answer.unwrap_or_else(|| sealed_frame(core, pack, *frame)))
         .collect()
+}
+
+/// Whether this copy is to blame, so that another may do, and not the medium.
+pub(super) fn is_of_copy(error: &Error) -> bool {
+    error.class() == Class::Damaged || error.is_not_found()
+}
+
+/// The same failure as a value of its own.
+pub(super) fn again(error: &Error) -> Error {
+    Error::new(error.code(), error.to_string())
 }
 
 fn sealed_frame(core: &Core, pack: &PackFacts, frame: u32) -> Result<Sealed> {

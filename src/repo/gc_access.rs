@@ -2,12 +2,13 @@
 
 use super::adopt::finished_pack;
 use super::frames::open_wrapped_frame;
+use super::index::is_damage;
 use super::pack::Directory;
 use super::segment::{PackFacts, Record, SegmentReader, SegmentWriter};
 use super::{Repo, pack_path};
 use crate::error::Result;
 use crate::id::Id;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BinaryHeap, HashMap, HashSet};
 
 /// So many segments are merged at once: each holds one frame of records in memory.
 pub(super) const MERGE_MAX: usize = 64;
@@ -48,19 +49,37 @@ impl Repo {
     }
 
     /// Writes segments that say what `names` say of the packs that `keeps` says yes to, and supersede them. Segments
-    /// that are gone already are passed over. Answers the names of the new ones: none if nothing is left to say.
+    /// that are gone already are passed over; what damaged ones said is said again by the directories of their packs.
     ///
     /// # Errors
-    /// STORAGE_CORRUPTED, DECRYPTION_FAILED when one cannot be read; STORAGE_FULL, FILE_IO.
-    pub(crate) fn merge_segments(&self, names: &[Id], keeps: &dyn Fn(&Id) -> bool) -> Result<Vec<Id>> {
-        let mut merged = Vec::new();
+    /// STORAGE_CORRUPTED, DECRYPTION_FAILED when a segment and one of its packs cannot be read; STORAGE_FULL, FILE_IO.
+    pub(crate) fn merge_segments(&self, names: &[Id], keeps: &dyn Fn(&Id) -> bool) -> Result<()> {
         for group in names.chunks(MERGE_MAX) {
-            merged.extend(self.merge_group(group, keeps)?);
+            match self.merge_group(group, keeps) {
+                Err(error) if is_damage(&error) => self.merge_group(&self.without_damaged(group, keeps)?, keeps)?,
+                answer => answer?,
+            }
         }
-        Ok(merged)
+        Ok(())
     }
 
-    fn merge_group(&self, names: &[Id], keeps: &dyn Fn(&Id) -> bool) -> Result<Option<Id>> {
+    /// Gives the packs of damaged segments a segment of their own. Answers the segments that are whole.
+    fn without_damaged(&self, names: &[Id], keeps: &dyn Fn(&Id) -> bool) -> Result<Vec<Id>> {
+        let before = self.index().view()?.segments()?;
+        self.give_up_segments(names)?;
+        let known: HashSet<Id> = self.index().view()?.segments()?.into_iter().map(|(name, _)| name).collect();
+        let (whole, damaged): (Vec<Id>, Vec<Id>) = names.iter().partition(|name| known.contains(name));
+        let is_of_damaged = |(name, _): &(Id, Vec<Id>)| damaged.contains(name);
+        let packs = before.into_iter().filter(is_of_damaged).flat_map(|(_, packs)| packs);
+        // They were published: nobody's flush is waited for.
+        let adopted = self.adopt_from(&packs.filter(keeps).collect::<Vec<Id>>(), &[], &HashSet::new())?;
+        match adopted.damaged.into_iter().next() {
+            Some((_, error)) => Err(error),
+            None => Ok(whole),
+        }
+    }
+
+    fn merge_group(&self, names: &[Id], keeps: &dyn Fn(&Id) -> bool) -> Result<()> {
         let mut readers = Vec::with_capacity(names.len());
         for name in names {
             match SegmentReader::open(self.core(), name) {
@@ -71,7 +90,7 @@ impl Repo {
         }
         // A pack that several segments list speaks through the first of them.
         let (mut packs, mut numbers): (Vec<PackFacts>, Vec<Vec<Option<u32>>>) = (Vec::new(), Vec::new());
-        let mut known = std::collections::HashSet::new();
+        let mut known = HashSet::new();
         for reader in &readers {
             numbers.push(
                 reader
@@ -88,7 +107,7 @@ impl Repo {
             );
         }
         if packs.is_empty() {
-            return Ok(None);
+            return Ok(());
         }
         let mut heads: Vec<Option<Record>> = Vec::with_capacity(readers.len());
         let mut heap = BinaryHeap::new();
@@ -109,8 +128,7 @@ impl Repo {
         }
         let superseded: Vec<Id> = readers.iter().map(SegmentReader::name).collect();
         let name = segment.finish(self.core(), &packs, &superseded)?;
-        self.index().add_known(&name, &packs)?;
-        Ok(Some(name))
+        self.index().add_known(&name, &packs)
     }
 }
 

@@ -3,7 +3,7 @@
 //! Promise 6: every byte is authenticated when its frame is opened and re-hashed before it is used. Where one copy is
 //! damaged the next is tried; a bad byte is an error with the object, pack and path named, and is never returned.
 
-use super::frames::{Sealed, open_frame, read_together, unseal};
+use super::frames::{again, is_of_copy, open_frame, read_together, unseal};
 use super::segment::Place;
 use super::{Repo, pack_path};
 use crate::compress::Decompressor;
@@ -462,20 +462,23 @@ impl Repo {
 
     fn fetch_stretch(&self, stretch: &[&[Located]], wants: &[Want], decompressor: &mut Decompressor, each: &Each<'_>) {
         let facts = self.index().pack(stretch[0][0].pack);
-        let mut sealed: Vec<Option<Sealed>> = match &facts {
+        let sealed = match &facts {
             Ok(facts) => {
                 let numbers: Vec<u32> = stretch.iter().map(|group| group[0].frame).collect();
-                read_together(self.core(), facts, &numbers).into_iter().map(Result::ok).collect()
+                read_together(self.core(), facts, &numbers)
             }
-            Err(_) => Vec::new(),
+            Err(error) => stretch.iter().map(|_| Err(again(error))).collect(),
         };
-        sealed.resize_with(stretch.len(), || None);
         for (group, sealed) in stretch.iter().zip(sealed) {
-            let raw = facts
-                .as_ref()
-                .ok()
-                .zip(sealed)
-                .and_then(|(facts, sealed)| unseal(self.core(), facts, group[0].frame, sealed, decompressor).ok());
+            let raw = match (&facts, sealed) {
+                // A medium that does not answer would not do so for each entry again.
+                (Ok(_), Err(error)) if !is_of_copy(&error) => {
+                    group.iter().for_each(|at| each(at.want as usize, Err(again(&error))));
+                    continue;
+                }
+                (Ok(facts), Ok(sealed)) => unseal(self.core(), facts, group[0].frame, sealed, decompressor).ok(),
+                _ => None,
+            };
             self.hand_out(group, raw.as_deref(), wants, each);
         }
     }
@@ -497,11 +500,6 @@ impl Repo {
 /// Whether something is not where it was said to be.
 fn is_missing(error: &Error) -> bool {
     matches!(error.code(), Code::FileNotFound | Code::ChunkNotFound)
-}
-
-/// The same failure as a value of its own.
-fn again(error: &Error) -> Error {
-    Error::new(error.code(), error.to_string())
 }
 
 fn other_length(key: &Key) -> Error {

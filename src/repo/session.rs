@@ -21,7 +21,7 @@ use crate::wire::Cursor;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// One writer's hold on a repository.
 pub(crate) struct Session {
@@ -36,8 +36,10 @@ pub(crate) struct Session {
     /// Packs that are there, where the index may list some that are not: a writer that was declared dead may have woken up
     /// and published the segment of a pack that is gone. `None` where there is no such writer.
     there: Option<Mutex<HashSet<Id>>>,
-    /// A root may have been published of which it is not known whether it counts.
-    is_unsettled: AtomicBool,
+    /// How often something was published, and how much of that before it was last seen that there is no fence: what was
+    /// published after that may count or not, and a segment may list what a sweep has deleted.
+    published: AtomicU64,
+    settled: AtomicU64,
     _lock: Lock,
 }
 
@@ -71,7 +73,8 @@ impl Session {
             dooms_seen,
             generation,
             there,
-            is_unsettled: AtomicBool::new(false),
+            published: AtomicU64::new(0),
+            settled: AtomicU64::new(0),
             _lock: lock,
         })
     }
@@ -120,7 +123,17 @@ impl Session {
 
     /// Whether this writer was declared dead.
     pub(crate) fn is_fenced(&self) -> Result<bool> {
-        self.held.is_fenced()
+        let published = self.published.load(Ordering::SeqCst);
+        let is_fenced = self.held.is_fenced()?;
+        if !is_fenced {
+            self.settled.fetch_max(published, Ordering::SeqCst);
+        }
+        Ok(is_fenced)
+    }
+
+    /// Notes that something is about to be published.
+    pub(super) fn publishes(&self) {
+        self.published.fetch_add(1, Ordering::SeqCst);
     }
 
     /// Gives packs a segment that are in none.
@@ -129,6 +142,7 @@ impl Session {
         if self.is_doom_damaged {
             return Ok(Adopted::default());
         }
+        self.publishes();
         self.repo.adopt_beside(self.held.writer(), &self.doomed)
     }
 
@@ -144,7 +158,7 @@ impl Session {
         let backend = core.backend.as_ref();
         let device = Device::open(&state, backend, &core.keyring, repo.id(), repo.0.options.new_device)?;
         let store = root_store(core, &state);
-        self.is_unsettled.store(true, Ordering::Relaxed);
+        self.publishes();
         let root = store.append(&device, record_type, body, clock::now(), Some(*self.held.writer()))?;
         let is_fenced = self.is_fenced()?;
         // What needs no object stands all the same; and a forget that a gc may have acted on must not be taken back, or
@@ -152,19 +166,17 @@ impl Session {
         let needs_objects = !matches!(record_type, FORGET | TAG | TOUCH);
         if is_fenced && needs_objects {
             store.withdraw(&device, &root, clock::now())?;
-            self.is_unsettled.store(false, Ordering::Relaxed);
             return fail(
                 Code::LeaseLost,
                 "this writer was declared dead while it worked; nothing was published, run it again",
             );
         }
-        self.is_unsettled.store(false, Ordering::Relaxed);
         Ok(root.name)
     }
 
-    /// Gives the lease back.
+    /// Gives the lease back. If there is a fence, it stays unless all was published before it.
     pub(crate) fn end(&self) -> Result<()> {
-        self.held.end(!self.is_unsettled.load(Ordering::Relaxed))
+        self.held.end(self.published.load(Ordering::SeqCst) == self.settled.load(Ordering::SeqCst))
     }
 }
 

@@ -512,6 +512,7 @@ impl Shared {
         if closed.is_empty() {
             return Ok(());
         }
+        self.session.publishes();
         write_segment(&self.repo, &closed, &[])?;
         self.session.note_packs(closed.iter().map(|pack| pack.name));
         Ok(())

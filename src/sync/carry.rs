@@ -59,7 +59,7 @@ impl Carrier<'_> {
             return Ok(());
         }
         let (target, monitor) = (self.target, self.monitor);
-        let there = target.repo().pack_files()?;
+        let (there, listed) = (target.repo().pack_files()?, target.repo().index().pack_names(true)?);
         let (next, is_over, shared) = (AtomicUsize::new(0), AtomicBool::new(false), Mutex::new((carried, None)));
         let work = || {
             while let Some(pack) = packs.get(next.fetch_add(1, Ordering::Relaxed)) {
@@ -67,7 +67,7 @@ impl Carrier<'_> {
                     break;
                 }
                 let is_there = there.get(&pack.name) == Some(&pack.file_bytes);
-                let done = self.carry_pack(pack, is_there).and_then(|moved| {
+                let done = self.carry_pack(pack, is_there, listed.contains(&pack.name)).and_then(|moved| {
                     // Whoever sees that enough packs wait writes their segment.
                     if target.packs_waiting() >= FLUSH_PACKS {
                         target.flush()?
@@ -101,9 +101,10 @@ impl Carrier<'_> {
     }
 
     /// Carries one pack; answers how many bytes were moved: none if it was there already.
-    fn carry_pack(&self, pack: &Chosen, is_there: bool) -> Result<u64> {
+    fn carry_pack(&self, pack: &Chosen, is_there: bool, is_listed: bool) -> Result<u64> {
         let (target, monitor) = (self.target, self.monitor);
-        if is_there && target.take_pack_there(pack.name).is_ok() {
+        if is_there && target.take_pack_there(&pack.name, is_listed).is_ok() {
+            self.note_whole(pack, is_listed)?;
             monitor.event(&Event::Advance { items: 1, bytes: pack.file_bytes });
             return Ok(0);
         }
@@ -120,8 +121,14 @@ impl Carrier<'_> {
             monitor.event(&Event::Advance { items: 0, bytes: step });
         }
         target.take_pack(pack.name, spool)?;
+        self.note_whole(pack, is_listed)?;
         monitor.event(&Event::Advance { items: 1, bytes: 0 });
         Ok(pack.file_bytes)
+    }
+
+    /// What was found damaged in a pack before counts no longer.
+    fn note_whole(&self, pack: &Chosen, is_listed: bool) -> Result<()> {
+        if is_listed { self.target.repo().pack_is_whole(&pack.name) } else { Ok(()) }
     }
 
     fn carry_entries(&self, plan: &Plan, carried: &mut Carried) -> Result<()> {

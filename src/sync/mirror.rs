@@ -69,7 +69,8 @@ pub fn mirror(
             break;
         }
         if attempt == ATTEMPTS {
-            return fail(Code::FileNotFound, format!("files vanish again and again at {}", from.location()));
+            let places = format!("{} or {}", from.location(), to.location());
+            return fail(Code::FileNotFound, format!("files vanish again and again at {places}"));
         }
     }
     // A gc that began meanwhile may take what was found to be there already: then the next mirror copies it.
@@ -104,7 +105,7 @@ struct Lacking {
     bytes: u64,
 }
 
-/// Copies once what is listed. Answers whether something vanished meanwhile: then nothing that may need it was written.
+/// Copies once what is listed. Answers whether something vanished meanwhile, on either side.
 fn copy_all(
     from: &dyn Backend,
     to: &dyn Backend,
@@ -114,7 +115,7 @@ fn copy_all(
     monitor: &dyn Monitor,
 ) -> Result<bool> {
     monitor.event(&Event::Phase("comparing"));
-    let mut lacking: Vec<Vec<Lacking>> = Vec::new();
+    let (mut lacking, mut packs): (Vec<Vec<Lacking>>, Vec<String>) = Default::default();
     stats.present = 0;
     for dir in DIRS.iter().rev() {
         let mut files = Vec::new();
@@ -124,6 +125,9 @@ fn copy_all(
         })?;
         let there = listed(to, dir)?;
         let all = files.len() as u64;
+        if *dir == "packs" {
+            packs = files.iter().map(|file| file.path.clone()).collect();
+        }
         files.retain(|file| there.get(&file.path) != Some(&file.bytes));
         stats.present += all - files.len() as u64;
         lacking.insert(0, files);
@@ -136,15 +140,22 @@ fn copy_all(
         (stats.files, stats.bytes) = (items, bytes);
         return Ok(false);
     }
-    for files in &lacking {
-        if copy_files(from, to, files, jobs, stats, monitor)? {
+    for (dir, files) in DIRS.iter().zip(&lacking) {
+        // Of a gc that began and ended meanwhile nothing is left to be seen but that packs are gone.
+        let vanished = *dir == "roots" && !are_there(to, &packs)?;
+        if vanished || copy_files(from, to, files, jobs, stats, monitor)? {
             return Ok(true);
         }
         if stats.is_stopped {
             return Ok(false);
         }
     }
-    Ok(false)
+    Ok(!are_there(to, &packs)?)
+}
+
+fn are_there(to: &dyn Backend, packs: &[String]) -> Result<bool> {
+    let there = listed(to, "packs")?;
+    Ok(packs.iter().all(|path| there.contains_key(path)))
 }
 
 fn listed(backend: &dyn Backend, dir: &str) -> Result<HashMap<String, u64>> {

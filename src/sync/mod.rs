@@ -212,7 +212,8 @@ impl Journey<'_> {
     }
 
     /// Carries what `starts` reach and then publishes, as a writer of the target (STORAGE section 8.1): one that was
-    /// declared dead meanwhile begins anew, and looks again at everything it relied on.
+    /// declared dead meanwhile begins anew, and looks again at everything it relied on. Records that are published in
+    /// the writer's own name, of a selection, fail with LEASE_LOST instead once they are begun.
     fn with_writer(
         &self,
         moved: &mut Moved,
@@ -227,10 +228,12 @@ impl Journey<'_> {
                 writer.finish()?;
                 return Ok(true);
             }
-            publish(&writer)?;
             if !writer.is_fenced()? {
-                writer.finish()?;
-                return Ok(false);
+                publish(&writer)?;
+                if !writer.is_fenced()? {
+                    writer.finish()?;
+                    return Ok(false);
+                }
             }
         }
         Err(Error::new(Code::LeaseLost, "this writer was declared dead again and again while it worked")

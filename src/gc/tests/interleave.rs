@@ -175,12 +175,13 @@ fn play_all(seeds: std::ops::Range<u64>, cast: Cast) {
 }
 
 /// Seeds that once found something, by the number of the cast and by what they found.
-const FOUND: [(u64, usize, &str); 6] = [
+const FOUND: [(u64, usize, &str); 7] = [
     (0, 0, "a gc deleted the roots that a forget named which a fenced writer then withdrew"),
     (1002, 0, "a segment was superseded and deleted while another client made its index from it"),
     (1980, 0, "a stat cache row was trusted under a doom that its writer had not seen"),
     (5638, 0, "a small object moved between two looks of a reader, and was not looked for again"),
     (11713, 0, "a writer wrongly taken for dead listed a pack that a gc had adopted and deleted meanwhile"),
+    (22, 3, "a fenced writer that had published a segment took its fence away, and the next relied on the segment"),
     (20387, 0, "a fenced writer woke up and ended while a gc read what counts of it, and the gc failed"),
 ];
 

@@ -10,7 +10,7 @@ use crate::error::{Code, Error, IoContext, Result, fail};
 use crate::id::Id;
 use crate::object::{Hasher, Key, Kind};
 use crate::repo::adopt::finished_pack;
-use crate::repo::pack::{Alias, Directory, FinishedPack, read_directory};
+use crate::repo::pack::{Alias, Directory, FinishedPack, check_name, read_directory};
 use crate::repo::pack_path;
 use std::collections::HashSet;
 use std::io::{Read, Seek};
@@ -48,12 +48,17 @@ impl Writer {
         Ok(())
     }
 
-    /// Takes over a pack that is on the medium already, in no segment: an earlier transfer was interrupted.
+    /// Takes over a pack that is on the medium already: of an earlier transfer that was interrupted, or, if a segment
+    /// lists it, one that was found wanting here. Of such a one every byte is read and compared with its name.
     ///
     /// # Errors
     /// As [`Writer::take_pack`]; FILE_NOT_FOUND.
-    pub(crate) fn take_pack_there(&self, name: Id) -> Result<()> {
-        let pack = finished_pack(self.shared.repo.core(), &name)?;
+    pub(crate) fn take_pack_there(&self, name: &Id, is_listed: bool) -> Result<()> {
+        let core = self.shared.repo.core();
+        let pack = finished_pack(core, name)?;
+        if is_listed {
+            check_name(core.backend.as_ref(), &pack_path(name), name, pack.file_bytes)?;
+        }
         let _open = self.shared.gate.read().unwrap_or_else(PoisonError::into_inner);
         self.list_pack(pack);
         Ok(())

@@ -16,6 +16,8 @@ use serde_json::json;
 
 /// Where the day is noted on which [`daily`] looked last.
 const DAY_NOTE: &str = "run-keep day";
+/// Where it is noted that what runs needed that were let go is not freed yet.
+const OWED_NOTE: &str = "run-keep owed";
 
 /// Arguments of `larder gc`.
 #[derive(clap::Args)]
@@ -152,15 +154,21 @@ pub(super) fn daily(session: &Session, repo: &Repo) -> anyhow::Result<()> {
     }
     state.set_note(DAY_NOTE, &today)?;
     let policy = policy(&[])?;
-    if policy.is_empty() || !is_above(repo, &policy, clock::now())? {
-        return Ok(());
+    let mut is_owed = state.note(OWED_NOTE)?.is_some();
+    if !policy.is_empty() && is_above(repo, &policy, clock::now())? {
+        // Whatever ends this process from here on, the next one frees what is let go.
+        state.set_note(OWED_NOTE, b"1")?;
+        let removed = keep_runs(session, repo, policy, false)?.removed;
+        if removed > 0 {
+            session.ui.status(&format!("let go of {removed} runs that were not used lately or are too many"));
+            is_owed = true;
+        }
     }
-    let removed = keep_runs(session, repo, policy, false)?.removed;
-    if removed > 0 {
-        gc(repo, &usual(session)?, &session.ui.progress("collecting"))?;
-        session.ui.status(&format!("let go of {removed} runs that were not used lately or are too many"));
+    if is_owed {
+        let stats = gc(repo, &usual(session)?, &session.ui.progress("collecting"))?;
+        is_owed = stats.dooms_waiting > 0 || stats.is_stopped;
     }
-    Ok(())
+    Ok(state.set_note(OWED_NOTE, if is_owed { b"1" } else { b"" })?)
 }
 
 /// Lets go of what the policy does not keep.
