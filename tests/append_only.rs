@@ -11,7 +11,7 @@ use larder::clock::Time;
 use larder::error::{Code, Result, fail};
 use larder::monitor::Silent;
 use larder::repo::{Local, Repo};
-use larder::sync::{Selection, SyncOptions, sync};
+use larder::sync::sync;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -98,17 +98,7 @@ fn who_may_only_create_backs_up_restores_verifies_and_syncs() {
     let near = repo.make_replica(Arc::new(MemBackend::new()), local).unwrap();
     write(&source, "three", 3);
     scene::back_up(&near, &source).unwrap();
-    let options = SyncOptions {
-        push: true,
-        pull: true,
-        dry_run: false,
-        selection: Selection::default(),
-        accept_rollback: false,
-        budget_bytes: 16 << 20,
-        jobs: 2,
-        writer: scene::writing(),
-    };
-    let stats = sync(&near, &repo, &options, &Silent).unwrap();
+    let stats = sync(&near, &repo, &scene::syncing(), &Silent).unwrap();
     assert_eq!((stats.pushed.snapshots, stats.pulled.snapshots), (1, 2));
     assert!(scene::verify_all(&repo).is_clean());
 
@@ -116,16 +106,8 @@ fn who_may_only_create_backs_up_restores_verifies_and_syncs() {
     assert!(files_below(&medium, "leases") > 0);
     drop(repo);
     let keeper: Repo = scene::open_over(medium.clone(), &dir.path().join("keeper")).unwrap();
-    forget(&keeper, &first);
+    scene::forget(&keeper, &first);
     let freed = scene::gc_all(&keeper).unwrap();
     assert_eq!((freed.dooms_waiting, freed.roots_deleted, files_below(&medium, "leases")), (0, 1, 0));
     assert!(scene::verify_all(&keeper).is_clean());
-}
-
-fn forget(repo: &Repo, id: &larder::id::Id) {
-    use larder::repo::records::{FORGET, Forget};
-    let snapshots = larder::snapshot::Snapshots::load(&repo.roots().unwrap(), larder::clock::now());
-    let writer = repo.writer(&scene::writing()).unwrap();
-    writer.publish(FORGET, &Forget::new(vec![snapshots.get(id).unwrap().forgotten()]).encode()).unwrap();
-    writer.finish().unwrap();
 }

@@ -14,7 +14,7 @@ use larder::crypto::slot::{KdfCost, Secret};
 use larder::id::Id;
 use larder::monitor::Silent;
 use larder::repo::{InitOptions, Local, Repo};
-use larder::sync::{Selection, SyncOptions, sync};
+use larder::sync::sync;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -156,7 +156,7 @@ fn each_operation_asks_for_what_it_needs() {
 
     another_machine(&medium, &source, &first);
     let (_, mut forgotten) = (medium.record.take(), vec![first]);
-    forget(&repo, &forgotten.pop().unwrap());
+    scene::forget(&repo, &forgotten.pop().unwrap());
     medium.spent("forget");
     scene::gc_all(&repo).unwrap();
     let (cost, _) = medium.spent("gc, nothing to free");
@@ -168,7 +168,7 @@ fn each_operation_asks_for_what_it_needs() {
         .iter()
         .map(|snapshot| snapshot.id)
         .collect();
-    all[..all.len() - 1].iter().for_each(|id| forget(&repo, id));
+    all[..all.len() - 1].iter().for_each(|id| scene::forget(&repo, id));
     medium.record.take();
     scene::gc_all(&repo).unwrap();
     medium.spent("gc that frees 20 MB");
@@ -201,32 +201,14 @@ fn another_machine(medium: &Medium, source: &Path, snapshot: &Id) {
     assert_eq!(cost.gets, 0, "frames of trees are kept near: {calls:?}");
 }
 
-fn forget(repo: &Repo, id: &Id) {
-    use larder::repo::records::{FORGET, Forget};
-    let snapshots = larder::snapshot::Snapshots::load(&repo.roots().unwrap(), larder::clock::now());
-    let writer = repo.writer(&scene::writing()).unwrap();
-    writer.publish(FORGET, &Forget::new(vec![snapshots.get(id).unwrap().forgotten()]).encode()).unwrap();
-    writer.finish().unwrap();
-}
-
 /// A replica on this machine is synced with the medium.
 fn syncs(medium: &Medium, repo: &Repo) {
     let local = Local { cache: medium.dir.path().join("near"), device: medium.dir.path().join("near-device") };
     let near = repo.make_replica(Arc::new(MemBackend::new()), local).unwrap();
     medium.record.take();
-    let options = SyncOptions {
-        push: true,
-        pull: true,
-        dry_run: false,
-        selection: Selection::default(),
-        accept_rollback: false,
-        budget_bytes: 16 << 20,
-        jobs: 2,
-        writer: scene::writing(),
-    };
-    sync(&near, repo, &options, &Silent).unwrap();
+    sync(&near, repo, &scene::syncing(), &Silent).unwrap();
     medium.spent("first sync, pulls 24 MB");
-    sync(&near, repo, &options, &Silent).unwrap();
+    sync(&near, repo, &scene::syncing(), &Silent).unwrap();
     let (cost, calls) = medium.spent("sync, nothing to carry");
     assert_eq!((cost.lists, calls.len()), (1, 1), "{calls:?}");
 }

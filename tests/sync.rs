@@ -10,7 +10,7 @@ use larder::crypto::slot::Secret;
 use larder::error::{Class, Code, Result};
 use larder::id::Id;
 use larder::monitor::{Event, Monitor, Silent};
-use larder::repo::records::{FORGET, Forget, TAG, Tag};
+use larder::repo::records::{TAG, Tag};
 use larder::repo::{Local, OpenOptions, Repo};
 use larder::snapshot::{Filter, Snapshot, Snapshots};
 use larder::sync::{
@@ -21,26 +21,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-fn options() -> SyncOptions {
-    SyncOptions {
-        push: true,
-        pull: true,
-        dry_run: false,
-        selection: Selection::default(),
-        accept_rollback: false,
-        budget_bytes: 16 << 20,
-        jobs: 2,
-        writer: scene::writing(),
-    }
-}
-
 /// What this client keeps of a further replica.
 fn replica_local(dir: &Path, name: &str) -> Local {
     Local { cache: dir.join(name).join("cache"), device: dir.join(name).join("device") }
 }
 
 fn both_ways(here: &Repo, there: &Repo) -> SyncStats {
-    sync(here, there, &options(), &Silent).unwrap()
+    sync(here, there, &scene::syncing(), &Silent).unwrap()
 }
 
 fn snapshots(repo: &Repo) -> Vec<Snapshot> {
@@ -68,12 +55,6 @@ fn assert_whole(repo: &Repo) {
     assert!(report.is_clean() && report.remarks.is_empty(), "{:?} {:?}", report.damage, report.remarks);
 }
 
-fn forget(repo: &Repo, snapshot: &Snapshot) {
-    let writer = repo.writer(&scene::writing()).unwrap();
-    writer.publish(FORGET, &Forget::new(vec![snapshot.forgotten()]).encode()).unwrap();
-    writer.finish().unwrap();
-}
-
 #[test]
 fn a_replica_is_made_whole_and_a_second_sync_moves_nothing() {
     let dir = scene::quick_dir();
@@ -82,7 +63,7 @@ fn a_replica_is_made_whole_and_a_second_sync_moves_nothing() {
     let first = scene::back_up(&here, &files).unwrap().snapshot.unwrap();
     let medium = Arc::new(RecordBackend::new(Arc::new(MemBackend::new())));
     let there = here.make_replica(medium.clone(), replica_local(dir.path(), "there")).unwrap();
-    let dry = sync(&here, &there, &SyncOptions { dry_run: true, ..options() }, &Silent).unwrap();
+    let dry = sync(&here, &there, &SyncOptions { dry_run: true, ..scene::syncing() }, &Silent).unwrap();
     let stats = both_ways(&here, &there);
     assert_eq!((stats.pushed.snapshots, stats.pushed.roots, stats.pulled), (1, 1, Moved::default()));
     assert!(stats.pushed.packs > 0 && stats.pushed.packs == dry.pushed.packs && dry.is_dry_run);
@@ -140,8 +121,8 @@ fn what_one_side_forgets_or_tags_is_so_on_both() {
     let there = here.make_replica(Arc::new(MemBackend::new()), replica_local(dir.path(), "there")).unwrap();
     both_ways(&here, &there);
     let all = snapshots(&here);
-    forget(&here, &all[0]);
-    forget(&there, &all[1]);
+    scene::forget(&here, &all[0].id);
+    scene::forget(&there, &all[1].id);
     let writer = there.writer(&scene::writing()).unwrap();
     let tag = Tag { snapshot: all[2].id, added: vec!["kept".into()], removed: vec![], extra: Default::default() };
     writer.publish(TAG, &tag.encode()).unwrap();
@@ -181,7 +162,7 @@ fn a_sync_that_fails_anywhere_goes_on_from_there() {
             let name = format!("there-{fault:?}-{at}");
             let there = here.make_replica(medium.clone(), replica_local(dir.path(), &name)).unwrap();
             medium.set(Plan { fault, at, writes_only: true, code: Code::StorageFull });
-            let failed = sync(&here, &there, &SyncOptions { jobs: 1, ..options() }, &Silent);
+            let failed = sync(&here, &there, &SyncOptions { jobs: 1, ..scene::syncing() }, &Silent);
             let was_hit = medium.has_failed();
             medium.set(Plan::NONE);
             drop(there);
@@ -219,7 +200,12 @@ struct Liar {
 
 fn packs_of(medium: &dyn Backend) -> Vec<String> {
     let mut packs = Vec::new();
-    medium.list("packs", &mut |name, _| Ok(packs.push(name.to_string()))).unwrap();
+    medium
+        .list("packs", &mut |name, _| {
+            packs.push(name.to_string());
+            Ok(())
+        })
+        .unwrap();
     packs.sort();
     packs
 }
@@ -291,7 +277,7 @@ fn altered_bytes_are_never_stored() {
     let before = scene::files(&scene::repository(dir.path()));
     liar.lies.store(true, Ordering::SeqCst);
     let fresh = here.open_replica(liar.clone(), replica_local(dir.path(), "again")).unwrap();
-    let error = sync(&here, &fresh, &options(), &Silent).unwrap_err();
+    let error = sync(&here, &fresh, &scene::syncing(), &Silent).unwrap_err();
     assert_eq!(error.class(), Class::Damaged, "{error}");
     let stored = |names: Vec<String>| {
         names
@@ -362,7 +348,7 @@ fn a_choice_travels_alone_and_once() {
     let there = here.make_replica(Arc::new(MemBackend::new()), replica_local(dir.path(), "there")).unwrap();
     use std::os::unix::ffi::OsStrExt;
     let filter = Filter { paths: vec![one.as_os_str().as_bytes().to_vec()], ..Filter::default() };
-    let chosen = SyncOptions { selection: Selection { filter, ..Selection::default() }, ..options() };
+    let chosen = SyncOptions { selection: Selection { filter, ..Selection::default() }, ..scene::syncing() };
     let stats = sync(&here, &there, &chosen, &Silent).unwrap();
     assert_eq!((stats.pushed.snapshots, stats.pulled.snapshots), (1, 0));
     assert_whole(&there);

@@ -14,9 +14,11 @@ use larder::gc::{GcOptions, GcStats, MAX_UNUSED_PERCENT, gc};
 use larder::id::Id;
 use larder::monitor::{Event, Monitor, Silent};
 use larder::repo::lock::Wait;
+use larder::repo::records::{FORGET, Forget};
 use larder::repo::{InitOptions, Local, OpenOptions, Repo, WriterOptions};
 use larder::restore::{RestoreOptions, RestoreSource, RestoreStats, restore};
 use larder::snapshot::Snapshots;
+use larder::sync::{Selection, SyncOptions};
 use larder::verify::{Level, Report, Subset, VerifyOptions, verify};
 use larder::walk::ExcludeOptions;
 use std::os::unix::ffi::OsStrExt;
@@ -133,6 +135,28 @@ pub fn back_up(repo: &Repo, source: &Path) -> Result<BackupStats> {
 pub fn verify_all(repo: &Repo) -> Report {
     let level = Level::ReadData(Subset::All);
     verify(repo, &VerifyOptions { level, snapshots: Vec::new(), jobs: 2, budget_bytes: 64 << 20 }, &Silent).unwrap()
+}
+
+/// How replicas are synced, both ways and everything.
+pub fn syncing() -> SyncOptions {
+    SyncOptions {
+        push: true,
+        pull: true,
+        dry_run: false,
+        selection: Selection::default(),
+        accept_rollback: false,
+        budget_bytes: 16 << 20,
+        jobs: 2,
+        writer: writing(),
+    }
+}
+
+/// Lets go of a snapshot.
+pub fn forget(repo: &Repo, id: &Id) {
+    let snapshots = Snapshots::load(&repo.roots().unwrap(), clock::now());
+    let writer = repo.writer(&writing()).unwrap();
+    writer.publish(FORGET, &Forget::new(vec![snapshots.get(id).unwrap().forgotten()]).encode()).unwrap();
+    writer.finish().unwrap();
 }
 
 /// Frees what nothing needs.
