@@ -3,6 +3,7 @@
 use crate::id::{Id, ShortId};
 use crate::repo::records::{Forgotten, RunEntry};
 use crate::runs::{RunBatch, Runs};
+use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 
 /// A batch of fewer entries is small.
@@ -36,7 +37,7 @@ pub(super) fn rewrite(runs: &Runs, gone: &HashSet<Id>, may_rewrite: &dyn Fn(&Run
     let goes = |entry: &RunEntry| gone.contains(&entry.record);
     let is_small = |batch: &&RunBatch| batch.entries.len() < SMALL_ENTRIES && may_rewrite(batch);
     let folds = runs.batches().iter().filter(is_small).count() > SMALL_BATCHES;
-    let mut written = HashSet::new();
+    let (mut written, mut entries) = (HashSet::new(), Vec::new());
     // What an untrusted device keeps is not ours to forget.
     for batch in runs.batches().iter().filter(|batch| batch.is_trusted) {
         let going = batch.entries.iter().filter(|entry| goes(entry)).count();
@@ -49,11 +50,15 @@ pub(super) fn rewrite(runs: &Runs, gone: &HashSet<Id>, may_rewrite: &dyn Fn(&Run
                 continue;
             }
             let stays = batch.entries.iter().filter(|entry| !goes(entry));
-            plan.entries.extend(stays.filter(|entry| written.insert((entry.action, entry.record))));
+            let stays = stays.filter(|entry| written.insert((entry.action, entry.record)));
+            entries.extend(stays.map(|entry| (batch.root, *entry)));
         }
         plan.forgotten.push(batch.root);
     }
-    plan.entries.sort_by_key(|entry| (entry.time_seconds, entry.record));
+    // The oldest first, as in a batch, and within a second in the order of `Run::newest_key`; those of one batch as they
+    // stand.
+    entries.sort_by_key(|(root, entry)| (entry.time_seconds, Reverse(root.device), root.sequence));
+    plan.entries = entries.into_iter().map(|(_, entry)| entry).collect();
     forget_uses(runs, gone, &mut plan);
     plan
 }

@@ -225,4 +225,14 @@ fn many_small_batches_are_made_one() {
     let many: Vec<RunBatch> = few.into_iter().chain([batch(1, 17, 0..3)]).collect();
     let plan = rewrite(&runs_of(&many), &HashSet::new(), &may);
     assert_eq!((plan.entries.len(), plan.forgotten.len(), plan.batches().count()), (17, 17, 1), "each run once");
+    // Those of one second stay in their order: what was newer is newer in the batch that all are in.
+    let mut of_one_second: Vec<RunBatch> =
+        (1..=9).rev().map(|n| batch(1, u64::from(10 - n), 2 * n..2 * n + 2)).collect();
+    of_one_second.extend((1..=9).map(|n| batch(2, u64::from(n), 20 + n..21 + n)));
+    of_one_second.iter_mut().flat_map(|batch| &mut batch.entries).for_each(|entry| entry.time_seconds = 7);
+    let newest = |runs: &Runs| runs.newest_first().iter().map(|run| run.record).collect::<Vec<Id>>();
+    let runs = runs_of(&of_one_second);
+    let plan = rewrite(&runs, &HashSet::new(), &may_rewrite(Some(ShortId::new([1; 16])), true));
+    let folded = RunBatch { entries: plan.entries, ..batch(1, 10, 0..0) };
+    assert_eq!((newest(&runs).len(), newest(&runs_of(&[folded]))), (27, newest(&runs)));
 }

@@ -39,6 +39,8 @@ pub struct Run {
     pub device: ShortId,
     /// The place of its batch in the chain of that device: which of two is newer where the seconds do not tell.
     pub sequence: u64,
+    /// Its place in that batch, where runs stand in the order in which they ended.
+    pub place: u32,
     /// Whether that device is trusted. If not, the run never makes a hit.
     pub is_trusted: bool,
     /// Whether a pin record keeps it, whatever the policies say.
@@ -57,9 +59,9 @@ impl Run {
         }
     }
 
-    /// Smaller for newer ones. Where the seconds do not tell, the chain of a device does.
-    pub fn newest_key(&self) -> (Reverse<i64>, ShortId, Reverse<u64>, Id) {
-        (Reverse(self.time_seconds), self.device, Reverse(self.sequence), self.record)
+    /// Smaller for newer ones. Where the seconds do not tell, the chain of a device does, and then the place in a batch.
+    pub fn newest_key(&self) -> (Reverse<i64>, ShortId, Reverse<(u64, u32)>, Id) {
+        (Reverse(self.time_seconds), self.device, Reverse((self.sequence, self.place)), self.record)
     }
 }
 
@@ -88,7 +90,7 @@ pub struct Uses {
 /// The runs of a repository.
 #[derive(Debug, Default)]
 pub struct Runs {
-    /// By action; of one action those of trusted devices first, then the newest; of one batch the smallest id.
+    /// By action; of one action those of trusted devices first, then the newest.
     runs: Vec<Run>,
     batches: Vec<RunBatch>,
     uses: Vec<Uses>,
@@ -130,7 +132,8 @@ impl Runs {
     }
 
     fn sort(&mut self) {
-        self.runs.sort_unstable_by_key(|run| (run.action, run.record, !run.is_trusted, run.time_seconds, run.device));
+        let key = |run: &Run| (run.action, run.record, !run.is_trusted, run.time_seconds, run.device, run.sequence);
+        self.runs.sort_unstable_by_key(key);
         // Two batches may name one record while one takes the place of the other.
         self.runs.dedup_by_key(|run| (run.action, run.record));
         self.runs.sort_by_key(|run| (run.action, !run.is_trusted, run.newest_key()));
@@ -139,7 +142,7 @@ impl Runs {
     fn take_batch(&mut self, root: &Root, written_seconds: i64) -> Result<()> {
         let entries = Batch::decode(&root.body)?.entries;
         let pinned = &self.pinned;
-        self.runs.extend(entries.iter().map(|entry| {
+        self.runs.extend((0..).zip(&entries).map(|(place, entry)| {
             let time_seconds = entry.time_seconds.min(written_seconds);
             Run {
                 action: entry.action,
@@ -150,6 +153,7 @@ impl Runs {
                 used_seconds: time_seconds,
                 device: root.device,
                 sequence: root.sequence,
+                place,
                 is_trusted: root.is_trusted,
                 is_pinned: pinned.contains(&entry.record),
             }

@@ -38,8 +38,8 @@ const NOW: Time = Time::from_seconds(2_000_000);
 #[test]
 fn candidates_are_of_the_action_and_newest_first() {
     let first = batch(1, &[entry(1, 10, 5), entry(2, 20, 6), entry(1, 11, 7)]);
-    let runs = Runs::load(&[first, batch(2, &[entry(1, 13, 6), entry(1, 12, 6), entry(1, 10, 5)])], NOW);
-    assert_eq!(records(runs.candidates(&id(1))), [id(11), id(12), id(13), id(10)]);
+    let runs = Runs::load(&[first, batch(2, &[entry(1, 12, 6), entry(1, 13, 6), entry(1, 10, 5)])], NOW);
+    assert_eq!(records(runs.candidates(&id(1))), [id(11), id(13), id(12), id(10)]);
     assert_eq!(records(runs.candidates(&id(2))), [id(20)]);
     assert_eq!(runs.candidates(&id(3)), []);
     assert_eq!(runs.all().len(), 5, "a record that two batches name is one run");

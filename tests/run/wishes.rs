@@ -93,4 +93,15 @@ fn a_result_counts_as_used_on_the_day_on_which_it_is_given_back() {
     std::fs::remove_file(world.path("out")).unwrap();
     world.run(&[]).did(0, 1);
     assert!(used() > first || roots() == before);
+    // In place it is used, too, when a run has something to do: here what was noted is lost with the run, which comes back.
+    world.larder(&["record", "rm", id.trim()]).ok();
+    world.larder(&["gc", "-q"]).ok();
+    assert_eq!(said(world.command_in("work", "sh", &["-ec", script]).output().unwrap()).ok().out, id);
+    assert_eq!(used(), "2026-01-02T03:04:05Z");
+    world.run(&[]).did(0, 1);
+    assert_eq!(used(), "2026-01-02T03:04:05Z", "nothing to do, and no repository opened");
+    let more = "[tasks.u]\ncmd = \"echo 2 > two\"\noutputs = [\"two\"]\n";
+    world.write("larder.toml", world.read("larder.toml") + more);
+    world.run(&[]).did(1, 1);
+    assert!(used().as_str() > "2026-01-03", "{}", used());
 }

@@ -4,7 +4,6 @@ use super::known::{self, Hit};
 use super::shelf::Row;
 use super::tell::Output;
 use super::{Engine, locked};
-use crate::action::{Input, InputKind};
 use crate::clock;
 use crate::error::{Code, Error, Result};
 use crate::id::Id;
@@ -17,7 +16,6 @@ use crate::run::environment::find_program;
 use crate::run::lockfile::TOKEN_VARIABLE;
 use crate::run::logs::{LogIds, LogOptions, Mask};
 use crate::run::manifest::{Command, Task};
-use crate::run::pattern::Pattern;
 use crate::run::portable::{CaptureOptions, Captured, capture};
 use crate::run::process::{self, Call, Ended, Exit, Job, Retries, Survivors};
 use crate::run::project::{Keyed, Known};
@@ -344,20 +342,10 @@ impl Engine<'_> {
         record.program = PROGRAM.to_string();
         record.git = self.git.get_or_init(|| git_at(desk.project.root().as_os_str().as_bytes())).clone();
         if desk.options.keep_inputs && verdict.status == Status::Success {
-            record.inputs = Some(self.keep_inputs(&keyed.action.inputs, putter)?);
+            record.inputs = self.keep_inputs(number, &keyed.action.inputs, putter)?;
         }
         let id = putter.put(Kind::Run, &record.encode())?.id;
         Ok((action_id, id))
-    }
-
-    /// Stores what a task read and was seen not to have changed, as the tree that can be restored.
-    fn keep_inputs(&self, inputs: &[Input], putter: &mut Putter<'_>) -> Result<Id> {
-        let is_there = |input: &&Input| !matches!(input.kind, InputKind::Absent);
-        let paths: Vec<Pattern> =
-            inputs.iter().filter(is_there).map(|input| Pattern::Path(input.path.clone())).collect();
-        // They are the user's: their modes stay, and so does where links lead.
-        let options = CaptureOptions { external_links: true, keep_modes: true };
-        Ok(capture(Some(putter), self.desk.tree, &paths, &options)?.tree.id)
     }
 
     /// Makes the end of a task known: to tasks that need it, to the next batch, to the user.

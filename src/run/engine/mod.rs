@@ -2,6 +2,7 @@
 
 mod execute;
 mod forecast;
+mod kept;
 mod known;
 mod place;
 mod resolve;

@@ -10,7 +10,7 @@ use crate::record::Observed;
 use crate::repo::records::{RUNS, RunEntry, Runs, TOUCH};
 use crate::run::manifest::{Manifest, TaskNo, without_mark};
 use crate::run::portable::ResultTree;
-use crate::run::project::{Done, Known, Seen};
+use crate::run::project::{Done, Known, Seen, Standing};
 use crate::run::publish::Shelf;
 use crate::walk::Stat;
 use std::collections::HashSet;
@@ -82,10 +82,16 @@ impl Shelf<Row> for Engine<'_> {
 impl Engine<'_> {
     /// Notes that results were used today, where that is not known: what is used is kept longer.
     pub(super) fn touch(&self) -> Result<()> {
-        let is_used = |end| matches!(end, Some(TaskEnd::Restored | TaskEnd::Current));
-        let slots = self.slots.iter().map(|slot| locked(slot));
-        let hits = slots.filter(|slot| is_used(slot.end)).filter_map(|slot| Some(slot.hit.as_deref()?.record));
-        let used: HashSet<Id> = hits.collect();
+        let survey = self.desk.survey;
+        let used = self.slots.iter().zip(self.tasks).filter_map(|(slot, task)| {
+            let slot = locked(slot);
+            match (slot.end, slot.hit.as_deref(), survey.standing(*task)) {
+                (Some(TaskEnd::Restored | TaskEnd::Current), Some(hit), _) => Some(hit.record),
+                (Some(TaskEnd::Current), None, Some(Standing::Current(known))) => Some(known.record),
+                _ => None,
+            }
+        });
+        let used: HashSet<Id> = used.collect();
         if used.is_empty() {
             return Ok(());
         }
