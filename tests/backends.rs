@@ -18,6 +18,7 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 /// Makes an empty backend with the help of a directory.
 type Open<'a> = &'a dyn Fn(&Path) -> Arc<dyn Backend>;
@@ -248,6 +249,32 @@ fn every_scheme_is_documented() {
     for scheme in SCHEMES {
         assert!(page.contains(&format!("`{}:", scheme.name)), "docs/REMOTES.md does not name {}:", scheme.name);
     }
+}
+
+#[test]
+fn a_connection_that_breaks_takes_no_lease_with_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let medium =
+        RetryBackend::new(at(&format!("ssh://host{}/there", dir.path().display()), dir.path()), Patience::default());
+    // What goes to the other side passes a `cat`: without it that is at its end, while we live.
+    let here = dir.path().display();
+    let ssh = format!(
+        "for last; do :; done\nexec 3<&0\n{{ cat <&3 & echo $! >>'{here}/cats'; wait; }} | \
+         {{ exec 3<&-; sh -c \"$last\"; echo >>'{here}/ended'; }}\n"
+    );
+    std::fs::write(dir.path().join("ssh.sh"), ssh).unwrap();
+    assert!(medium.put_new("leases/w/0", b"lease").unwrap());
+    let lines = |name: &str| std::fs::read_to_string(dir.path().join(name)).unwrap_or_default();
+    let cat = lines("cats").trim().parse().unwrap();
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(cat), nix::sys::signal::Signal::SIGKILL).unwrap();
+    let since = Instant::now();
+    while lines("ended").is_empty() {
+        assert!(since.elapsed() < Duration::from_secs(120), "the other side goes on");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(medium.get("leases/w/0").unwrap(), b"lease");
+    assert!(medium.put_new("leases/w/1", b"lease").unwrap());
+    assert_eq!(lines("cats").lines().count(), 2, "it was another connection");
 }
 
 #[test]

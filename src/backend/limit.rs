@@ -1,7 +1,8 @@
 //! A backend that leaves room on the way for others: so many bytes a second up, so many down.
 //!
 //! Bytes take their turn in one queue for each direction, whatever the number of threads, so the average holds; one
-//! request is sent as fast as it goes.
+//! request is sent as fast as it goes. Leases do not stand in it: a sign of life that comes an hour late, behind packs,
+//! is none.
 
 use super::{Backend, Spool};
 use crate::clock::Time;
@@ -40,8 +41,8 @@ impl LimitBackend {
         LimitBackend { inner, up, down }
     }
 
-    fn received(&self, answer: Result<Vec<u8>>) -> Result<Vec<u8>> {
-        self.down.take(answer.as_ref().map_or(0, |bytes| bytes.len() as u64));
+    fn received(&self, name: &str, answer: Result<Vec<u8>>) -> Result<Vec<u8>> {
+        self.down.take(name, answer.as_ref().map_or(0, |bytes| bytes.len() as u64));
         answer
     }
 }
@@ -58,8 +59,8 @@ impl Turns {
     }
 
     /// Waits until so many bytes have had their time.
-    fn take(&self, bytes: u64) {
-        let Some(rate) = self.bytes_per_second else { return };
+    fn take(&self, name: &str, bytes: u64) {
+        let Some(rate) = self.bytes_per_second.filter(|_| !name.starts_with("leases/")) else { return };
         let until = {
             let mut free_at = self.free_at.lock().unwrap_or_else(PoisonError::into_inner);
             let now = Instant::now();
@@ -77,12 +78,12 @@ impl Backend for LimitBackend {
     }
 
     fn put(&self, name: &str, bytes: &[u8]) -> Result<()> {
-        self.up.take(bytes.len() as u64);
+        self.up.take(name, bytes.len() as u64);
         self.inner.put(name, bytes)
     }
 
     fn put_new(&self, name: &str, bytes: &[u8]) -> Result<bool> {
-        self.up.take(bytes.len() as u64);
+        self.up.take(name, bytes.len() as u64);
         self.inner.put_new(name, bytes)
     }
 
@@ -91,16 +92,16 @@ impl Backend for LimitBackend {
     }
 
     fn put_spool(&self, name: &str, spool: Spool) -> Result<()> {
-        self.up.take(spool.as_file().metadata().map_or(0, |meta| meta.len()));
+        self.up.take(name, spool.as_file().metadata().map_or(0, |meta| meta.len()));
         self.inner.put_spool(name, spool)
     }
 
     fn get(&self, name: &str) -> Result<Vec<u8>> {
-        self.received(self.inner.get(name))
+        self.received(name, self.inner.get(name))
     }
 
     fn get_range(&self, name: &str, offset: u64, len: usize) -> Result<Vec<u8>> {
-        self.received(self.inner.get_range(name, offset, len))
+        self.received(name, self.inner.get_range(name, offset, len))
     }
 
     fn stat(&self, name: &str) -> Result<Option<u64>> {
@@ -133,6 +134,8 @@ mod tests {
     use super::*;
     use crate::backend::MemBackend;
 
+    const HOURS: Duration = Duration::from_secs(36_000);
+
     #[test]
     fn threads_share_one_limit() {
         let limits = Limits { up_bytes_per_second: Some(1_000_000), down_bytes_per_second: None };
@@ -145,5 +148,21 @@ mod tests {
             }
         });
         assert!(start.elapsed() >= Duration::from_millis(100));
+    }
+
+    #[test]
+    fn a_sign_of_life_does_not_wait() {
+        let limits = Limits { up_bytes_per_second: Some(1), down_bytes_per_second: Some(1) };
+        let backend = LimitBackend::new(Arc::new(MemBackend::new()), limits);
+        // Hours of packs have been promised their time.
+        for turns in [&backend.up, &backend.down] {
+            *turns.free_at.lock().unwrap() = Some(Instant::now() + HOURS);
+        }
+        let (say, hear) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            assert!(backend.put_new("leases/w/1", &[0; 1_000]).unwrap());
+            say.send(backend.get("leases/w/1").unwrap().len()).unwrap();
+        });
+        assert_eq!(hear.recv_timeout(Duration::from_secs(120)), Ok(1_000));
     }
 }

@@ -1,12 +1,11 @@
 //! The side that answers, for any medium.
 //!
-//! What a writer of the other side leaves behind when its connection breaks goes with the connection: its lease, which
-//! nobody else could tell from that of a writer who lives.
+//! The end of a connection says nothing of who asked: a writer whose connection broke goes on over another. So its lease
+//! stays, and who does not come back is found dead by the time of its last sign of life, as on every medium without locks.
 
 use super::{HELD_BYTES_MAX, LINE_BYTES_MAX, VERSION};
 use crate::backend::Backend;
 use crate::error::{Code, Error, IoContext, Result, fail};
-use std::collections::BTreeSet;
 use std::io::{self, BufRead, Read, Write};
 
 /// Bytes that are handed on at once.
@@ -29,20 +28,13 @@ pub enum Grant {
 /// # Errors
 /// CONNECTION_FAILED when the other side goes away in the middle; what is wrong with a request is answered.
 pub fn serve(backend: &dyn Backend, grant: Grant, input: &mut dyn BufRead, output: &mut dyn Write) -> Result<()> {
-    let mut server = Server { backend, grant, leases: BTreeSet::new() };
-    let served = server.answer_all(input, output);
-    // The lease of a writer that has ended by itself is gone, and then nothing is there to delete.
-    for lease in std::mem::take(&mut server.leases) {
-        let _ = server.forget_lease(&lease);
-    }
+    let served = Server { backend, grant }.answer_all(input, output);
     served.map_err(|error| Error::new(Code::ConnectionFailed, "the other side went away").with_source(error))
 }
 
 struct Server<'a> {
     backend: &'a dyn Backend,
     grant: Grant,
-    /// Directories of leases that began on this connection.
-    leases: BTreeSet<String>,
 }
 
 /// What is answered.
@@ -59,7 +51,7 @@ fn word(text: &str) -> Result<Answer> {
 }
 
 impl Server<'_> {
-    fn answer_all(&mut self, input: &mut dyn BufRead, output: &mut dyn Write) -> io::Result<()> {
+    fn answer_all(&self, input: &mut dyn BufRead, output: &mut dyn Write) -> io::Result<()> {
         let mut line = Vec::new();
         loop {
             line.clear();
@@ -163,7 +155,7 @@ impl Server<'_> {
     }
 
     /// Takes the bytes after a line, all of them, whatever becomes of the request.
-    fn take(&mut self, verb: &str, name: &str, len: u64, input: &mut dyn BufRead) -> io::Result<Result<Answer>> {
+    fn take(&self, verb: &str, name: &str, len: u64, input: &mut dyn BufRead) -> io::Result<Result<Answer>> {
         let mut body = Read::take(input, len);
         let stored = self.store(verb, name, len, &mut body);
         io::copy(&mut body, &mut io::sink())?;
@@ -173,7 +165,7 @@ impl Server<'_> {
         Ok(stored)
     }
 
-    fn store(&mut self, verb: &str, name: &str, len: u64, body: &mut dyn Read) -> Result<Answer> {
+    fn store(&self, verb: &str, name: &str, len: u64, body: &mut dyn Read) -> Result<Answer> {
         if self.grant == Grant::Read {
             return refused("write");
         }
@@ -203,22 +195,7 @@ impl Server<'_> {
             self.backend.put(name, &bytes)?;
             return word("ok");
         }
-        if !self.backend.put_new(name, &bytes)? {
-            return word("exists");
-        }
-        let lease = name.strip_suffix("/0").filter(|dir| dir.starts_with("leases/"));
-        self.leases.extend(lease.map(str::to_string));
-        word("ok")
-    }
-
-    fn forget_lease(&self, lease: &str) -> Result<()> {
-        let mut names = Vec::new();
-        self.backend.list(lease, &mut |name, _| {
-            // A fence stays until a gc takes it away.
-            names.extend((!name.ends_with("/fence")).then(|| name.to_string()));
-            Ok(())
-        })?;
-        names.iter().try_for_each(|name| self.backend.delete(name))
+        word(if self.backend.put_new(name, &bytes)? { "ok" } else { "exists" })
     }
 }
 
