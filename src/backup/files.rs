@@ -61,10 +61,14 @@ struct Read {
 
 /// Works until there are no more jobs.
 pub(super) fn work(engine: &Engine<'_>, mut putter: Putter<'_>, jobs: &Receiver<Job>) {
-    let mut buffer = vec![0; WHOLE_BYTES as usize + 1];
+    let mut buffer = Vec::new();
     for job in jobs {
         if engine.is_stopped() {
             continue;
+        }
+        // Where nothing has changed there is nothing to read.
+        if buffer.is_empty() {
+            buffer = vec![0; WHOLE_BYTES as usize + 1];
         }
         let run = || -> Result<()> {
             for part in job.parts {

@@ -22,6 +22,8 @@ use zeroize::Zeroizing;
 const PASSPHRASE_BYTES_MAX: usize = 4 << 10;
 /// A key file of more bytes is a mistake.
 const KEY_FILE_BYTES_MAX: usize = 1 << 20;
+/// What most secrets fit into.
+const SECRET_BYTES: usize = 4 << 10;
 /// Randomness of a key file that we make; it is written as hexadecimal digits, to be copied by hand if need be.
 const KEY_FILE_RANDOM_BYTES: usize = 32;
 /// What opening with a passphrase shall take on the machine where it was set.
@@ -223,11 +225,18 @@ fn from_command(command: &OsString) -> Result<OwnedSecret> {
     checked(bytes, "the passphrase command")
 }
 
-/// Reads to the end, into memory that is never moved and so leaves no copies behind.
+/// Reads to the end. Memory that a secret outgrows is wiped before it is given back, so that no copies are left behind.
 fn read_limited(stream: &mut dyn Read, path: &Path, limit: usize) -> Result<Zeroizing<Vec<u8>>> {
-    let mut bytes = Zeroizing::new(vec![0; limit + 1]);
+    // Wiping takes its time, byte by byte: not a megabyte for what is short nearly always.
+    let mut bytes = Zeroizing::new(vec![0; limit.min(SECRET_BYTES) + 1]);
     let mut filled = 0;
-    while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+    loop {
+        if filled == bytes.len() && filled <= limit {
+            let mut longer = Zeroizing::new(vec![0; limit + 1]);
+            longer[..filled].copy_from_slice(&bytes);
+            bytes = longer;
+        }
+        let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) else { break };
         match stream.read(rest) {
             Ok(0) => break,
             Ok(read) => filled += read,

@@ -19,7 +19,7 @@ use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
 /// A data frame is closed at so many raw bytes, and is never longer than twice that unless it is a single chunk.
@@ -162,8 +162,14 @@ struct Shared {
 /// Adds objects and roots to a repository. Holds the repository lock for sharing, and a lease.
 pub struct Writer {
     shared: Arc<Shared>,
-    queue: Option<Sender<Frame>>,
-    pool: Vec<JoinHandle<()>>,
+    /// Made for the first frame: a backup of what has not changed stores none.
+    pool: OnceLock<Pool>,
+}
+
+/// The threads that compress, and the way to them.
+struct Pool {
+    queue: Sender<Frame>,
+    threads: Vec<JoinHandle<()>>,
 }
 
 /// Adds objects from one thread.
@@ -203,18 +209,19 @@ impl Writer {
             stored_bytes: AtomicU64::new(0),
             flushed_raw_bytes: AtomicU64::new(0),
         });
-        Ok(Writer { shared, queue: None, pool: Vec::new() }.with_pool())
+        Ok(Writer { shared, pool: OnceLock::new() })
     }
 
-    fn with_pool(mut self) -> Self {
-        let jobs = self.shared.options.jobs.max(1);
-        let (sender, receiver) = bounded(2 * jobs);
-        self.queue = Some(sender);
-        for _ in 0..jobs {
-            let (shared, receiver) = (self.shared.clone(), receiver.clone());
-            self.pool.push(std::thread::spawn(move || shared.compress_frames(&receiver)));
-        }
-        self
+    fn pool(&self) -> &Pool {
+        self.pool.get_or_init(|| {
+            let jobs = self.shared.options.jobs.max(1);
+            let (queue, receiver) = bounded(2 * jobs);
+            let start = |_| {
+                let (shared, receiver) = (self.shared.clone(), receiver.clone());
+                std::thread::spawn(move || shared.compress_frames(&receiver))
+            };
+            Pool { queue, threads: (0..jobs).map(start).collect() }
+        })
     }
 
     /// A putter for the calling thread.
@@ -330,7 +337,7 @@ impl Writer {
     fn submit(&self, frame: Frame) {
         *locked(&self.shared.in_flight.count) += 1;
         // The pool lives as long as the writer, so the queue takes it.
-        if self.queue.as_ref().is_none_or(|queue| queue.send(frame).is_err()) {
+        if self.pool().queue.send(frame).is_err() {
             self.shared.fail(Error::new(Code::SystemError, "the threads that store frames have ended"));
             self.shared.one_done();
         }
@@ -361,8 +368,9 @@ impl Writer {
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        self.queue = None;
-        for thread in self.pool.drain(..) {
+        let Some(Pool { queue, threads }) = self.pool.take() else { return };
+        drop(queue);
+        for thread in threads {
             let _ = thread.join();
         }
     }

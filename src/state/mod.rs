@@ -18,6 +18,7 @@ use crate::id::ShortId;
 use fs2::FileExt;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension, params};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -27,6 +28,10 @@ const SCHEMA_VERSION: i64 = 1;
 const BUSY_TIMEOUT_SECONDS: u64 = 60;
 /// So many pages of the log are moved into the database: who opens it first reads the log whole.
 const LOG_PAGES_MAX: u32 = 128;
+/// Its name.
+const FILE: &str = "state.sqlite";
+/// Held shared by whoever opens it, exclusive by whoever replaces it.
+const GATE: &str = "state/state.lock";
 /// `id` is made from the key by [`row_id`]; `root` groups the rows of one source, to drop them together.
 const SCHEMA: &str = "
 CREATE TABLE directories(id INTEGER PRIMARY KEY, root INTEGER NOT NULL, row BLOB NOT NULL);
@@ -35,9 +40,13 @@ CREATE TABLE notes(name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 
 /// The open state file. Used from any thread.
 pub struct State {
+    /// The directory of the file.
+    dir: PathBuf,
+    repository: ShortId,
     /// Reads within one transaction, so that a lookup costs no file locks.
     reader: Mutex<Connection>,
-    writer: Mutex<Connection>,
+    /// Opened for the first change: a backup of what has not changed makes none.
+    writer: Mutex<Option<Connection>>,
 }
 
 /// Where a row belongs.
@@ -81,13 +90,11 @@ impl State {
     /// # Errors
     /// CACHE_ERROR, FILE_IO, STORAGE_FULL.
     pub fn open(dir: &Path, repository: &ShortId) -> Result<Self> {
-        let path = dir.join("state.sqlite");
-        // SQLite finds a write-ahead log by name: nobody may open the file while another process replaces it.
+        let path = dir.join(FILE);
         create_dir_durable(&dir.join("state"), PRIVATE_DIR)?;
-        let gate_path = dir.join("state/state.lock");
-        let gate = open_private(&gate_path)?;
-        FileExt::lock_shared(&gate).at("lock", &gate_path)?;
-        match Self::open_existing(&path, repository) {
+        let gate_path = dir.join(GATE);
+        let gate = enter(&gate_path)?;
+        match Self::open_existing(dir, repository) {
             Ok(Some(state)) => return Ok(state),
             Ok(None) => {}
             // Another process holds it for longer than a transaction lasts: not to be deleted.
@@ -97,26 +104,39 @@ impl State {
         FileExt::unlock(&gate).at("unlock", &gate_path)?;
         FileExt::lock_exclusive(&gate).at("lock", &gate_path)?;
         // Somebody else may have made it meanwhile.
-        if let Ok(Some(state)) = Self::open_existing(&path, repository) {
+        if let Ok(Some(state)) = Self::open_existing(dir, repository) {
             return Ok(state);
         }
         Self::create(&path, repository)?;
-        Self::open_existing(&path, repository)?
+        Self::open_existing(dir, repository)?
             .ok_or_else(|| Error::new(Code::CacheError, format!("{} was changed by another program", path.display())))
     }
 
-    fn open_existing(path: &Path, repository: &ShortId) -> Result<Option<Self>> {
+    fn open_existing(dir: &Path, repository: &ShortId) -> Result<Option<Self>> {
+        let path = dir.join(FILE);
         if !path.exists() {
             return Ok(None);
         }
-        let (reader, writer) = (connect(path)?, connect(path)?);
-        let version: i64 = writer.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(sql)?;
-        let state = State { reader: Mutex::new(reader), writer: Mutex::new(writer) };
-        if version != SCHEMA_VERSION || state.note("repository")?.as_deref() != Some(&repository.as_bytes()[..]) {
-            return Ok(None);
-        }
+        let Some(reader) = connect_own(&path, repository)? else { return Ok(None) };
+        let (reader, writer) = (Mutex::new(reader), Mutex::default());
+        let state = State { dir: dir.to_path_buf(), repository: *repository, reader, writer };
         state.begin_reading()?;
         Ok(Some(state))
+    }
+
+    /// Works with the connection that writes.
+    fn write<T>(&self, work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>) -> Result<T> {
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let connection = match writer.take() {
+            Some(connection) => connection,
+            None => {
+                let _gate = enter(&self.dir.join(GATE))?;
+                // Another process may have made it anew since, even for another repository.
+                connect_own(&self.dir.join(FILE), &self.repository)?
+                    .ok_or_else(|| Error::new(Code::CacheError, "state.sqlite was replaced while it was in use"))?
+            }
+        };
+        work(writer.insert(connection)).map_err(sql)
     }
 
     fn create(path: &Path, repository: &ShortId) -> Result<()> {
@@ -161,17 +181,17 @@ impl State {
         let mut sorted: Vec<(i64, &RowKey, &DirectoryRow)> =
             rows.iter().map(|(key, row)| (row_id(key), key, row)).collect();
         sorted.sort_unstable_by_key(|(id, ..)| *id);
-        let mut writer = locked(&self.writer);
-        let transaction = writer.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(sql)?;
-        {
-            let mut insert = transaction
-                .prepare_cached("INSERT OR REPLACE INTO directories(id, root, row) VALUES (?1, ?2, ?3)")
-                .map_err(sql)?;
-            for (id, key, row) in sorted {
-                insert.execute(params![id, hash(&[&key.root]), row.bytes()]).map_err(sql)?;
+        self.write(|writer| {
+            let transaction = writer.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+            {
+                let mut insert = transaction
+                    .prepare_cached("INSERT OR REPLACE INTO directories(id, root, row) VALUES (?1, ?2, ?3)")?;
+                for (id, key, row) in sorted {
+                    insert.execute(params![id, hash(&[&key.root]), row.bytes()])?;
+                }
             }
-        }
-        transaction.commit().map_err(sql)
+            transaction.commit()
+        })
     }
 
     /// Forgets every row of a source but those with these numbers.
@@ -179,20 +199,20 @@ impl State {
     /// # Errors
     /// CACHE_ERROR.
     pub fn retain(&self, root: &[u8], keep: &[RowNumber]) -> Result<()> {
-        let mut writer = locked(&self.writer);
-        let transaction = writer.transaction().map_err(sql)?;
-        transaction.execute_batch("CREATE TEMP TABLE keep(id INTEGER PRIMARY KEY)").map_err(sql)?;
-        {
-            let mut insert = transaction.prepare("INSERT OR IGNORE INTO keep VALUES (?1)").map_err(sql)?;
-            for number in keep {
-                insert.execute(params![number.0]).map_err(sql)?;
+        self.write(|writer| {
+            let transaction = writer.transaction()?;
+            transaction.execute_batch("CREATE TEMP TABLE keep(id INTEGER PRIMARY KEY)")?;
+            {
+                let mut insert = transaction.prepare("INSERT OR IGNORE INTO keep VALUES (?1)")?;
+                for number in keep {
+                    insert.execute(params![number.0])?;
+                }
             }
-        }
-        transaction
-            .execute("DELETE FROM directories WHERE root = ?1 AND id NOT IN keep", params![hash(&[root])])
-            .map_err(sql)?;
-        transaction.execute_batch("DROP TABLE keep").map_err(sql)?;
-        transaction.commit().map_err(sql)
+            transaction
+                .execute("DELETE FROM directories WHERE root = ?1 AND id NOT IN keep", params![hash(&[root])])?;
+            transaction.execute_batch("DROP TABLE keep")?;
+            transaction.commit()
+        })
     }
 
     /// A small thing that somebody remembered: a verify cursor, a duration.
@@ -200,10 +220,12 @@ impl State {
     /// # Errors
     /// CACHE_ERROR.
     pub fn note(&self, name: &str) -> Result<Option<Vec<u8>>> {
-        locked(&self.writer)
-            .query_row("SELECT value FROM notes WHERE name = ?1", params![name], |row| row.get(0))
-            .optional()
-            .map_err(sql)
+        // Who has written sees that; who has not, the notes as they were when this state was opened.
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        match writer.as_ref() {
+            Some(writer) => note_in(writer, name),
+            None => note_in(&locked(&self.reader), name),
+        }
     }
 
     /// Remembers a small thing; an empty value forgets it.
@@ -211,13 +233,35 @@ impl State {
     /// # Errors
     /// CACHE_ERROR, STORAGE_FULL.
     pub fn set_note(&self, name: &str, value: &[u8]) -> Result<()> {
-        let writer = locked(&self.writer);
-        let changed = match value.is_empty() {
+        let changed = self.write(|writer| match value.is_empty() {
             true => writer.execute("DELETE FROM notes WHERE name = ?1", params![name]),
             false => writer.execute("INSERT OR REPLACE INTO notes VALUES (?1, ?2)", params![name, value]),
-        };
-        changed.map(|_| ()).map_err(sql)
+        });
+        changed.map(|_| ())
     }
+}
+
+/// SQLite finds a write-ahead log by name: nobody may open the file while another process replaces it.
+fn enter(gate_path: &Path) -> Result<File> {
+    let gate = open_private(gate_path)?;
+    FileExt::lock_shared(&gate).at("lock", gate_path)?;
+    Ok(gate)
+}
+
+/// A connection to the file of this repository and version; `None` where it is another's.
+fn connect_own(path: &Path, repository: &ShortId) -> Result<Option<Connection>> {
+    let connection = connect(path)?;
+    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(sql)?;
+    let is_own =
+        version == SCHEMA_VERSION && note_in(&connection, "repository")?.as_deref() == Some(&repository.as_bytes()[..]);
+    Ok(is_own.then_some(connection))
+}
+
+fn note_in(connection: &Connection, name: &str) -> Result<Option<Vec<u8>>> {
+    connection
+        .query_row("SELECT value FROM notes WHERE name = ?1", params![name], |row| row.get(0))
+        .optional()
+        .map_err(sql)
 }
 
 fn connect(path: &Path) -> Result<Connection> {
