@@ -3,13 +3,14 @@
 //! Floor 0. Promise 1: content is the name.
 
 use crate::error::{Code, Error, Result};
+use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
 macro_rules! bytes_newtype {
     ($(#[$doc:meta])* $name:ident, $len:literal) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[derive(Clone, Copy, PartialEq, Eq, Hash)]
         pub struct $name([u8; $len]);
 
         impl $name {
@@ -24,6 +25,20 @@ macro_rules! bytes_newtype {
 
             /// Lower-case hexadecimal digits.
             pub fn to_hex(self) -> String { hex(&self.0) }
+        }
+
+        impl Ord for $name {
+            /// The order of the bytes. Two ids nearly always differ in the first eight, which make one number.
+            fn cmp(&self, other: &Self) -> Ordering {
+                let [a, b, c, d, e, f, g, h, ..] = self.0;
+                let [i, j, k, l, m, n, o, p, ..] = other.0;
+                let (one, two) = (u64::from_be_bytes([a, b, c, d, e, f, g, h]), u64::from_be_bytes([i, j, k, l, m, n, o, p]));
+                one.cmp(&two).then_with(|| self.0.cmp(&other.0))
+            }
+        }
+
+        impl PartialOrd for $name {
+            fn partial_cmp(&self, other: &Self) -> Option<Ordering> { Some(self.cmp(other)) }
         }
 
         impl fmt::Display for $name {

@@ -81,6 +81,11 @@ impl<'a> Cursor<'a> {
 
     /// An unsigned LEB128 number of at most 64 bits, in its shortest form: one structure has one encoding.
     pub fn varint(&mut self) -> Result<u64> {
+        // Most numbers are small.
+        if let [byte @ ..0x80, rest @ ..] = self.rest {
+            self.rest = rest;
+            return Ok(u64::from(*byte));
+        }
         let mut value = 0u64;
         for shift in (0..64).step_by(7) {
             let byte = self.u8()?;

@@ -5,7 +5,7 @@
 
 use crate::error::{IoContext, Result};
 use crate::fs::{PRIVATE_DIR, create_dir_durable};
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -207,14 +207,14 @@ impl<const N: usize> SetReader<'_, N> {
     /// FILE_IO, and what `passed` answers.
     pub fn seek(&mut self, record: &[u8; N], passed: &mut dyn FnMut([u8; N]) -> Result<()>) -> Result<bool> {
         while let Some(next) = self.peek()? {
-            if next > *record {
-                return Ok(false);
+            match next.cmp(record) {
+                Ordering::Greater => return Ok(false),
+                Ordering::Equal => {
+                    self.is_found = true;
+                    return Ok(true);
+                }
+                Ordering::Less => self.ahead = None,
             }
-            if next == *record {
-                self.is_found = true;
-                return Ok(true);
-            }
-            self.ahead = None;
             if !std::mem::take(&mut self.is_found) {
                 passed(next)?;
             }

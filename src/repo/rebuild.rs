@@ -18,6 +18,7 @@ use crate::wire::Cursor;
 use fs2::FileExt;
 use rusqlite::{Connection, params};
 use std::cmp::Reverse;
+use std::collections::binary_heap::PeekMut;
 use std::collections::{BinaryHeap, HashSet};
 use std::fs::File;
 use std::io::{BufReader, BufWriter, ErrorKind, Read, Seek, Write};
@@ -202,12 +203,16 @@ pub(super) fn merge(
         heap.extend(head.map(|record| Reverse((record.key, at))));
         heads.push(head);
     }
-    while let Some(Reverse((_, at))) = heap.pop() {
+    while let Some(mut least) = heap.peek_mut() {
+        let Reverse((_, at)) = *least;
         if let Some(record) = heads[at].take() {
             each(&record)?;
         }
         heads[at] = next(&mut sources[at])?;
-        heap.extend(heads[at].map(|record| Reverse((record.key, at))));
+        match &heads[at] {
+            Some(record) => *least = Reverse((record.key, at)),
+            None => _ = PeekMut::pop(least),
+        }
     }
     Ok(())
 }
