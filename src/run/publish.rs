@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 const BATCH_AGE: Duration = Duration::from_secs(2);
 /// A batch is published when so many bytes were put.
 const BATCH_BYTES: u64 = 32 << 20;
+/// A batch is published when so many rows wait for it: they are held in memory.
+const BATCH_ROWS: usize = 16 << 10;
 /// How often it is looked whether another process waits.
 const LOOK_INTERVAL: Duration = Duration::from_millis(25);
 
@@ -110,7 +112,8 @@ impl<R> Publisher<R> {
                 }
             } else if has_some {
                 let is_old = batch.since.is_some_and(|since| since.elapsed() >= BATCH_AGE);
-                if batch.is_ending || is_old || shelf.waiting_bytes() >= BATCH_BYTES || shelf.is_awaited() {
+                let is_much = batch.rows.len() >= BATCH_ROWS || shelf.waiting_bytes() >= BATCH_BYTES;
+                if batch.is_ending || is_old || is_much || shelf.is_awaited() {
                     batch.since = None;
                     return Some((std::mem::take(&mut batch.entries), std::mem::take(&mut batch.rows)));
                 }

@@ -13,8 +13,11 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap};
 use std::time::Instant;
 
-/// With so many tasks waiting for a slot, running goes before resolving: what was resolved is held in memory.
+/// With so many tasks waiting for a slot, running goes before resolving, and nothing is resolved while all slots are
+/// taken: what was resolved is held in memory.
 const READY_ENOUGH: usize = 256;
+/// So many results are placed together: what is known of each meanwhile is held in memory.
+const PLACED_TOGETHER: usize = 4096;
 
 /// A task as the schedule sees it.
 #[derive(Clone, Debug, Default)]
@@ -346,6 +349,10 @@ impl Schedule {
         {
             return Some(Unit::Run(task));
         }
+        // Whoever ends takes one of them, and looks again.
+        if waiting >= READY_ENOUGH && self.used_slots >= self.limits.slots {
+            return None;
+        }
         if let Some((_, Reverse(task))) = self.to_resolve.pop() {
             self.phases[task as usize] = Phase::Resolving;
             self.resolving += 1;
@@ -356,6 +363,7 @@ impl Schedule {
             tasks.retain(|task| self.phases[*task as usize] == Phase::Known);
             tasks.sort_unstable();
             tasks.dedup();
+            self.to_place = tasks.split_off(tasks.len().min(PLACED_TOGETHER));
             tasks.iter().for_each(|task| self.phases[*task as usize] = Phase::Placing);
             if !tasks.is_empty() {
                 self.placing += 1;

@@ -136,7 +136,7 @@ impl Runs {
         self.runs.sort_unstable_by_key(key);
         // Two batches may name one record while one takes the place of the other.
         self.runs.dedup_by_key(|run| (run.action, run.record));
-        self.runs.sort_by_key(|run| (run.action, !run.is_trusted, run.newest_key()));
+        self.runs.sort_unstable_by_key(|run| (run.action, !run.is_trusted, run.newest_key()));
     }
 
     fn take_batch(&mut self, root: &Root, written_seconds: i64) -> Result<()> {

@@ -1,7 +1,7 @@
 //! One attempt at a task: clear its outputs, run its command, keep what it left.
 
 use super::known::{self, Hit};
-use super::shelf::Row;
+use super::shelf::{DoneRow, Row};
 use super::tell::Output;
 use super::{Engine, locked};
 use crate::clock;
@@ -181,7 +181,7 @@ impl Engine<'_> {
             Command::Shell(text) => Call::Shell(OsStr::new(text)),
             Command::Words(list) => {
                 words = list.iter().map(OsStr::new).collect::<Vec<&OsStr>>();
-                let name = list.first().map(String::as_str).unwrap_or_default();
+                let name = list.first().unwrap_or_default();
                 let path = variables.iter().find(|(name, _)| name == "PATH").map(|(_, path)| path.clone());
                 let found = find_program(name, path.as_deref().unwrap_or_default(), &cwd);
                 program = found.unwrap_or_else(|| cwd.join(name));
@@ -376,7 +376,8 @@ impl Engine<'_> {
                     duration_ms: ended.wall_ms,
                 }));
                 let (observed, stats) = (verdict.observed, captured.stats);
-                row = Some(Row::Done { seen: keyed.seen.clone(), known, result, observed, stats });
+                let row_of = DoneRow { seen: keyed.seen.clone(), known, result, observed, stats };
+                row = Some(Row::Done(Box::new(row_of)));
             } else {
                 row = Some(Row::Left { task: self.tasks[number as usize], known, result, stats: captured.stats });
             }

@@ -98,6 +98,9 @@ impl<'a> Lookup<'a> {
         let Some(loaded) = &mut *slot else { return Ok(()) };
         self.generation.fetch_add(1, Ordering::AcqRel);
         let new = self.repo.roots_beside(&loaded.roots)?;
+        if new.is_empty() {
+            return Ok(());
+        }
         // What was forgotten shows only where all are read.
         if new.iter().any(|root| root.record_type == FORGET) {
             *loaded = self.load()?;
@@ -106,6 +109,13 @@ impl<'a> Lookup<'a> {
         loaded.runs = Arc::new(loaded.runs.with(&new, clock::now()));
         loaded.roots.extend(new.iter().map(|root| root.name));
         Ok(())
+    }
+
+    /// A root record of this run's own need not be read: of what it names, this process knows all that counts.
+    pub(super) fn pass_over(&self, root: Id) {
+        if let Some(loaded) = &mut *self.runs.write().unwrap_or_else(PoisonError::into_inner) {
+            loaded.roots.insert(root);
+        }
     }
 
     /// The result that stands for running an action. What is damaged goes to `damaged` and does not count.

@@ -1,6 +1,6 @@
 //! Stored results into the work tree.
 
-use super::shelf::Row;
+use super::shelf::{DoneRow, Row};
 use super::{Engine, locked};
 use crate::error::{Class, Error};
 use crate::monitor::TaskEnd;
@@ -81,7 +81,8 @@ impl Engine<'_> {
         let row = match keyed {
             Some(keyed) => {
                 let known = Self::row_known(&keyed, hit.record, result.id);
-                Some(Row::Done { seen: keyed.seen.clone(), known, result, observed: hit.observed, stats: placed.stats })
+                let (seen, observed) = (keyed.seen.clone(), hit.observed);
+                Some(Row::Done(Box::new(DoneRow { seen, known, result, observed, stats: placed.stats })))
             }
             None if is_displaced => {
                 Some(Row::Placed { task: self.tasks[number as usize], result, stats: placed.stats })

@@ -23,7 +23,7 @@ const PIECE_BYTES: usize = 64 << 10;
 /// What is told to the project's state once it is durable.
 pub(super) enum Row {
     /// A task came to a result, by running or by a hit.
-    Done { seen: Seen, known: Known, result: Arc<ResultTree>, observed: Vec<Observed>, stats: Vec<Stat> },
+    Done(Box<DoneRow>),
     /// A task that was only displaced is in place.
     Placed { task: TaskNo, result: Arc<ResultTree>, stats: Vec<Stat> },
     /// A task left something that stands for nothing.
@@ -33,16 +33,26 @@ pub(super) enum Row {
 impl Row {
     fn task(&self) -> TaskNo {
         match self {
-            Row::Done { seen, .. } => seen.task,
+            Row::Done(row) => row.seen.task,
             Row::Placed { task, .. } | Row::Left { task, .. } => *task,
         }
     }
 }
 
+/// What a task came to.
+pub(super) struct DoneRow {
+    pub(super) seen: Seen,
+    pub(super) known: Known,
+    pub(super) result: Arc<ResultTree>,
+    pub(super) observed: Vec<Observed>,
+    pub(super) stats: Vec<Stat>,
+}
+
 impl Shelf<Row> for Engine<'_> {
     fn publish(&self, entries: &[RunEntry]) -> Result<()> {
         let body = Runs { entries: entries.to_vec(), ..Runs::default() }.encode();
-        self.desk.writer.publish(RUNS, &body)?;
+        let name = self.desk.writer.publish(RUNS, &body)?;
+        self.lookup.pass_over(name);
         if let Some(claims) = &self.claims {
             claims.tell_news();
         }
@@ -56,7 +66,8 @@ impl Shelf<Row> for Engine<'_> {
         let (project, survey) = (self.desk.project, self.desk.survey);
         for row in &rows {
             match row {
-                Row::Done { seen, known, result, observed, stats } => {
+                Row::Done(row) => {
+                    let DoneRow { seen, known, result, observed, stats } = &**row;
                     project.done(survey, &Done { seen, known: *known, result, observed, stats });
                 }
                 Row::Placed { task, result, stats } => project.placed(survey, *task, result, stats),

@@ -163,7 +163,7 @@ impl<'a> Explainer<'a> {
     /// Names the dependencies whose results the last run did not have.
     fn compare_dependencies(&self, task: TaskNo, before: &Action, after: &Action, changes: &mut Vec<Difference>) {
         let mut known = BTreeSet::new();
-        let mut todo = self.manifest.task(task).deps.clone();
+        let mut todo = self.manifest.task(task).deps.to_vec();
         while let Some(other) = todo.pop() {
             let of = self.manifest.task(other);
             if of.is_group() {

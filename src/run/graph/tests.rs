@@ -13,13 +13,13 @@ fn tasks(lines: &[Line<'_>]) -> Vec<Task> {
         at: Place::default(),
         description: None,
         command: Command::Group,
-        inputs: Vec::new(),
+        inputs: Box::default(),
         outputs: outputs.iter().map(|text| Pattern::parse(text, b"").expect("pattern")).collect(),
         deps: numbers(deps),
-        makers: Vec::new(),
+        makers: Box::default(),
         after: numbers(after),
         depfile: None,
-        matrix: Vec::new(),
+        matrix: Box::default(),
         settings: Settings::default().into(),
     };
     lines.iter().map(task).collect()
@@ -60,7 +60,7 @@ fn a_long_chain_is_no_problem() {
     let mut chain = tasks(&[("t", &[], &[], &[])]);
     for number in 1..100_000 {
         let mut task = chain[0].clone();
-        task.deps = vec![TaskNo(number - 1)];
+        task.deps = [TaskNo(number - 1)].into();
         chain.push(task);
     }
     let graph = Graph::new(&chain).expect("no circle");
@@ -68,7 +68,7 @@ fn a_long_chain_is_no_problem() {
     assert_eq!(graph.closure(&[TaskNo(99_999)]).len(), 100_000);
     assert_eq!(graph.sees_all(TaskNo(99_999), &[TaskNo(5), TaskNo(70_000)]), Ok(()));
     assert_eq!(graph.sees_all(TaskNo(5), &[TaskNo(70_000)]), Err(TaskNo(70_000)));
-    chain[0].deps = vec![TaskNo(99_999)];
+    chain[0].deps = [TaskNo(99_999)].into();
     assert!(Graph::new(&chain).is_err());
 }
 
@@ -149,7 +149,8 @@ mod properties {
             for (a, b) in edges {
                 // From a larger to a smaller number: never a circle.
                 if a > b && !list[a as usize].deps.contains(&TaskNo(b)) {
-                    list[a as usize].deps.push(TaskNo(b));
+                    let deps = &mut list[a as usize].deps;
+                    *deps = deps.iter().copied().chain([TaskNo(b)]).collect();
                 }
             }
             let graph = Graph::new(&list).expect("no circle");

@@ -88,7 +88,7 @@ impl Checker<'_> {
             }
             let [deps, mut after] = lists;
             after.retain(|task| deps.binary_search(task).is_err());
-            (self.tasks[number].deps, self.tasks[number].after) = (deps, after);
+            (self.tasks[number].deps, self.tasks[number].after) = (deps.into(), after.into());
         }
     }
 
@@ -155,8 +155,9 @@ impl Checker<'_> {
             makers.dedup();
             let task = &mut self.tasks[number];
             makers.retain(|maker| task.deps.binary_search(maker).is_err());
-            task.after.retain(|other| makers.binary_search(other).is_err());
-            task.makers = makers;
+            let after = std::mem::take(&mut task.after);
+            task.after = after.into_iter().filter(|other| makers.binary_search(other).is_err()).collect();
+            task.makers = makers.into();
         }
     }
 

@@ -6,6 +6,7 @@ use super::substitute::{self, Values};
 
 /// The kernel takes no longer text as one argument (MAX_ARG_STRLEN, with its NUL).
 const COMMAND_BYTES_MAX: usize = 128 * 1024 - 1;
+const HAS_NUL: &str = "the command holds a NUL";
 /// What a shell does by itself: as a program it may not exist, or do something else.
 const BUILTINS: &[&str] = &[
     ".", ":", "[", "alias", "bg", "bind", "break", "builtin", "case", "cd", "command", "continue", "declare", "do",
@@ -78,7 +79,7 @@ pub(super) fn from_script(text: &str, values: &Values<'_>) -> Result<Command, St
         words.push(program);
     }
     words.extend(args.iter().cloned());
-    checked(Command::Words(words))
+    from_list(&words)
 }
 
 /// `python3.12` is `python`.
@@ -99,7 +100,14 @@ fn from_words(list: &[Text], values: &Values<'_>) -> Result<Command, String> {
         has_args |= is_args;
     }
     words.extend(values.args.filter(|_| !has_args).unwrap_or_default().iter().cloned());
-    checked(Command::Words(words))
+    from_list(&words)
+}
+
+fn from_list(words: &[String]) -> Result<Command, String> {
+    if words.iter().any(|word| word.contains('\0')) {
+        return Err(HAS_NUL.to_string());
+    }
+    checked(Command::Words(words.iter().collect()))
 }
 
 /// A line without shell syntax as the words that it is, any other as it stands.
@@ -114,24 +122,20 @@ fn from_line(line: &str) -> Command {
     if is_shell {
         return Command::Shell(line.trim().to_string());
     }
-    Command::Words(words.into_iter().map(str::to_string).collect())
+    Command::Words(words.into_iter().collect())
 }
 
 fn checked(command: Command) -> Result<Command, String> {
-    let (is_empty, len, has_nul) = match &command {
-        Command::Group => (false, 0, false),
-        Command::Shell(text) => (text.is_empty(), text.len(), text.contains('\0')),
-        Command::Words(words) => (
-            words.first().is_none_or(String::is_empty),
-            words.iter().map(|word| word.len() + 1).sum(),
-            words.iter().any(|word| word.contains('\0')),
-        ),
+    let (is_empty, len) = match &command {
+        Command::Group => (false, 0),
+        Command::Shell(text) if text.contains('\0') => return Err(HAS_NUL.to_string()),
+        Command::Shell(text) => (text.is_empty(), text.len()),
+        Command::Words(words) => {
+            (words.first().is_none_or(str::is_empty), words.iter().map(|word| word.len() + 1).sum())
+        }
     };
     if is_empty {
         return Err("the command is empty".to_string());
-    }
-    if has_nul {
-        return Err("the command holds a NUL".to_string());
     }
     if len > COMMAND_BYTES_MAX {
         return Err(format!("the command has {len} bytes; it may have {COMMAND_BYTES_MAX}"));
@@ -148,7 +152,7 @@ mod tests {
     }
 
     fn words(list: &[&str]) -> Command {
-        Command::Words(list.iter().map(|word| word.to_string()).collect())
+        Command::Words(list.iter().collect())
     }
 
     #[test]

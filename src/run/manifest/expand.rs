@@ -75,26 +75,26 @@ impl<'a> Expander<'a> {
             let mut task = Task {
                 name: one.full_name(),
                 at: raw.name.at,
-                description: one.text("description").map(|text| text.text),
+                description: one.text("description").map(|text| text.text.into()),
                 command: Command::Group,
-                inputs: Vec::new(),
-                outputs: Vec::new(),
-                deps: Vec::new(),
-                makers: Vec::new(),
-                after: Vec::new(),
+                inputs: Box::default(),
+                outputs: Box::default(),
+                deps: Box::default(),
+                makers: Box::default(),
+                after: Box::default(),
                 depfile: None,
-                matrix: Vec::new(),
+                matrix: Box::default(),
                 settings: Arc::new(Settings::default()),
             };
             if command != CommandKind::Group {
-                task.inputs = one.patterns("inputs", &mut pending.inputs);
-                task.outputs = one.outputs(&mut pending.outputs);
-                task.depfile = one.text("depfile").and_then(|text| one.path(&text));
+                task.inputs = one.patterns("inputs", &mut pending.inputs).into();
+                task.outputs = one.outputs(&mut pending.outputs).into();
+                task.depfile = one.text("depfile").and_then(|text| one.path(&text)).map(Vec::into);
                 one.settings(&mut settings, self.pools);
                 task.command = one.command(command, &task, &settings, self);
                 task.settings = self.shared(settings);
             }
-            task.matrix = choice;
+            task.matrix = choice.into();
             self.tasks.push(task);
             self.pending.push(pending);
         }

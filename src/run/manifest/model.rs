@@ -118,7 +118,8 @@ pub struct Pool {
     pub depth: u32,
 }
 
-/// One task. Its [`Settings`] are read as if they were its own fields.
+/// One task. Its [`Settings`] are read as if they were its own fields. There may be hundreds of thousands: no list has room
+/// for more than it holds.
 #[derive(Clone, Debug)]
 pub struct Task {
     /// With the directory of an included manifest before (`lib:build`) and what a matrix chose behind
@@ -127,23 +128,23 @@ pub struct Task {
     /// Where its name stands.
     pub at: Place,
     /// One line for people.
-    pub description: Option<String>,
+    pub description: Option<Box<str>>,
     /// What runs.
     pub command: Command,
     /// What it reads, in the order of the manifest.
-    pub inputs: Vec<Pattern>,
+    pub inputs: Box<[Pattern]>,
     /// What it makes, in the order of the manifest. None of them is [`Pattern::Git`].
-    pub outputs: Vec<Pattern>,
+    pub outputs: Box<[Pattern]>,
     /// The tasks that it names as its dependencies: their results are in its key. Sorted, once each.
-    pub deps: Vec<TaskNo>,
+    pub deps: Box<[TaskNo]>,
     /// The tasks, not in `deps`, that make an input that it names literally. Sorted, once each.
-    pub makers: Vec<TaskNo>,
+    pub makers: Box<[TaskNo]>,
     /// The tasks that it only runs after, in neither of the other two. Sorted, once each.
-    pub after: Vec<TaskNo>,
+    pub after: Box<[TaskNo]>,
     /// Where the command writes what it read, in the syntax of make.
-    pub depfile: Option<Vec<u8>>,
+    pub depfile: Option<Box<[u8]>>,
     /// What a matrix chose for it.
-    pub matrix: Vec<(String, String)>,
+    pub matrix: Box<[(String, String)]>,
     /// The rest, shared among tasks that say the same.
     pub settings: Arc<Settings>,
 }
@@ -171,7 +172,37 @@ pub enum Command {
     /// A text for `sh -c`.
     Shell(String),
     /// A program and its arguments, without a shell. Not empty.
-    Words(Vec<String>),
+    Words(Words),
+}
+
+/// Behind each of [`Words`].
+const END: char = '\0';
+
+/// Texts that hold no NUL, in one piece of memory: there may be hundreds of thousands of commands.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Words(Box<str>);
+
+impl Words {
+    /// In their order.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.split_terminator(END)
+    }
+
+    /// The program.
+    pub fn first(&self) -> Option<&str> {
+        self.iter().next()
+    }
+}
+
+impl<T: AsRef<str>> FromIterator<T> for Words {
+    fn from_iter<I: IntoIterator<Item = T>>(words: I) -> Self {
+        let mut text = String::new();
+        for word in words {
+            text.push_str(word.as_ref());
+            text.push(END);
+        }
+        Words(text.into())
+    }
 }
 
 /// What most tasks of a manifest have in common.

@@ -35,7 +35,7 @@ pub fn json_task(manifest: &Manifest, task: &Task) -> Value {
         "cmd": match &task.command {
             Command::Group => Value::Null,
             Command::Shell(text) => text.clone().into(),
-            Command::Words(words) => words.clone().into(),
+            Command::Words(words) => words.iter().collect::<Vec<&str>>().into(),
         },
         "inputs": texts(&task.inputs),
         "outputs": texts(&task.outputs),
@@ -97,7 +97,7 @@ pub fn toml_task(manifest: &Manifest, task: &Task) -> String {
         Command::Group => {}
         Command::Shell(command) => text.push_str(&format!("cmd = {}\n", quoted(&escape(command)))),
         Command::Words(words) => {
-            let words: Vec<String> = words.iter().map(|word| escape(word)).collect();
+            let words: Vec<String> = words.iter().map(escape).collect();
             line(&mut text, "cmd", &words);
         }
     }

@@ -35,7 +35,7 @@ fn texts(patterns: &[Pattern]) -> Vec<String> {
 }
 
 fn words(list: &[&str]) -> Command {
-    Command::Words(list.iter().map(|word| word.to_string()).collect())
+    Command::Words(list.iter().collect())
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn a_matrix_makes_tasks() {
     assert_eq!(names(&manifest, &manifest.tasks[4].deps), "build@os=mac,bits=64");
     assert_eq!(manifest.tasks[5].deps.len(), 4);
     assert_eq!(manifest.tasks[0].command, words(&["cc", "-mlinux", "32"]));
-    assert_eq!(manifest.tasks[3].matrix, [("os".into(), "mac".into()), ("bits".into(), "64".into())]);
+    assert_eq!(*manifest.tasks[3].matrix, [("os".into(), "mac".into()), ("bits".into(), "64".into())]);
     assert_eq!(texts(&manifest.tasks[3].outputs), ["out/mac/64"]);
 }
 
@@ -371,7 +371,7 @@ fn a_hundred_thousand_tasks_are_read_piece_by_piece() {
     }
     let manifest = sound(&text);
     assert_eq!(manifest.tasks.len(), 20_000);
-    assert_eq!(manifest.tasks[19_999].makers, [TaskNo(19_998)]);
+    assert_eq!(*manifest.tasks[19_999].makers, [TaskNo(19_998)]);
     assert!(std::sync::Arc::ptr_eq(&manifest.tasks[0].settings, &manifest.tasks[19_999].settings));
 }
 

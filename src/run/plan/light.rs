@@ -274,7 +274,7 @@ pub fn program_in_project(name: &str, cwd: &[u8]) -> Option<Vec<u8>> {
 
 /// The program that a command without a shell executes.
 pub fn program_of(task: &Task) -> Option<&str> {
-    if let Command::Words(words) = &task.command { words.first().map(String::as_str) } else { None }
+    if let Command::Words(words) = &task.command { words.first() } else { None }
 }
 
 /// Of everything a manifest says that the key of a task depends on.
@@ -293,7 +293,7 @@ fn definition(manifest: &Manifest, task: &Task, suppliers: &[TaskNo], args: &[St
     match &task.command {
         Command::Group => texts(&mut std::iter::empty()),
         Command::Shell(text) => texts(&mut [b"sh".as_slice(), b"-c", text.as_bytes()].into_iter()),
-        Command::Words(words) => texts(&mut words.iter().map(String::as_bytes)),
+        Command::Words(words) => texts(&mut words.iter().map(str::as_bytes)),
     }
     texts(&mut task.inputs.iter().map(|input| input.text()).collect::<Vec<_>>().iter().map(Vec::as_slice));
     texts(&mut task.outputs.iter().map(|output| output.text()).collect::<Vec<_>>().iter().map(Vec::as_slice));
@@ -445,9 +445,9 @@ pub(super) fn take_all(cursor: &mut Cursor<'_>) -> Option<Vec<u32>> {
     crate::run::state::pack::take_numbers(cursor)
 }
 
-pub(super) fn put_texts(out: &mut Vec<u8>, texts: &[String]) {
+pub(super) fn put_texts<T: AsRef<str>>(out: &mut Vec<u8>, texts: &[T]) {
     put_varint(out, texts.len() as u64);
-    texts.iter().for_each(|text| put_bytes(out, text.as_bytes()));
+    texts.iter().for_each(|text| put_bytes(out, text.as_ref().as_bytes()));
 }
 
 pub(super) fn take_texts(cursor: &mut Cursor<'_>) -> Option<Vec<String>> {

@@ -101,7 +101,7 @@ fn put_task(out: &mut Vec<u8>, task: &Task) {
         }
         Command::Words(words) => {
             out.push(2);
-            put_texts(out, words);
+            put_texts(out, &words.iter().collect::<Vec<_>>());
         }
     }
     for patterns in [&task.inputs, &task.outputs] {
@@ -136,7 +136,7 @@ fn take_task(cursor: &mut Cursor<'_>, settings: &[Arc<Settings>]) -> Option<Task
     let command = match cursor.u8().ok()? {
         0 => Command::Group,
         1 => Command::Shell(take_text(cursor)?),
-        2 => Command::Words(take_texts(cursor)?),
+        2 => Command::Words(take_texts(cursor)?.iter().collect()),
         _ => return None,
     };
     let (inputs, outputs) = (take_patterns(cursor)?, take_patterns(cursor)?);
@@ -144,7 +144,20 @@ fn take_task(cursor: &mut Cursor<'_>, settings: &[Arc<Settings>]) -> Option<Task
     let depfile = take_option(cursor)?.map(<[u8]>::to_vec);
     let matrix = take_pairs(cursor)?;
     let settings = settings.get(usize::try_from(cursor.varint().ok()?).ok()?)?.clone();
-    Some(Task { name, at, description, command, inputs, outputs, deps, makers, after, depfile, matrix, settings })
+    Some(Task {
+        name,
+        at,
+        description: description.map(String::into),
+        command,
+        inputs: inputs.into(),
+        outputs: outputs.into(),
+        deps: deps.into(),
+        makers: makers.into(),
+        after: after.into(),
+        depfile: depfile.map(Vec::into),
+        matrix: matrix.into(),
+        settings,
+    })
 }
 
 fn take_patterns(cursor: &mut Cursor<'_>) -> Option<Vec<Pattern>> {

@@ -135,7 +135,7 @@ impl<'p> Keyer<'p> {
             } else {
                 Vec::new()
             },
-            depfile: task.depfile.clone(),
+            depfile: task.depfile.as_deref().map(<[u8]>::to_vec),
             ..Action::default()
         };
         let id = action.id();
@@ -347,6 +347,6 @@ fn command_of(task: &Task) -> action::Command {
     match &task.command {
         Command::Group => action::Command::default(),
         Command::Shell(text) => action::Command::Shell(text.clone().into_bytes()),
-        Command::Words(words) => action::Command::Words(words.iter().map(|word| word.clone().into_bytes()).collect()),
+        Command::Words(words) => action::Command::Words(words.iter().map(|word| word.as_bytes().to_vec()).collect()),
     }
 }

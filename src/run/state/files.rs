@@ -296,7 +296,7 @@ impl Files {
 }
 
 /// Makes room by an eighth of what there is: there may be hundreds of thousands, and doubling takes as much again.
-fn make_room<T>(list: &mut Vec<T>, more: usize) {
+pub(super) fn make_room<T>(list: &mut Vec<T>, more: usize) {
     if list.capacity() - list.len() < more {
         list.reserve_exact(more.max(list.len() / 8).max(ROOM_MIN));
     }

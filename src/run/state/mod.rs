@@ -379,6 +379,7 @@ impl TaskRows {
         }
         if let Some(place) = self.places.get_mut(index) {
             *place = (self.bytes.len() as u32, body.len() as u32);
+            files::make_room(&mut self.bytes, body.len());
             self.bytes.extend_from_slice(body);
         }
     }

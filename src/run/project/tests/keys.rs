@@ -47,7 +47,7 @@ fn whatever_can_change_a_result_changes_the_key() {
     other(&|scene| scene.set("build", |settings| settings.key_from = vec!["echo 1 # too".into()]));
     other(&|scene| scene.set("build", |settings| settings.tools = vec!["cat".into()]));
     other(&|scene| scene.set("build", |settings| settings.cwd = b"sub".to_vec()));
-    other(&|scene| scene.tasks[0].depfile = Some(b"out.d".to_vec()));
+    other(&|scene| scene.tasks[0].depfile = Some(b"out.d".as_slice().into()));
     let mut distinct = ids.clone();
     distinct.sort_unstable();
     distinct.dedup();
@@ -96,7 +96,7 @@ fn equal_commands_do_not_collide() {
     let shell = one();
     let words = |words: &[&str]| {
         let mut scene = one();
-        scene.tasks[0].command = Command::Words(words.iter().map(|word| word.to_string()).collect());
+        scene.tasks[0].command = Command::Words(words.iter().collect());
         scene.id("build")
     };
     let ids = [shell.id("build"), words(&["cat", "in.txt > out.txt"]), words(&["cat", "in.txt", ">", "out.txt"])];
@@ -203,11 +203,11 @@ fn programs_count_by_content() {
     std::fs::set_permissions(scene.path("bin/tool"), std::fs::Permissions::from_mode(0o755)).expect("set");
     let path = format!("{}:/usr/bin:/bin", scene.path("bin").display());
     scene.environment.insert("PATH".into(), path.into());
-    scene.tasks[0].command = Command::Words(vec!["tool".into()]);
+    scene.tasks[0].command = Command::Words(["tool"].iter().collect());
     let first = scene.id("build");
     scene.write("bin/tool", "#!/bin/sh\necho 2\n");
     assert_ne!(scene.id("build"), first);
-    scene.tasks[0].command = Command::Words(vec!["no-such-program".into()]);
+    scene.tasks[0].command = Command::Words(["no-such-program"].iter().collect());
     scene.touch_manifest();
     assert_eq!(scene.key("build").expect_err("missing").code(), Code::FileNotFound);
 }

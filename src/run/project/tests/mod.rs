@@ -10,7 +10,7 @@ use crate::record::Observed;
 use crate::run::manifest::{Command, EnvVar, Place, Settings, Task};
 use crate::run::portable::{ResultEntry, ResultKind, ResultTree, encode};
 use crate::walk::stat_at;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ pub(super) struct Outcome {
     pub(super) failed: Vec<String>,
 }
 
-pub(super) fn patterns(texts: &[&str]) -> Vec<Pattern> {
+pub(super) fn patterns(texts: &[&str]) -> Box<[Pattern]> {
     texts.iter().map(|text| Pattern::parse(text, b"").expect("a pattern")).collect()
 }
 
@@ -45,11 +45,11 @@ pub(super) fn task(name: &str, command: &str, inputs: &[&str], outputs: &[&str])
         command: if command.is_empty() { Command::Group } else { Command::Shell(command.into()) },
         inputs: patterns(inputs),
         outputs: patterns(outputs),
-        deps: Vec::new(),
-        makers: Vec::new(),
-        after: Vec::new(),
+        deps: Box::default(),
+        makers: Box::default(),
+        after: Box::default(),
         depfile: None,
-        matrix: Vec::new(),
+        matrix: Box::default(),
         settings: Arc::new(Settings::default()),
     }
 }
@@ -86,7 +86,8 @@ impl Scene {
     pub(super) fn depend(&mut self, task: &str, on: &str) {
         let number = |name: &str| self.tasks.iter().position(|task| task.name == name).expect("a task");
         let (task, on) = (number(task), TaskNo(number(on) as u32));
-        self.tasks[task].deps.push(on);
+        let deps = &mut self.tasks[task].deps;
+        *deps = deps.iter().copied().chain([on]).collect();
     }
 
     pub(super) fn set(&mut self, task: &str, change: impl Fn(&mut Settings)) {
@@ -110,9 +111,8 @@ impl Scene {
         let area = OutputArea::new(&tasks);
         for (number, task) in tasks.iter_mut().enumerate() {
             let literal = task.inputs.iter().filter_map(|input| area.owner(input.as_path()?));
-            task.makers = literal.filter(|maker| maker.index() != number && !task.deps.contains(maker)).collect();
-            task.makers.sort_unstable();
-            task.makers.dedup();
+            let makers = literal.filter(|maker| maker.index() != number && !task.deps.contains(maker));
+            task.makers = makers.collect::<BTreeSet<TaskNo>>().into_iter().collect();
         }
         Manifest {
             root: self.path(""),

@@ -181,8 +181,8 @@ fn a_renamed_neighbour_does_not_matter_and_numbers_stay() {
     let mut scene = pair();
     scene.run();
     scene.tasks.insert(0, task("zero", "echo 0 > 0.txt", &[], &["0.txt"]));
-    scene.tasks[2].makers.clear();
-    scene.tasks[3].deps = vec![TaskNo(2)];
+    scene.tasks[2].makers = Box::default();
+    scene.tasks[3].deps = [TaskNo(2)].into();
     scene.touch_manifest();
     let next = scene.run();
     assert!(next.is(&["zero"], &[], &["first", "second"]), "{next:?}");
@@ -193,7 +193,7 @@ fn what_a_depfile_names_is_an_input() {
     let compile =
         "cat main.c inc/h.h > main.o; printf 'main.o: main.c \\\\\\n inc/h.h /etc/hostname gone.h\\n' > main.d";
     let mut scene = Scene::new(vec![task("cc", compile, &["main.c"], &["main.o"])]);
-    scene.tasks[0].depfile = Some(b"main.d".to_vec());
+    scene.tasks[0].depfile = Some(b"main.d".as_slice().into());
     scene.write("main.c", "c");
     scene.write("inc/h.h", "h");
     next_tick();
