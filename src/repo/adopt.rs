@@ -121,12 +121,13 @@ impl Index {
         if self.looked_for_strays.swap(true, Ordering::AcqRel) {
             return Ok(false);
         }
-        let known = self.pack_names(false)?;
-        let mut files = Vec::new();
+        let mut files = HashSet::new();
         core.backend.list("packs", &mut |path, _| {
             files.extend(super::gc_access::id_of(path).filter(|name| pack_path(name) == path));
             Ok(())
         })?;
+        self.forget_vanished_strays(&files)?;
+        let known = self.pack_names(false)?;
         for name in files.iter().filter(|name| !known.contains(name)) {
             let pack = match finished_pack(core, name) {
                 Ok(pack) => pack,
@@ -138,6 +139,21 @@ impl Index {
             self.add_segment(&STRAYS, &[PackFacts::of(&pack)], &records)?;
         }
         Ok(true)
+    }
+
+    /// Forgets packs that no segment lists and that a gc has deleted since they were taken in: no segment goes with them,
+    /// by which others are forgotten.
+    fn forget_vanished_strays(&self, there: &HashSet<Id>) -> Result<()> {
+        let text =
+            "SELECT p.name FROM packs AS p JOIN listed AS l ON l.pack = p.no JOIN segments AS s ON s.no = l.segment
+                    WHERE s.name = ?1";
+        let strays: HashSet<Id> =
+            self.with(|db| db.prepare_cached(text)?.query_map([STRAYS.as_bytes()], |row| id_at(row, 0))?.collect())?;
+        if !strays.is_subset(there) {
+            // Those that are there come back at once.
+            self.forget_strays()?;
+        }
+        Ok(())
     }
 
     /// Forgets packs that no segment lists, so that nothing new relies on them.

@@ -92,6 +92,21 @@ fn what_a_lost_segment_listed_is_found_when_it_is_missed() {
 }
 
 #[test]
+fn a_pack_that_no_segment_listed_and_that_is_gone_is_not_known_any_more() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (sound, hurt) = with_harmed_segment(dir.path(), |path| fs::remove_file(path).expect("removed"));
+    let repo = reopen(dir.path());
+    assert_reads(&repo, &hurt);
+    // The gc of another machine.
+    let longest = files(dir.path(), "packs").into_iter().max_by_key(|path| fs::metadata(path).expect("there").len());
+    fs::remove_file(longest.expect("a pack")).expect("removed");
+    let repo = reopen(dir.path());
+    repo.look_for_strays().expect("looked");
+    assert!(repo.find(&hash(&hurt)).expect("find").is_none());
+    assert_reads(&repo, &sound);
+}
+
+#[test]
 fn a_pack_that_may_be_a_living_writers_is_left_to_him() {
     let dir = tempfile::tempdir().expect("a directory");
     let repo = repo_in(dir.path());
