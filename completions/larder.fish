@@ -597,7 +597,7 @@ complete -c larder -n "__fish_larder_using_subcommand run" -l force -d 'Execute 
 complete -c larder -n "__fish_larder_using_subcommand run" -s n -l dry-run -d 'Say what would be done, and do nothing'
 complete -c larder -n "__fish_larder_using_subcommand run" -l verify-cache -d 'Read the stored results of what is current, and run again what is damaged'
 complete -c larder -n "__fish_larder_using_subcommand run" -l keep-inputs -d 'Store what tasks read, too: `larder restore run:ID --inputs` gives it back'
-complete -c larder -n "__fish_larder_using_subcommand run" -l env-passthrough -d 'Give tasks all variables of the environment; a result then counts only while all of them are the same'
+complete -c larder -n "__fish_larder_using_subcommand run" -l env-passthrough -d 'Give tasks all variables of the environment; a result then counts only while those that tasks do not see anyway are the same'
 complete -c larder -n "__fish_larder_using_subcommand run" -l clean-cache -d 'Forget what is stored of what is wanted, pinned runs apart, and execute it all'
 complete -c larder -n "__fish_larder_using_subcommand run" -l list-tasks -d 'List what can be run, as `larder tasks` does, and run nothing'
 complete -c larder -n "__fish_larder_using_subcommand run" -l stats -d 'At the end, say in a box what was done, in numbers'

@@ -41,10 +41,29 @@ pub struct KeepOptions {
     pub dry_run: bool,
     /// The time by which age counts.
     pub now: Time,
+    /// An earlier measure, where an estimate is enough.
+    pub measured: Option<Measured>,
     /// How what is reachable is found.
     pub reach: ReachOptions,
     /// Locks, and what the lock and the lease say is being done.
     pub writer: WriterOptions,
+}
+
+/// So many runs needed about so many bytes of packs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Measured {
+    /// The runs.
+    pub runs: u64,
+    /// The bytes.
+    pub bytes: u64,
+}
+
+impl Measured {
+    /// What so many runs would need.
+    fn of(&self, runs: usize) -> u64 {
+        let bytes = u128::from(self.bytes) * runs as u128 / u128::from(self.runs.max(1));
+        u64::try_from(bytes).unwrap_or(u64::MAX)
+    }
 }
 
 /// What [`keep`] did, or would do.
@@ -64,7 +83,8 @@ pub struct KeepStats {
     pub batches_written: u64,
     /// Root records that count no longer; gc deletes their files.
     pub roots_forgotten: u64,
-    /// About how many bytes of packs the runs that stay need, if the policy bounds bytes below what all packs have.
+    /// About how many bytes of packs the runs that stay need, if that was measured: where the policy bounds bytes below
+    /// what all packs have, and no estimate was enough.
     pub bytes_kept: Option<u64>,
 }
 
@@ -80,8 +100,7 @@ pub fn keep(repo: &Repo, options: &KeepOptions, monitor: &dyn Monitor) -> Result
     let choose = |runs: &Runs| -> Result<Choice> {
         let mut stays = options.policy.by_age_and_count(runs, options.now);
         let bytes_kept = match options.policy.bytes {
-            // What all packs have is enough for runs.
-            Some(bytes) if bytes_of_packs(repo)? > bytes => {
+            Some(bytes) if may_need(repo, stays.len(), bytes, options.measured)? => {
                 Some(measure::cut(repo, &mut stays, bytes, &options.reach, monitor)?)
             }
             _ => None,
@@ -104,18 +123,24 @@ pub fn keep(repo: &Repo, options: &KeepOptions, monitor: &dyn Monitor) -> Result
     Ok(stats)
 }
 
-/// Whether there may be runs that a policy does not keep, as far as root records and the sizes of packs tell.
+/// Whether there may be runs that a policy does not keep, as far as root records, the sizes of packs and an earlier
+/// measure tell.
 ///
 /// # Errors
 /// ROLLBACK_DETECTED, and what a medium answers.
-pub fn is_above(repo: &Repo, policy: &Policy, now: Time) -> Result<bool> {
+pub fn is_above(repo: &Repo, policy: &Policy, now: Time, measured: Option<Measured>) -> Result<bool> {
     let runs = Runs::load(&repo.roots()?, now);
-    let is_bytes_above = || policy.bytes.map_or(Ok(false), |bytes| Ok(bytes_of_packs(repo)? > bytes));
-    Ok(policy.by_age_and_count(&runs, now).len() < runs.all().len() || (!runs.all().is_empty() && is_bytes_above()?))
+    let count = runs.all().len();
+    let is_bytes_above = || policy.bytes.map_or(Ok(false), |bytes| may_need(repo, count, bytes, measured));
+    Ok(policy.by_age_and_count(&runs, now).len() < count || (count > 0 && is_bytes_above()?))
 }
 
-fn bytes_of_packs(repo: &Repo) -> Result<u64> {
-    Ok(repo.index().view()?.packs()?.iter().map(|pack| pack.file_bytes).sum())
+/// Whether so many runs may need more than so many bytes: never more than all packs have.
+fn may_need(repo: &Repo, runs: usize, bytes: u64, measured: Option<Measured>) -> Result<bool> {
+    if measured.is_some_and(|measured| measured.of(runs) <= bytes) {
+        return Ok(false);
+    }
+    Ok(repo.index().view()?.packs()?.iter().map(|pack| pack.file_bytes).sum::<u64>() > bytes)
 }
 
 /// Lets go of these runs, pinned or not.

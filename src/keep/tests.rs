@@ -49,7 +49,7 @@ fn options(repo: &Repo, bounds: &[&str]) -> KeepOptions {
     let mut policy = Policy::default();
     bounds.iter().for_each(|bound| policy.bound(bound).unwrap());
     let reach = ReachOptions::new(repo, 1 << 20, 2);
-    KeepOptions { policy, dry_run: false, now: NOW, reach, writer: writer_options() }
+    KeepOptions { policy, dry_run: false, now: NOW, measured: None, reach, writer: writer_options() }
 }
 
 fn kept(repo: &Repo) -> HashSet<Id> {
@@ -136,6 +136,13 @@ fn a_bound_of_bytes_keeps_about_so_many() {
     let runs = fill(&repo, 12, 12, 300_000);
     let all = keep(&repo, &options(&repo, &["1G"]), &Silent).unwrap();
     assert_eq!((all.removed, kept(&repo).len()), (0, 12));
+    // An earlier measure is believed, in proportion, where it is given.
+    let fitting = Some(Measured { runs: 6, bytes: 900_000 });
+    let estimated = KeepOptions { measured: fitting, ..options(&repo, &["2MB"]) };
+    let above = |measured| is_above(&repo, &estimated.policy, NOW, measured).unwrap();
+    assert_eq!((above(None), above(fitting), above(Some(Measured { runs: 6, bytes: 1_100_000 }))), (true, false, true));
+    let stats = keep(&repo, &estimated, &Silent).unwrap();
+    assert_eq!((stats.removed, stats.bytes_kept), (0, None));
     let stats = keep(&repo, &options(&repo, &["2MB"]), &Silent).unwrap();
     let bytes = stats.bytes_kept.unwrap();
     assert!((1_700_000..=2_000_000).contains(&bytes), "{stats:?}");

@@ -12,7 +12,7 @@ mod statements;
 mod tests;
 
 pub use body::{Git, SnapshotBody, Stats, check_tag};
-pub use git::git_at;
+pub use git::{git_at, looks_at_git};
 pub use resolve::Target;
 pub use statements::Statements;
 

@@ -237,3 +237,14 @@ fn runs_are_let_go_once_a_day_and_by_gc() {
     world.larder(&["gc"]).failed(2, "INVALID_ARG");
     world.larder(&["verify", "-q", "--read-data"]).clean();
 }
+
+#[test]
+fn the_summary_is_the_last_word_and_what_could_not_be_done_is_tried_again() {
+    let world = world(TWO);
+    world.write("../home/.config/larder/config.toml", "run-keep = [\"never\"]\n");
+    for _ in 0..2 {
+        let said = events(world.larder(&["run", "-o", "json", "--force"]).clean());
+        let last = |back: usize| said[said.len() - back]["type"].as_str().unwrap();
+        assert_eq!([last(2), last(1)], ["warning", "summary"], "{said:?}");
+    }
+}

@@ -12,7 +12,6 @@ use crate::repo::records::FORGET;
 use crate::run::claim::Claims;
 use crate::run::logs::LogIds;
 use crate::runs::{Run, Runs};
-use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -132,24 +131,23 @@ impl<'a> Lookup<'a> {
             candidates.extend(runs.candidates(&self.rooted(keyed)));
         }
         candidates.retain(|run| run.status == Status::Success);
-        let mut read = Vec::new();
+        candidates.sort_by_key(|run| run.newest_key());
+        // Those of this project go first, and each is read only where no newer one is a hit.
+        let mut others = Vec::new();
         for run in candidates.into_iter().take(CANDIDATES_MAX) {
             match Record::load(self.repo, &run.record) {
-                Ok(record) => read.push((run, record)),
+                Ok(record) if record.project != self.project => others.push((run, record)),
+                Ok(record) => {
+                    if let Some(hit) = self.hit(task, (run, &record), results, damaged)? {
+                        return Ok(Some(hit));
+                    }
+                }
                 Err(error) => tell(error, damaged)?,
             }
         }
-        // The newest of this project goes first, also among those of one second; the sort keeps the order of the rest.
-        read.sort_by_key(|(run, record)| {
-            (record.project != self.project, Reverse(run.time_seconds), Reverse(record.start))
-        });
-        for (run, record) in read {
-            if record.status != Status::Success || !self.keyer.holds(task, &record.observed, results)? {
-                continue;
-            }
-            match self.hit(run, &record) {
-                Ok(hit) => return Ok(Some(hit)),
-                Err(error) => tell(error, damaged)?,
+        for (run, record) in &others {
+            if let Some(hit) = self.hit(task, (run, record), results, damaged)? {
+                return Ok(Some(hit));
             }
         }
         Ok(None)
@@ -162,19 +160,30 @@ impl<'a> Lookup<'a> {
         action.id()
     }
 
-    fn hit(&self, run: &Run, record: &Record) -> Result<Hit> {
-        let tree = match &record.result {
-            Some(tree) => portable::read(self.repo, tree)?,
+    /// A run as a hit, if what it was seen to read holds and its result can be read.
+    fn hit(
+        &self,
+        task: TaskNo,
+        (run, record): (&Run, &Record),
+        results: Results<'_>,
+        damaged: &dyn Fn(&Error),
+    ) -> Result<Option<Hit>> {
+        if record.status != Status::Success || !self.keyer.holds(task, &record.observed, results)? {
+            return Ok(None);
+        }
+        let tree = match record.result.as_ref().map(|tree| portable::read(self.repo, tree)) {
+            Some(Err(error)) => return tell(error, damaged).map(|()| None),
+            Some(Ok(tree)) => tree,
             None => ResultTree::empty(),
         };
-        Ok(Hit {
+        Ok(Some(Hit {
             action: run.action,
             record: run.record,
             tree: Arc::new(tree),
             logs: logs_of(record),
             observed: record.observed.clone(),
             duration_ms: record.wall_ms,
-        })
+        }))
     }
 
     /// The logs of a record.

@@ -38,8 +38,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-/// Waits for no file longer than this before reading it, because it was just written.
-const SETTLE_NS_MAX: i64 = 50_000_000;
+/// A manifest that was just written is waited for before it is read, but no longer than this.
+const MANIFEST_SETTLE_NS_MAX: i64 = 50_000_000;
 
 /// The clock of file systems moves in steps of at most this length.
 const CLOCK_STEP_NS: i64 = 10_000_000;
@@ -275,7 +275,7 @@ impl Read {
         load: Load<'_>,
     ) -> Result<Read> {
         let wait_ns = look_at(path).settles_at_ns().saturating_sub(stamp_now_ns());
-        if (1..SETTLE_NS_MAX).contains(&wait_ns) {
+        if (1..MANIFEST_SETTLE_NS_MAX).contains(&wait_ns) {
             std::thread::sleep(std::time::Duration::from_nanos((wait_ns + CLOCK_STEP_NS) as u64));
         }
         let start_ns = stamp_now_ns();

@@ -6,9 +6,9 @@ use crate::ui::escaped;
 use larder::clock;
 use larder::config::Settings;
 use larder::context::{SETS_BYTES, reach_options};
-use larder::error::Result;
+use larder::error::{Code, Error, Result};
 use larder::gc::{GcOptions, GcStats, MAX_UNUSED_PERCENT, gc};
-use larder::keep::{KeepOptions, KeepStats, Policy, is_above, keep};
+use larder::keep::{KeepOptions, KeepStats, Measured, Policy, is_above, keep};
 use larder::repo::Repo;
 use larder::state::State;
 use larder::units::parse_size;
@@ -18,6 +18,10 @@ use serde_json::json;
 const DAY_NOTE: &str = "run-keep day";
 /// Where it is noted that what runs needed that were let go is not freed yet.
 const OWED_NOTE: &str = "run-keep owed";
+/// What runs needed when that was last measured: the day, how many they were, the bytes.
+const MEASURED_NOTE: &str = "run-keep measured";
+/// It is measured anew, where it may matter, after so many days.
+const MEASURED_DAYS: u64 = 7;
 
 /// Arguments of `larder gc`.
 #[derive(clap::Args)]
@@ -92,7 +96,7 @@ impl Subcommand for Gc {
         let repo = session.repo()?;
         let kept = match policy.is_empty() {
             true => KeepStats::default(),
-            false => keep_runs(session, &repo, policy, self.dry_run)?,
+            false => keep_runs(session, &repo, policy, None, self.dry_run)?,
         };
         let options = GcOptions {
             dry_run: self.dry_run,
@@ -147,20 +151,34 @@ fn usual(session: &Session) -> Result<GcOptions> {
 
 /// What `larder run` does once a day after its work: lets go of runs, where some are to go, and frees what they needed.
 pub(super) fn daily(session: &Session, repo: &Repo) -> anyhow::Result<()> {
+    let policy = policy(&[])?;
     let state = State::open(&repo.local().cache, repo.id())?;
-    let today = clock::now().day().to_le_bytes();
-    if state.note(DAY_NOTE)?.is_some_and(|day| day == today) {
+    let today = u64::try_from(clock::now().day()).unwrap_or_default();
+    if state.note(DAY_NOTE)?.is_some_and(|day| day == today.to_le_bytes()) {
         return Ok(());
     }
-    state.set_note(DAY_NOTE, &today)?;
-    let policy = policy(&[])?;
+    let tidied = tidy(session, repo, policy, &state, today);
+    // Where another gc is at work the next run looks again.
+    let is_held = |error: &anyhow::Error| error.downcast_ref::<Error>().is_some_and(|one| one.code() == Code::LockHeld);
+    if !tidied.as_ref().is_err_and(is_held) {
+        state.set_note(DAY_NOTE, &today.to_le_bytes())?;
+    }
+    tidied
+}
+
+fn tidy(session: &Session, repo: &Repo, policy: Policy, state: &State, today: u64) -> anyhow::Result<()> {
     let mut is_owed = state.note(OWED_NOTE)?.is_some();
-    if !policy.is_empty() && is_above(repo, &policy, clock::now())? {
+    let measured = state.note(MEASURED_NOTE)?.and_then(|note| measured_lately(&note, today));
+    if !policy.is_empty() && is_above(repo, &policy, clock::now(), measured)? {
         // Whatever ends this process from here on, the next one frees what is let go.
         state.set_note(OWED_NOTE, b"1")?;
-        let removed = keep_runs(session, repo, policy, false)?.removed;
-        if removed > 0 {
-            session.ui.status(&format!("let go of {removed} runs that were not used lately or are too many"));
+        let kept = keep_runs(session, repo, policy, measured, false)?;
+        if let Some(bytes) = kept.bytes_kept {
+            let numbers = [today, kept.kept, bytes].map(u64::to_le_bytes);
+            state.set_note(MEASURED_NOTE, numbers.as_flattened())?;
+        }
+        if kept.removed > 0 {
+            session.ui.status(&format!("let go of {} runs that were not used lately or are too many", kept.removed));
             is_owed = true;
         }
     }
@@ -171,12 +189,28 @@ pub(super) fn daily(session: &Session, repo: &Repo) -> anyhow::Result<()> {
     Ok(state.set_note(OWED_NOTE, if is_owed { b"1" } else { b"" })?)
 }
 
+/// What is noted of the last measure; none if it was too long ago, for later runs may need more than earlier ones.
+fn measured_lately(note: &[u8], today: u64) -> Option<Measured> {
+    let (numbers, _) = note.as_chunks::<8>();
+    let [day, runs, bytes] = *numbers else { return None };
+    let [day, runs, bytes] = [day, runs, bytes].map(u64::from_le_bytes);
+    let is_new = today.checked_sub(day).is_some_and(|days| days < MEASURED_DAYS);
+    is_new.then_some(Measured { runs, bytes })
+}
+
 /// Lets go of what the policy does not keep.
-fn keep_runs(session: &Session, repo: &Repo, policy: Policy, dry_run: bool) -> anyhow::Result<KeepStats> {
+fn keep_runs(
+    session: &Session,
+    repo: &Repo,
+    policy: Policy,
+    measured: Option<Measured>,
+    dry_run: bool,
+) -> anyhow::Result<KeepStats> {
     let options = KeepOptions {
         policy,
         dry_run,
         now: clock::now(),
+        measured,
         reach: reach_options(repo),
         writer: session.writer_options()?,
     };

@@ -127,10 +127,14 @@ pub fn end_by_closed_pipe() -> ExitCode {
     ExitCode::from(128 + SIGPIPE as u8)
 }
 
-/// Makes a panic, in any thread, end the process with status 70 and a message that asks for a report.
+/// Makes a panic, in any thread, end the process with status 70 and a message that asks for a report; but not where the
+/// work may do without what panicked.
 #[allow(clippy::exit, clippy::print_stderr)]
 pub fn install_panic_message() {
     std::panic::set_hook(Box::new(|panic| {
+        if larder::snapshot::looks_at_git() {
+            return;
+        }
         eprintln!("larder: this should not have happened: {panic}");
         eprintln!(
             "hint: please report it, with this message and the command you typed; `larder verify` checks the repository"

@@ -77,7 +77,7 @@ fn write_runs(repo: &Repo, dice: &mut Dice) -> Result<()> {
     }
     let policy = Policy { count: Some(1 + dice.below(3)), ..Policy::default() };
     let reach = ReachOptions::new(repo, 1 << 20, 1);
-    let options = KeepOptions { policy, dry_run: false, now: clock::now(), reach, writer: one_job() };
+    let options = KeepOptions { policy, dry_run: false, now: clock::now(), measured: None, reach, writer: one_job() };
     match keep(repo, &options, &Silent) {
         // Others changed what there is all the time.
         Err(error) if error.code() == Code::LockHeld => Ok(()),

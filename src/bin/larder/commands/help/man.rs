@@ -120,7 +120,8 @@ const FILES: &[(&str, &str)] = &[
     (".larder/", "The repository of a directory and everything below it."),
     (
         "~/.config/larder/config.toml",
-        "The user's settings: repository, passphrase-file, passphrase-command, key-file, lock-wait, progress-interval.",
+        "The user's settings: repository, passphrase-file, passphrase-command, key-file, lock-wait, progress-interval, \
+         max-input-size, run-keep, keep-inputs, ssh-command, ssh-program, rclone-command, limit-upload, limit-download.",
     ),
     ("~/.local/state/larder/", "The signing key of this device, and how far the history of each repository was seen."),
 ];
@@ -304,4 +305,21 @@ fn escape(text: &str) -> String {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::FILES;
+    use larder::config::Settings;
+    use std::path::Path;
+
+    #[test]
+    fn each_setting_is_named() {
+        let unknown = Settings::parse(Path::new("c.toml"), "no-such-setting = 1").unwrap_err().to_string();
+        let names: Vec<&str> = unknown.split('`').skip(3).step_by(2).collect();
+        assert!(names.len() > 10, "{unknown}");
+        let said = FILES.iter().map(|(_, text)| *text).collect::<String>();
+        let missing: Vec<&&str> = names.iter().filter(|name| !said.contains(&format!(" {name}"))).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+    }
 }

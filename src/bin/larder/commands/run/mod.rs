@@ -66,7 +66,8 @@ pub struct Run {
     #[arg(long)]
     keep_inputs: bool,
 
-    /// Give tasks all variables of the environment; a result then counts only while all of them are the same
+    /// Give tasks all variables of the environment; a result then counts only while those that tasks do not see anyway
+    /// are the same
     #[arg(long)]
     env_passthrough: bool,
 
@@ -188,13 +189,14 @@ impl Subcommand for Run {
                 session.ui.warn(&format!("the metrics could not be written: {error}"));
             }
         }
-        let exit = self.conclude(session, &outcome?);
+        let stats = outcome?;
         if let Some(repo) = opened.get().filter(|_| !stop.is_asked())
             && let Err(error) = gc::daily(session, repo)
         {
             session.ui.warn(&format!("runs that were not used lately could not be let go: {error}"));
         }
-        exit
+        // The last word.
+        self.conclude(session, &stats)
     }
 }
 
