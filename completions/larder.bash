@@ -6309,7 +6309,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__sync)
-            opts="-n -r -q -v -h --push --pull --dry-run --snapshots --runs --host --tag --path --mirror --repo --quiet --verbose --json --no-color --banner --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
+            opts="-n -r -q -v -h --push --pull --dry-run --snapshots --runs --index-only --host --tag --path --mirror --repo --quiet --verbose --json --no-color --banner --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -788,6 +788,7 @@ complete -c larder -n "__fish_larder_using_subcommand sync" -l pull -d 'Only fro
 complete -c larder -n "__fish_larder_using_subcommand sync" -s n -l dry-run -d 'Say what would be carried, and carry nothing'
 complete -c larder -n "__fish_larder_using_subcommand sync" -l snapshots -d 'Snapshots, and no results of tasks'
 complete -c larder -n "__fish_larder_using_subcommand sync" -l runs -d 'Results of tasks, and no snapshots'
+complete -c larder -n "__fish_larder_using_subcommand sync" -l index-only -d 'Bring history and index here and no packs: what is needed is read there when it is needed'
 complete -c larder -n "__fish_larder_using_subcommand sync" -l mirror -d 'Without a key: copy all files by name, one way, to the remote unless --pull is given'
 complete -c larder -n "__fish_larder_using_subcommand sync" -s q -l quiet -d 'Say nothing but the answer and failures'
 complete -c larder -n "__fish_larder_using_subcommand sync" -s v -l verbose -d 'Say more; twice, still more'

@@ -41,6 +41,7 @@
 //! | `roots/` | `repo::roots` |
 //! | `leases/` | `repo::lease` |
 //! | `gc/` | `repo::doom` |
+//! | `promised.toml` | `repo::promise` |
 //! | `lock` | `repo::lock` |
 //! | `frames/` in the cache | `repo::near` |
 //! | `state.sqlite` | [`state`] |

@@ -188,6 +188,10 @@ impl Backend for FaultBackend {
     fn local_dir(&self) -> Option<&Path> {
         self.inner.local_dir()
     }
+
+    fn beyond(&self) -> Option<&dyn Backend> {
+        self.inner.beyond()
+    }
 }
 
 #[cfg(test)]

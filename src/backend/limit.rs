@@ -127,6 +127,10 @@ impl Backend for LimitBackend {
     fn local_dir(&self) -> Option<&Path> {
         self.inner.local_dir()
     }
+
+    fn beyond(&self) -> Option<&dyn Backend> {
+        self.inner.beyond()
+    }
 }
 
 #[cfg(test)]

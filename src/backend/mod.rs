@@ -12,6 +12,7 @@ mod limit;
 mod location;
 mod mem;
 mod net;
+mod partial;
 mod probe;
 mod rclone;
 mod record;
@@ -26,6 +27,7 @@ pub use fs::FsBackend;
 pub use limit::{LimitBackend, Limits};
 pub use location::{Access, Location, SCHEMES, Scheme};
 pub use mem::MemBackend;
+pub use partial::PartialBackend;
 pub use probe::{Creation, Probe, probe};
 pub use record::{Call, Operation, RecordBackend};
 pub use retry::{Patience, RetryBackend};
@@ -121,6 +123,11 @@ pub trait Backend: Send + Sync {
 
     /// The directory, when the medium is one on this machine.
     fn local_dir(&self) -> Option<&Path> {
+        None
+    }
+
+    /// The medium from which packs are read that are not here on purpose; `None` where everything is here.
+    fn beyond(&self) -> Option<&dyn Backend> {
         None
     }
 }

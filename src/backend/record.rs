@@ -142,6 +142,10 @@ impl Backend for RecordBackend {
     fn local_dir(&self) -> Option<&Path> {
         self.inner.local_dir()
     }
+
+    fn beyond(&self) -> Option<&dyn Backend> {
+        self.inner.beyond()
+    }
 }
 
 #[cfg(test)]

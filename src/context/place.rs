@@ -2,13 +2,14 @@
 
 use super::secret::{Asker, OwnedSecret, SecretOptions};
 use super::{REPOSITORY_DIR, lock_token};
-use crate::backend::{Access, Backend, LimitBackend, Limits, Location, Patience, RetryBackend};
+use crate::backend::{Access, Backend, LimitBackend, Limits, Location, PartialBackend, Patience, RetryBackend};
 use crate::config::{self, Remotes, Settings};
 use crate::crypto::seal::Scheme;
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{PRIVATE_DIR, create_dir_durable};
 use crate::id::ShortId;
 use crate::repo::lock::{Lock, Mode, Wait};
+use crate::repo::promise::Promise;
 use crate::repo::{Format, InitOptions, Local, OpenOptions, Repo};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -315,8 +316,15 @@ impl Place {
 
 /// The medium of a location, with patience and limits around it where it is not of this machine.
 fn open_medium(location: &Location) -> Result<Arc<dyn Backend>> {
-    if location.local_path().is_some() {
-        return location.open(&Access::default());
+    if let Some(dir) = location.local_path() {
+        let medium = location.open(&Access::default())?;
+        return Ok(match Promise::load(dir)? {
+            None => medium,
+            Some(promise) => {
+                let beyond = open_medium(&Location::parse(promise.address.as_ref())?)?;
+                Arc::new(PartialBackend::new(medium, beyond))
+            }
+        });
     }
     let settings = Settings::load()?;
     let mut access = Access {

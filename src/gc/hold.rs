@@ -55,7 +55,7 @@ impl<'a> Hold<'a> {
         let (core, cache) = (repo.core(), &repo.local().cache);
         let command = &options.writer.command;
         let gc_lock = Lock::acquire(&cache.join(GC_LOCK), Mode::Exclusive, options.writer.lock_wait, command)?;
-        let lock = take_lock(&cache.join(LOCK), &options.writer)?;
+        let lock = take_lock(&cache.join(LOCK), Mode::Shared, &options.writer)?;
         let held = Held::create(repo, command, Some(GcPhase::Wants))?;
         let (began, watch) = (held.modified()?, Stopwatch::start());
         let mut hold = Hold { repo, held, began, watch, dooms: Vec::new(), _gc_lock: gc_lock, _lock: lock };

@@ -107,11 +107,12 @@ pub struct GcStats {
 /// Deletes what no root needs.
 ///
 /// # Errors
-/// LOCK_HELD when another gc is at work; CONFIG_INVALID when the repository needs a newer program; STORAGE_CORRUPTED when
+/// PERMISSION_DENIED in a partial repository; LOCK_HELD when another gc is at work; CONFIG_INVALID when the repository needs a newer program; STORAGE_CORRUPTED when
 /// a root, a tree or a recipe cannot be read, because what it keeps is not known then; LEASE_LOST; STORAGE_FULL and what a
 /// medium answers.
 pub fn gc(repo: &Repo, options: &GcOptions, monitor: &dyn Monitor) -> Result<GcStats> {
     repo.config().allow(Use::Gc)?;
+    repo.refuse_partial("gc would not know what is needed there")?;
     if options.dry_run {
         return dry_run(repo, options, monitor);
     }

@@ -35,8 +35,9 @@ impl Repo {
     /// is durable.
     pub(crate) fn tidy_segments(&self, command: &str) -> Result<Tidied> {
         let mut tidied = Tidied::default();
-        if self.backend().local_dir().is_none() || (self.segments_to_fold()?.is_empty() && !self.has_damaged_segments())
-        {
+        // What another side's segments say ends with them, so no segment of ours says it.
+        let may_fold = self.backend().local_dir().is_some() && !self.is_partial();
+        if !may_fold || (self.segments_to_fold()?.is_empty() && !self.has_damaged_segments()) {
             return Ok(tidied);
         }
         let lock = Lock::acquire(&self.local().cache.join(GC_LOCK), Mode::Exclusive, Wait::No, command);

@@ -6,6 +6,7 @@ use super::index::is_damage;
 use super::pack::Directory;
 use super::segment::{PackFacts, Record, SegmentReader, SegmentWriter};
 use super::{Repo, pack_path};
+use crate::backend::Backend;
 use crate::error::Result;
 use crate::id::Id;
 use std::collections::{BinaryHeap, HashMap, HashSet};
@@ -18,18 +19,23 @@ pub(crate) fn id_of(path: &str) -> Option<Id> {
     path.rsplit('/').next()?.parse().ok()
 }
 
+/// The packs that are on a medium now, with the lengths of their files.
+pub(crate) fn pack_files_of(backend: &dyn Backend) -> Result<HashMap<Id, u64>> {
+    let mut files = HashMap::new();
+    backend.list("packs", &mut |path, bytes| {
+        files.extend(id_of(path).filter(|name| pack_path(name) == path).map(|name| (name, bytes)));
+        Ok(())
+    })?;
+    Ok(files)
+}
+
 impl Repo {
     /// The packs that are there now, with the lengths of their files.
     ///
     /// # Errors
     /// What listing the medium can answer.
     pub(crate) fn pack_files(&self) -> Result<HashMap<Id, u64>> {
-        let mut files = HashMap::new();
-        self.backend().list("packs", &mut |path, bytes| {
-            files.extend(id_of(path).filter(|name| pack_path(name) == path).map(|name| (name, bytes)));
-            Ok(())
-        })?;
-        Ok(files)
+        pack_files_of(self.backend().as_ref())
     }
 
     /// What a pack says that it holds.

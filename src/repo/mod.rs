@@ -22,6 +22,7 @@ pub mod lock;
 mod measure;
 mod near;
 pub(crate) mod pack;
+pub mod promise;
 pub(crate) mod read;
 mod rebuild;
 pub mod records;
@@ -247,8 +248,7 @@ impl Repo {
             chunker: Chunker::new(keyring.chunking_key(), format.sizes),
             chunk_ids: ChunkIds::new(keyring.chunk_id_key()),
             // Without encryption nothing tells bytes that a medium altered once: kept here, they would stay wrong.
-            near: (backend.local_dir().is_none() && format.scheme != Scheme::None)
-                .then(|| near::Near::new(&local.cache)),
+            near: (is_far(backend.as_ref()) && format.scheme != Scheme::None).then(|| near::Near::new(&local.cache)),
             backend,
             keyring,
             format,
@@ -416,6 +416,11 @@ impl Repo {
     pub fn client_state(&self) -> ClientState {
         ClientState::new(&self.local().device, self.id())
     }
+}
+
+/// Whether reading a pack may wait for another machine.
+fn is_far(backend: &dyn Backend) -> bool {
+    backend.local_dir().is_none() || backend.beyond().is_some()
 }
 
 /// Where a pack lies.

@@ -324,6 +324,12 @@ impl Repo {
                     answer => answer,
                 };
                 again.map_err(|error| match error.code() {
+                    Code::FileNotFound if self.is_partial() => {
+                        let message = format!("{} is not here, and no longer where it was promised", describe(key));
+                        Error::new(Code::ChunkNotFound, message)
+                            .with_source(error)
+                            .with_hint("`larder sync --index-only` looks where it is now")
+                    }
                     Code::FileNotFound => {
                         self.mark_lost(key);
                         Error::new(Code::ChunkNotFound, format!("{} is lost", describe(key))).with_source(error)
@@ -423,7 +429,7 @@ impl Repo {
         }
         located.sort_unstable();
         let frames: Vec<&[Located]> = located.chunk_by(|a, b| (a.pack, a.frame) == (b.pack, b.frame)).collect();
-        let is_far = self.backend().local_dir().is_none();
+        let is_far = super::is_far(self.backend().as_ref());
         let stretches: Vec<&[&[Located]]> = match is_far {
             true => {
                 frames.chunk_by(|a, b| self.are_neighbours(a, b)).flat_map(|all| all.chunks(STRETCH_FRAMES)).collect()

@@ -34,7 +34,7 @@ pub(crate) struct Session {
     dooms_seen: Vec<Id>,
     generation: u64,
     /// Packs that are there, where the index may list some that are not: a writer that was declared dead may have woken up
-    /// and published the segment of a pack that is gone. `None` where there is no such writer.
+    /// and published the segment of a pack that is gone; or in a partial repository. `None` elsewhere.
     there: Option<Mutex<HashSet<Id>>>,
     /// How often something was published, and how much of that before it was last seen that there is no fence: what was
     /// published after that may count or not, and a segment may list what a sweep has deleted.
@@ -47,21 +47,24 @@ impl Session {
     /// Takes the lock and a lease, then looks what is doomed, and brings the index up to date.
     pub(crate) fn open(repo: &Repo, options: &WriterOptions) -> Result<Self> {
         let core = repo.core();
-        let lock = take_lock(&core.local.cache.join(super::LOCK), options)?;
+        let lock = take_lock(&core.local.cache.join(super::LOCK), Mode::Shared, options)?;
         let held = Held::create(repo, &options.command, None)?;
         let Dooms { dooms, damaged } = Dooms::list(core.backend.as_ref(), &core.keyring, &core.format.id)?;
         let dooms_seen: Vec<Id> = dooms.iter().map(|doom| doom.name).collect();
         if !dooms_seen.is_empty() {
             held.see(dooms_seen.clone(), None)?;
         }
-        let has_fences = has_fences(core.backend.as_ref())?;
+        let (has_fences, is_partial) = (has_fences(core.backend.as_ref())?, repo.is_partial());
         repo.refresh()?;
         repo.index().forget_strays()?;
         let mut doomed: HashSet<Id> = dooms.into_iter().flat_map(|doom| doom.packs).collect();
         let mut there = None;
-        if has_fences {
-            let files: HashSet<Id> = repo.pack_files()?.into_keys().collect();
-            doomed.extend(repo.index().pack_names(false)?.difference(&files));
+        if has_fences || is_partial {
+            let files = if is_partial { repo.own_packs()? } else { repo.pack_files()?.into_keys().collect() };
+            // What is promised is not relied on either, but it may come under its name.
+            if has_fences {
+                doomed.extend(repo.index().pack_names(false)?.difference(&files));
+            }
             there = Some(Mutex::new(files));
         }
         let generation = generation(repo, &dooms_seen)?;
@@ -198,14 +201,14 @@ pub(crate) fn generation(repo: &Repo, dooms_seen: &[Id]) -> Result<u64> {
     Cursor::new(hash(&bytes).as_bytes(), "hash").u64()
 }
 
-/// The repository lock for sharing: the one this command runs in, or its own.
-pub(crate) fn take_lock(path: &Path, options: &WriterOptions) -> Result<Lock> {
+/// The repository lock: the one this command runs in, or its own.
+pub(crate) fn take_lock(path: &Path, mode: Mode, options: &WriterOptions) -> Result<Lock> {
     if let Some(token) = &options.lock_token
-        && let Some(lock) = Lock::inherited(path, token, Mode::Shared)?
+        && let Some(lock) = Lock::inherited(path, token, mode)?
     {
         return Ok(lock);
     }
-    Lock::acquire(path, Mode::Shared, options.lock_wait, &options.command)
+    Lock::acquire(path, mode, options.lock_wait, &options.command)
 }
 
 fn root_store<'a>(core: &'a Core, state: &'a ClientState) -> RootStore<'a> {

@@ -77,6 +77,16 @@ impl Histories {
         lacking
     }
 
+    /// The records that the source of a way has, without the forgotten.
+    pub(super) fn at_source(&self, way: Way) -> Vec<&Root> {
+        let source = match way {
+            Way::Push => &self.here,
+            Way::Pull => &self.there,
+        };
+        let lives = |root: &&Root| source.contains(&root.name) && !self.forgotten.is_forgotten(&root.name);
+        self.union.iter().filter(lives).collect()
+    }
+
     /// The snapshots of both sides that live.
     pub(super) fn snapshots(&self) -> &Snapshots {
         &self.forgotten

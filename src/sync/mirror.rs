@@ -54,6 +54,13 @@ pub fn mirror(
         }
         answer => answer?,
     };
+    for side in [from, to] {
+        if let Some(beyond) = side.beyond() {
+            let message = format!("{} is partial: its packs are at {}", side.location(), beyond.location());
+            return Err(Error::new(Code::PermissionDenied, message)
+                .with_hint("`larder sync` without --index-only completes it"));
+        }
+    }
     match to.get(CONFIG) {
         Ok(other) if other != config => {
             return fail(Code::ConfigInvalid, format!("{} holds another repository", to.location()));
@@ -178,7 +185,8 @@ fn copy_files(
     let (next, done) = (AtomicUsize::new(0), Mutex::new((stats, false, None)));
     let work = || {
         while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let copied = if monitor.is_cancelled() { Ok(false) } else { copy_file(from, to, file, monitor) };
+            let copied =
+                if monitor.is_cancelled() { Ok(false) } else { copy_file(from, to, &file.path, file.bytes, monitor) };
             let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
             let goes_on = match copied {
                 Ok(true) => {
@@ -210,30 +218,35 @@ fn copy_files(
 }
 
 /// Copies one file and compares it with its name; false when the monitor says stop.
-fn copy_file(from: &dyn Backend, to: &dyn Backend, file: &Lacking, monitor: &dyn Monitor) -> Result<bool> {
+pub(super) fn copy_file(
+    from: &dyn Backend,
+    to: &dyn Backend,
+    path: &str,
+    bytes: u64,
+    monitor: &dyn Monitor,
+) -> Result<bool> {
     let (mut spool, mut hasher, mut offset) = (to.spool()?, Hasher::new(), 0);
-    while offset < file.bytes {
+    while offset < bytes {
         if monitor.is_cancelled() {
             return Ok(false);
         }
-        let step = STEP_BYTES.min(file.bytes - offset);
-        let bytes = from.get_range(&file.path, offset, step as usize)?;
-        hasher.update(&bytes);
-        spool.write_all(&bytes).at("write", spool.path())?;
+        let step = STEP_BYTES.min(bytes - offset);
+        let part = from.get_range(path, offset, step as usize)?;
+        hasher.update(&part);
+        spool.write_all(&part).at("write", spool.path())?;
         offset += step;
         monitor.event(&Event::Advance { items: 0, bytes: step });
     }
-    let name = file.path.rsplit('/').next().and_then(|name| name.parse::<Id>().ok());
+    let name = path.rsplit('/').next().and_then(|name| name.parse::<Id>().ok());
     // A device's file is named by its public key, and read only with its endorsement.
-    let is_named_by_hash = !file.path.starts_with("keys/devices/");
+    let is_named_by_hash = !path.starts_with("keys/devices/");
     if is_named_by_hash && name != Some(hasher.finish()) {
-        let message =
-            format!("{} at {} has other bytes than its name says: it was not copied", file.path, from.location());
+        let message = format!("{path} at {} has other bytes than its name says: it was not copied", from.location());
         return Err(
             Error::new(Code::StorageCorrupted, message).with_hint("`larder verify --scrub` names all such files")
         );
     }
-    to.put_spool(&file.path, spool)?;
+    to.put_spool(path, spool)?;
     monitor.event(&Event::Advance { items: 1, bytes: 0 });
     Ok(true)
 }

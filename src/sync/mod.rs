@@ -9,6 +9,7 @@
 mod carry;
 mod history;
 mod mirror;
+mod partial;
 mod plan;
 mod repair;
 mod reseal;
@@ -28,7 +29,7 @@ use crate::repo::records::{RUNS, SNAPSHOT};
 use crate::repo::{Repo, Root, Writer, WriterOptions};
 use crate::snapshot::Filter;
 use carry::{Carried, Carrier};
-use history::{Histories, Way, signers, starts};
+use history::{Histories, Way, starts};
 use plan::{Target, plan};
 use std::collections::HashSet;
 
@@ -76,6 +77,9 @@ pub struct SyncOptions {
     pub dry_run: bool,
     /// What shall travel.
     pub selection: Selection,
+    /// Only history and index come here, and nothing goes there; the address is noted, and what is needed is read there when
+    /// it is needed.
+    pub index_only: Option<String>,
     /// Take histories with gaps for the truth.
     pub accept_rollback: bool,
     /// Memory for sorted sets, bytes.
@@ -116,6 +120,8 @@ pub struct SyncStats {
     pub pushed: Moved,
     /// From there to here.
     pub pulled: Moved,
+    /// Packs that are not here, but where they were promised.
+    pub packs_promised: u64,
     /// It was a dry run.
     pub is_dry_run: bool,
     /// The monitor said stop: what had arrived stays, and the next sync goes on from there.
@@ -126,14 +132,17 @@ pub struct SyncStats {
 ///
 /// # Errors
 /// CONFIG_INVALID when they are not of one repository; ROLLBACK_DETECTED when their histories together have a gap;
-/// STORAGE_CORRUPTED when something that should be carried is damaged; LEASE_LOST; LOCK_HELD; STORAGE_FULL and what a
-/// medium answers.
+/// STORAGE_CORRUPTED when something that should be carried is damaged; PERMISSION_DENIED when only the index of a partial
+/// repository is asked for; LEASE_LOST; LOCK_HELD; STORAGE_FULL and what a medium answers.
 pub fn sync(here: &Repo, there: &Repo, options: &SyncOptions, monitor: &dyn Monitor) -> Result<SyncStats> {
     if here.id() != there.id() {
         return fail(Code::ConfigInvalid, "these are two repositories, not two replicas of one");
     }
     monitor.event(&Event::Phase("comparing histories"));
     let histories = Histories::load(here, there, options.accept_rollback, clock::now())?;
+    if let Some(address) = &options.index_only {
+        return Journey { source: there, target: here, options, monitor }.take_index(&histories, address);
+    }
     let mut stats = SyncStats { is_dry_run: options.dry_run, ..SyncStats::default() };
     for (way, is_wanted) in [(Way::Pull, options.pull), (Way::Push, options.push)] {
         if !is_wanted || stats.is_stopped {
@@ -147,6 +156,9 @@ pub fn sync(here: &Repo, there: &Repo, options: &SyncOptions, monitor: &dyn Moni
         };
         *(if way == Way::Push { &mut stats.pushed } else { &mut stats.pulled }) = moved;
         stats.is_stopped |= is_stopped;
+        if way == Way::Pull && here.is_partial() && !options.dry_run && !is_stopped {
+            stats.packs_promised = journey.settle()?;
+        }
     }
     Ok(stats)
 }
@@ -168,28 +180,23 @@ impl Journey<'_> {
     fn carry_all(&self, histories: &Histories, way: Way) -> Result<(Moved, bool)> {
         let roots = histories.lacking(way);
         let mut moved = Moved::default();
-        if roots.is_empty() {
+        let is_completing = way == Way::Pull && self.target.is_partial();
+        if roots.is_empty() && !is_completing {
             return Ok((moved, false));
         }
         // The roots were listed before: whatever they need is in the segments that are there now.
         self.source.refresh()?;
-        let starts = starts(self.source, &roots, clock::now())?;
+        let starts = match is_completing {
+            true => starts(self.source, &histories.at_source(way), clock::now())?,
+            false => starts(self.source, &roots, clock::now())?,
+        };
         let is_snapshot = |root: &&&Root| root.record_type == SNAPSHOT;
         (moved.roots, moved.snapshots) = (roots.len() as u64, roots.iter().filter(is_snapshot).count() as u64);
         if self.options.dry_run {
             moved.add(&self.estimate(&starts)?);
             return Ok((moved, false));
         }
-        let is_stopped = self.with_writer(&mut moved, &starts, &|_| {
-            self.monitor.event(&Event::Phase("publishing"));
-            for device in signers(&roots) {
-                self.target.copy_device(self.source, &device)?;
-            }
-            for root in &roots {
-                self.target.put_root_file(&root.name, &self.source.root_file(&root.name)?)?;
-            }
-            Ok(())
-        })?;
+        let is_stopped = self.with_writer(&mut moved, &starts, &|_| self.publish(&roots))?;
         if !is_stopped {
             self.target.remember_roots();
         }
@@ -201,7 +208,7 @@ impl Journey<'_> {
         let core = self.target.core();
         let dooms = Dooms::list(core.backend.as_ref(), &core.keyring, self.target.id())?.dooms;
         let doomed: HashSet<Id> = dooms.into_iter().flat_map(|doom| doom.packs).collect();
-        let target = Target { repo: self.target, doomed: &doomed };
+        let target = Target::new(self.target, &doomed)?;
         let plan = plan(self.source, &target, starts, &self.reach_options(), self.monitor)?;
         Ok(Carried {
             packs: plan.packs.len() as u64,
@@ -246,7 +253,7 @@ impl Journey<'_> {
         let mut attempt = 0;
         loop {
             attempt += 1;
-            let target = Target { repo: self.target, doomed: writer.doomed() };
+            let target = Target::new(self.target, writer.doomed())?;
             let plan = plan(self.source, &target, starts, &self.reach_options(), self.monitor)?;
             match carrier.carry(&plan, &mut all) {
                 // A gc at the source moved what was to be carried: it is looked for where it is now.

@@ -29,6 +29,15 @@ pub(super) struct Target<'a> {
     pub(super) repo: &'a Repo,
     /// Packs that are about to go there.
     pub(super) doomed: &'a HashSet<Id>,
+    /// Packs that were only promised to it.
+    pub(super) absent: HashSet<Id>,
+}
+
+impl<'a> Target<'a> {
+    pub(super) fn new(repo: &'a Repo, doomed: &'a HashSet<Id>) -> Result<Self> {
+        let absent = if repo.is_partial() { repo.promised_packs()? } else { HashSet::new() };
+        Ok(Target { repo, doomed, absent })
+    }
 }
 
 /// What has to be carried.
@@ -81,6 +90,20 @@ pub(super) fn plan(
     choose(&view, target, located, &in_packs, lacking.len(), options)
 }
 
+/// How much of what `starts` reach stands only in packs that were promised to a partial repository.
+pub(super) fn only_promised(
+    repo: &Repo,
+    starts: &[Start],
+    options: &ReachOptions,
+    monitor: &dyn Monitor,
+) -> Result<u64> {
+    let reach = reachable(repo, starts, options, monitor)?;
+    if let Some(broken) = reach.broken.first() {
+        return Err(damaged_source(repo, reach.broken.len(), &broken.error));
+    }
+    Ok(lacking(&keys_of(&reach, options)?, &Target::new(repo, &HashSet::new())?, options)?.len())
+}
+
 fn damaged_source(source: &Repo, count: usize, error: &Error) -> Error {
     let what = format!(
         "{count} objects that should be carried are damaged or missing at {}: {error}",
@@ -113,8 +136,9 @@ fn keys_of(reach: &Reach, options: &ReachOptions) -> Result<SortedSet<33>> {
 
 fn lacking(wanted: &SortedSet<33>, target: &Target<'_>, options: &ReachOptions) -> Result<SortedSet<33>> {
     let view = target.repo.index().view()?;
+    let is_unreliable = |name: &Id| target.doomed.contains(name) || target.absent.contains(name);
     let unreliable: HashSet<u32> =
-        view.packs()?.into_iter().filter(|pack| target.doomed.contains(&pack.name)).map(|pack| pack.number).collect();
+        view.packs()?.into_iter().filter(|pack| is_unreliable(&pack.name)).map(|pack| pack.number).collect();
     let bad: HashSet<(Key, u32)> = view.bad()?.into_iter().collect();
     let (mut reader, mut out) = (wanted.reader(), sorter(options));
     view.for_each_from(Class::Whole, &mut |record| {

@@ -131,6 +131,7 @@ fn look(repo: &Repo, options: &VerifyOptions, monitor: &dyn Monitor) -> Result<(
     monitor.event(&Event::Phase("checking the index"));
     let indexed = check_index(repo, &view, &frames, &reach, &findings)?;
     (report.packs, report.objects) = ((frames.packs.len() - indexed.gone.len()) as u64, reach.len());
+    (report.packs_promised, report.bytes_promised) = indexed.promised;
     if options.level != Level::Quick {
         files::check(repo, &view, &frames, &findings, &mut report, options.jobs, monitor)?;
         read(repo, view, &frames, &indexed, &findings, options, &mut report, monitor)?;

@@ -6,6 +6,7 @@ use crate::error::{Code, Error, Result};
 use crate::id::Id;
 use crate::object::{Class, Key};
 use crate::reach::{IdSorter, Reach, SortedSet};
+use crate::repo::gc_access::pack_files_of;
 use crate::repo::segment::{Place, Record};
 use crate::repo::view::View;
 use crate::repo::{Repo, pack_path};
@@ -25,6 +26,17 @@ pub(super) struct Indexed {
     pub(super) large: SortedSet<76>,
     /// Packs that cannot be read at all: not there.
     pub(super) gone: HashSet<Id>,
+    /// How many packs are not here but where they were promised, and their bytes.
+    pub(super) promised: (u64, u64),
+}
+
+/// What the lengths of packs tell.
+#[derive(Default)]
+struct Lengths {
+    gone: HashSet<Id>,
+    /// Of packs that are shorter than they should be, how many of their frames are whole.
+    cut: HashMap<usize, u32>,
+    promised: (u64, u64),
 }
 
 /// Looks at every pack's length and every reachable entry's place. Reads no pack.
@@ -35,7 +47,7 @@ pub(super) fn check_index(
     reach: &Reach,
     findings: &Findings,
 ) -> Result<Indexed> {
-    let (gone, cut) = check_lengths(repo, view, frames, findings)?;
+    let Lengths { gone, cut, promised } = check_lengths(repo, view, frames, findings)?;
     let roots = large_roots(repo, view, reach)?;
     let mut large = IdSorter::<76>::new(&repo.local().cache.join("tmp"), SORT_BUDGET_BYTES);
     let strays: HashSet<usize> = view.strays()?.into_iter().filter_map(|number| frames.pack_at(number)).collect();
@@ -74,7 +86,7 @@ pub(super) fn check_index(
         },
     )?;
     settle(at, frames, findings);
-    Ok(Indexed { wanted, fingerprints, large: large.finish()?, gone })
+    Ok(Indexed { wanted, fingerprints, large: large.finish()?, gone, promised })
 }
 
 /// The key that the pass is at.
@@ -99,34 +111,37 @@ fn settle(at: Option<AtKey>, frames: &FrameMap, findings: &Findings) {
     }
 }
 
-/// Compares the packs that are there with those that the index lists. Answers which are gone, and which frames of
-/// shorter ones are cut off.
-fn check_lengths(
-    repo: &Repo,
-    view: &View<'_>,
-    frames: &FrameMap,
-    findings: &Findings,
-) -> Result<(HashSet<Id>, HashMap<usize, u32>)> {
-    let files = repo.pack_files()?;
-    let (mut gone, mut cut) = (HashSet::new(), HashMap::new());
+/// Compares the packs that are there with those that the index lists.
+fn check_lengths(repo: &Repo, view: &View<'_>, frames: &FrameMap, findings: &Findings) -> Result<Lengths> {
+    let (files, mut lengths) = (repo.pack_files()?, Lengths::default());
+    // What is absent on purpose must be where it was promised.
+    let beyond = match repo.backend().beyond() {
+        Some(beyond) => pack_files_of(beyond)?,
+        None => HashMap::new(),
+    };
     for (at, pack) in frames.packs.iter().enumerate() {
         let path = pack_path(&pack.name);
-        match files.get(&pack.name) {
+        let bytes = files.get(&pack.name).or_else(|| {
+            let bytes = beyond.get(&pack.name)?;
+            (lengths.promised.0, lengths.promised.1) = (lengths.promised.0 + 1, lengths.promised.1 + bytes);
+            Some(bytes)
+        });
+        match bytes {
             Some(bytes) if *bytes == pack.file_bytes => {}
             Some(bytes) => {
                 let what = format!("{path} has {bytes} bytes instead of {}", pack.file_bytes);
                 findings.file(path, &Error::new(Code::StorageCorrupted, what));
                 let whole = view.facts(pack.number)?.frames;
                 let there = whole.iter().take_while(|frame| frame.offset + u64::from(frame.sealed_bytes) <= *bytes);
-                cut.insert(at, there.count() as u32);
+                lengths.cut.insert(at, there.count() as u32);
             }
             None => {
                 findings.file(path, &Error::new(Code::FileNotFound, "the pack is not there"));
-                gone.insert(pack.name);
+                lengths.gone.insert(pack.name);
             }
         }
     }
-    Ok((gone, cut))
+    Ok(lengths)
 }
 
 fn is_cut(cut: &HashMap<usize, u32>, pack: usize, record: &Record) -> bool {

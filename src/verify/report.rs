@@ -138,6 +138,10 @@ pub struct Report {
     pub objects_lost: u64,
     /// Packs that are there.
     pub packs: u64,
+    /// Of those, packs that are not here but where they were promised to a partial repository.
+    pub packs_promised: u64,
+    /// Their bytes.
+    pub bytes_promised: u64,
     /// Of those, packs whose every byte was read this time.
     pub packs_read: u64,
     /// Bytes that were read and checked.

@@ -126,3 +126,44 @@ fn snapshots_are_copied_into_a_repository_with_other_keys() {
     world.larder(&["copy", "--to", "nowhere"]).failed(5, "CONFIG_MISSING");
     world.larder(&["copy"]).failed(2, "INVALID_ARG");
 }
+
+#[test]
+fn an_index_alone_makes_a_partial_repository() {
+    let world = world();
+    world.larder(&["sync", "-q"]).clean();
+    let source = world.path("tree").display().to_string();
+    let latest = format!("latest:{source}");
+    world.larder(&["-r", "part", "sync", "--index-only", "--push", "disk"]).failed(2, "INVALID_ARG");
+    world.larder(&["-r", "part", "sync", "--index-only", "--dry-run", "disk"]).ok();
+    assert!(!world.path("part").exists());
+    let made = summary(&world, &["-r", "part", "sync", "-q", "--index-only", "disk"]);
+    let packs = made["packs_promised"].as_u64().unwrap();
+    assert!(packs > 0 && made["pulled"]["snapshots"] == 2 && made["pulled"]["packs"] == 0, "{made}");
+    assert_eq!(ids(&world, "part"), ids(&world, ".larder"));
+    assert!(!world.path("part/packs").exists());
+    let status = world.larder(&["-r", "part", "status"]);
+    assert!(status.clean().contains(&format!("partial      {packs} packs are at ")), "{}", status.text());
+    let totals = world.larder(&["-r", "part", "verify", "--read-data"]);
+    assert!(totals.ok().contains(&format!("total\tpacks_promised\t{packs}\n")), "{}", totals.text());
+    world.larder(&["-r", "part", "gc"]).failed(16, "PERMISSION_DENIED");
+    world.larder(&["-r", "part", "gc", "--dry-run"]).failed(16, "PERMISSION_DENIED");
+    world.larder(&["serve-stdio", "part"]).failed(16, "PERMISSION_DENIED");
+    world.larder(&["-r", "part", "sync", "--mirror", "./third"]).failed(16, "PERMISSION_DENIED");
+    world
+        .larder(&["-r", "part", "sync", "--index-only", &world.path(".larder").display().to_string()])
+        .failed(5, "CONFIG_INVALID");
+    world.larder(&["-r", "part", "restore", "-q", &latest, "--target", "out"]).clean();
+    world.sh(&format!("{}/scripts/same-tree tree out", env!("CARGO_MANIFEST_DIR"))).ok();
+    assert!(!world.path("part/packs").exists());
+    // Out of reach: what is known here can be listed, and nothing is said to be lost.
+    std::fs::rename(world.path("disk"), world.path("away")).unwrap();
+    assert_eq!(ids(&world, "part").len(), 2);
+    world.larder(&["-r", "part", "restore", "-q", &latest, "--target", "none"]).failed(13, "CHUNK_NOT_FOUND");
+    std::fs::rename(world.path("away"), world.path("disk")).unwrap();
+    world.larder(&["-r", "part", "verify", "-q", "--read-data"]).clean();
+    world.larder(&["-r", "part", "sync", "-q"]).clean();
+    std::fs::remove_dir_all(world.path("disk")).unwrap();
+    let totals = world.larder(&["-r", "part", "verify", "--read-data"]);
+    assert!(!totals.ok().contains("promised"), "{}", totals.text());
+    world.larder(&["-r", "part", "gc", "-q"]).clean();
+}

@@ -144,6 +144,7 @@ pub fn syncing() -> SyncOptions {
         pull: true,
         dry_run: false,
         selection: Selection::default(),
+        index_only: None,
         accept_rollback: false,
         budget_bytes: 16 << 20,
         jobs: 2,

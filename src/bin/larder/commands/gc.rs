@@ -94,6 +94,8 @@ impl Subcommand for Gc {
     fn run(self, session: &Session) -> anyhow::Result<Exit> {
         let policy = policy(&self.keep_runs)?;
         let repo = session.repo()?;
+        // Before any run is let go.
+        repo.refuse_partial("gc would not know what is needed there")?;
         let kept = match policy.is_empty() {
             true => KeepStats::default(),
             false => keep_runs(session, &repo, policy, None, self.dry_run)?,
@@ -151,6 +153,9 @@ fn usual(session: &Session) -> Result<GcOptions> {
 
 /// What `larder run` does once a day after its work: lets go of runs, where some are to go, and frees what they needed.
 pub(super) fn daily(session: &Session, repo: &Repo) -> anyhow::Result<()> {
+    if repo.is_partial() {
+        return Ok(());
+    }
     let policy = policy(&[])?;
     let state = State::open(&repo.local().cache, repo.id())?;
     let today = u64::try_from(clock::now().day()).unwrap_or_default();

@@ -35,8 +35,10 @@ impl Subcommand for Status {
         let is_encrypted = format.scheme != Scheme::None;
         let last = snapshots.all().iter().rev().find(|snapshot| !snapshot.body.is_partial);
         let damaged: Vec<String> = repo.damaged_segments().iter().map(|(name, _)| format!("index/{name}")).collect();
+        let partial = repo.backend().beyond().map(|beyond| beyond.location());
+        let promised = if partial.is_some() { repo.promised_packs()?.len() } else { 0 };
         if session.ui.is_json() {
-            session.ui.json(&json!({"type": "status", "damaged": damaged, "location": repo.backend().location(), "id": repo.id().to_hex(),
+            session.ui.json(&json!({"type": "status", "partial_of": partial, "packs_promised": promised, "damaged": damaged, "location": repo.backend().location(), "id": repo.id().to_hex(),
                 "encryption": format.scheme.name(), "snapshots": snapshots.all().len(), "packs": packs, "bytes_stored": bytes,
                 "latest": last.map(view::json_of), "locked_by": holders.iter().map(|holder| holder.pid).collect::<Vec<_>>()}))?;
             return Ok(Exit::DONE);
@@ -71,6 +73,10 @@ impl Subcommand for Status {
             ("lock", lock),
         ] {
             session.ui.line(&format!("{name:<12} {value}"))?;
+        }
+        if let Some(beyond) = partial {
+            let what = format!("{promised} packs are at {}, and read there", escaped(beyond.as_bytes()));
+            session.ui.line(&format!("{:<12} {what}", "partial"))?;
         }
         for file in &damaged {
             let what = format!("{file}: its packs are read all the same; the next writer replaces it");

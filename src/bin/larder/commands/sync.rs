@@ -36,6 +36,10 @@ pub struct Sync {
     #[arg(long = "runs", conflicts_with_all = ["host", "tag", "path"])]
     only_runs: bool,
 
+    /// Bring history and index here and no packs: what is needed is read there when it is needed
+    #[arg(long, conflicts_with_all = ["push", "only_snapshots", "only_runs", "host", "tag", "path", "mirror"])]
+    index_only: bool,
+
     #[command(flatten)]
     filter: FilterArgs,
 
@@ -62,12 +66,20 @@ impl Subcommand for Sync {
             and no repository here, one is made here, and the address becomes its remote `origin`.\n\n\
             A choice of snapshots or of runs is made anew at the other side, with their origin noted: they have other ids \
             there. A later sync of everything carries the originals, too.\n\n\
+            With --index-only a partial repository is made here: everything can be listed, and what is read is fetched from \
+            the remote when it is needed, so the remote must be within reach then. What is backed up here is whole all the \
+            same: nothing relies on what is only there. gc is refused here. The same again brings it up to date, and a sync \
+            without --index-only brings everything.\n\n\
             --mirror needs no key. While it works, no gc may run at the place it copies to.\n\n\
             `--sync-to-remote` and `--sync-from-remote` are other words for --push and --pull.",
         examples: &[
             ("larder sync", "Both ways with the only remote, or with `origin`."),
             ("larder sync --push disk", "Carries to a disk what it lacks."),
             ("larder -r ~/work/.larder sync --pull ssh://me@host/srv/backup", "Makes a replica here."),
+            (
+                "larder -r ~/look/.larder sync --index-only s3://bucket/backup",
+                "Lists and reads what is there without carrying it here.",
+            ),
             ("larder sync --dry-run", "Says what would be carried."),
             ("larder sync --push --tag monthly offsite", "Carries a choice."),
             ("larder sync --mirror disk", "Copies files where there is no key."),
@@ -93,9 +105,11 @@ impl Subcommand for Sync {
         if self.mirror {
             return self.copy_files(session);
         }
-        let ends = self.ends(session)?;
+        let (ends, there) = self.ends(session)?;
+        let address = self.index_only.then(|| there.address()).transpose()?;
+        let index_only = address.map(|address| address.to_string_lossy().into_owned());
         let options = SyncOptions {
-            push: !self.pull,
+            push: !self.is_pull(),
             pull: !self.push,
             dry_run: self.dry_run,
             selection: Selection {
@@ -103,6 +117,7 @@ impl Subcommand for Sync {
                 only_snapshots: self.only_snapshots,
                 only_runs: self.only_runs,
             },
+            index_only,
             accept_rollback: session.globals.accept_rollback,
             budget_bytes: SETS_BYTES,
             jobs: jobs(),
@@ -114,23 +129,36 @@ impl Subcommand for Sync {
             super::view::remember_names(&ends.here);
         }
         report(session, &stats, ends.is_made, watch.elapsed_seconds())?;
+        if stats.packs_promised > 0 {
+            let packs = stats.packs_promised;
+            session.ui.status(&format!(
+                "this repository is partial: {packs} packs are at {} and read there",
+                there.location()
+            ));
+        }
         Ok(if stats.is_stopped { Exit::PARTIAL } else { Exit::DONE })
     }
 }
 
 impl Sync {
-    /// Both replicas; one that is lacking is made, if something is to be carried there.
-    fn ends(&self, session: &Session) -> anyhow::Result<Ends> {
+    /// Whether nothing goes to the other side.
+    fn is_pull(&self) -> bool {
+        self.pull || self.index_only
+    }
+
+    /// Both replicas, and where the other one is; one that is lacking is made, if something is to be carried there.
+    fn ends(&self, session: &Session) -> anyhow::Result<(Ends, Place)> {
         let found = match session.place() {
-            Err(error) if error.code() == Code::ConfigMissing && self.pull => None,
+            Err(error) if error.code() == Code::ConfigMissing && self.is_pull() => None,
             answer => Some(answer?),
         };
         match (found, &self.name) {
             (Some(here), name) if here.is_there()? || name.is_none() => {
                 let (_, there) = session.remote(name.as_deref())?;
-                Ok(Ends::open(session.repo()?, &there, !self.pull, self.dry_run)?)
+                let ends = Ends::open(session.repo()?, &there, !self.is_pull(), self.dry_run)?;
+                Ok((ends, there))
             }
-            (Some(here), _) if !self.pull => Err(no_repository(&here).into()),
+            (Some(here), _) if !self.is_pull() => Err(no_repository(&here).into()),
             (None, None) => {
                 Err(Error::new(Code::ConfigMissing, "there is no repository in this directory or above it")
                     .with_hint("`larder sync --pull URL` makes a replica here")
@@ -149,7 +177,7 @@ impl Sync {
                     here.remotes()?.add(ORIGIN, &address.to_string_lossy())?;
                     session.ui.status(&format!("made a replica of {} in {}", there.location(), here.location()));
                 }
-                Ok(ends)
+                Ok((ends, there))
             }
             (Some(here), None) => Err(no_repository(&here).into()),
         }
@@ -209,7 +237,7 @@ fn report(session: &Session, stats: &SyncStats, is_made: bool, seconds: f64) -> 
     let ways = [("pulled", stats.pulled), ("pushed", stats.pushed)];
     if session.ui.is_json() {
         let mut value = json!({"type": "summary", "dry_run": stats.is_dry_run, "stopped": stats.is_stopped,
-            "made": is_made, "duration_ms": (seconds * 1_000.0) as u64});
+            "made": is_made, "packs_promised": stats.packs_promised, "duration_ms": (seconds * 1_000.0) as u64});
         ways.iter().for_each(|(name, moved)| value[*name] = json_of(moved));
         return session.ui.json(&value);
     }

@@ -160,7 +160,7 @@ fn print(session: &Session, report: &Report) -> anyhow::Result<()> {
         ("bytes_read", report.bytes_read),
         ("damage", report.damage.len() as u64),
     ];
-    for (name, number) in totals {
+    for (name, number) in totals.into_iter().chain(promised(report)) {
         ui.line(&format!("total\t{name}\t{number}"))?;
     }
     ui.line(&format!("total\thealth_percentage\t{:.2}", report.health_percentage()))
@@ -170,7 +170,7 @@ fn print(session: &Session, report: &Report) -> anyhow::Result<()> {
 fn summary(report: &Report) -> serde_json::Value {
     let invalid: Vec<_> = report.snapshots_invalid.iter().map(|id| id.to_hex()).collect();
     let count = |fault| report.damage.iter().filter(|damage| damage.fault == fault).count();
-    json!({
+    let mut value = json!({
         "type": "summary", "time": utc_time(larder::clock::now()), "snapshots_total": report.snapshots_total,
         "snapshots_valid": report.snapshots_valid, "snapshots_invalid": invalid, "runs_total": report.runs_total,
         "runs_invalid": report.runs_invalid.iter().map(|id| id.to_hex()).collect::<Vec<_>>(), "objects": report.objects,
@@ -178,7 +178,15 @@ fn summary(report: &Report) -> serde_json::Value {
         "bytes_read": report.bytes_read, "damage": report.damage.len(), "missing": count(Fault::Missing),
         "damaged": count(Fault::Damaged), "invalid_signatures": count(Fault::InvalidSignature),
         "remarks": report.remarks, "stopped": report.is_stopped, "health_percentage": report.health_percentage(),
-    })
+    });
+    promised(report).for_each(|(name, number)| value[name] = number.into());
+    value
+}
+
+/// What is absent on purpose: said where it is so, and only there, since all other lines are frozen.
+fn promised(report: &Report) -> impl Iterator<Item = (&'static str, u64)> {
+    let numbers = [("packs_promised", report.packs_promised), ("bytes_promised", report.bytes_promised)];
+    numbers.into_iter().filter(|(_, number)| *number > 0)
 }
 
 fn name_of(damage: &Damage) -> String {

@@ -175,6 +175,7 @@ pub(super) fn replicate(play: &Arc<Play>, dice: &mut Dice) -> Result<()> {
             pull: true,
             dry_run: false,
             selection: Selection::default(),
+            index_only: None,
             accept_rollback: false,
             budget_bytes: 1 << 20,
             jobs: 1,
