@@ -693,7 +693,7 @@ complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_see
 complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -l no-progress -d 'Show no progress'
 complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -f -a "add" -d 'Give an address a name. Nothing is asked of it yet'
+complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -f -a "add" -d 'Give an address a name. A medium that is not a directory is asked what it does with a name that is taken'
 complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -f -a "list" -d 'List the remotes: name, tab, address without secrets'
 complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -f -a "remove" -d 'Forget a name. Nothing changes at its address'
 complete -c larder -n "__fish_larder_using_subcommand remote; and not __fish_seen_subcommand_from add list remove rename test" -f -a "rename" -d 'Give a remote another name'

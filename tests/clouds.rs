@@ -8,7 +8,8 @@ mod servers;
 use larder::backend::{Backend, Creation, Patience, RetryBackend, probe};
 use larder::error::Code;
 use servers::bucket::{Bucket, Creating};
-use servers::http::{Answer, HttpServer, Way};
+use servers::http::{Answer, HttpServer};
+use servers::liar::{self, Fault, fail};
 use std::collections::HashSet;
 use std::io::Write;
 use std::path::Path;
@@ -20,52 +21,10 @@ use std::sync::{Arc, Mutex};
 const SILENCE_MS: u64 = 60_000;
 const QUICK: Patience = Patience { first_ms: 5, wait_ms_max: 50, budget_ms: 60_000, retries_max: 9 };
 
-/// How a server fails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fault {
-    /// This status and word.
-    Says(u16, &'static str),
-    /// That it wants to be left alone for a second.
-    Quiet,
-    /// It is silent.
-    Hangs,
-    /// It ends the connection before it does anything.
-    Drops,
-    /// It does what it should, and ends the connection before the answer.
-    Forgets,
-    /// Its answer ends in the middle.
-    Cuts,
-}
-
 /// A bucket that fails at each request the first time it is made.
 fn failing_once(bucket: &Arc<Bucket>, fault: Fault) -> HttpServer {
-    let (bucket, seen) = (bucket.clone(), Mutex::new(HashSet::new()));
-    HttpServer::start(Arc::new(move |request| {
-        let range = request.headers.get("range");
-        // Another try of a long file is another upload.
-        let query: Vec<_> = request.query.iter().filter(|(name, _)| *name != "uploadId").collect();
-        let words = format!("{} {} {query:?} {range:?}", request.method, request.path);
-        if !seen.lock().unwrap().insert(words) {
-            return bucket.answer(request);
-        }
-        fail(fault, || bucket.answer(request))
-    }))
-}
-
-fn fail(fault: Fault, truth: impl Fn() -> Answer) -> Answer {
-    match fault {
-        Fault::Says(status, word) => Answer::new(status, format!("<Error><Code>{word}</Code></Error>")),
-        Fault::Quiet => Answer::new(503, "").with("retry-after", 1),
-        Fault::Hangs => Answer { way: Way::Hang, ..Answer::new(200, "") },
-        Fault::Drops => Answer { way: Way::Drop, ..Answer::new(200, "") },
-        Fault::Forgets => Answer { way: Way::Drop, ..truth() },
-        Fault::Cuts => {
-            let truth = truth();
-            // What has no body ends in the middle of its head.
-            let way = if truth.body.is_empty() { Way::Drop } else { Way::Cut(truth.body.len() / 2) };
-            Answer { way, ..truth }
-        }
-    }
+    let bucket = bucket.clone();
+    liar::failing_once(Arc::new(move |request| bucket.answer(request)), fault, usize::MAX, |_| true)
 }
 
 #[test]
@@ -157,14 +116,41 @@ fn creating_is_told_as_it_is() {
     for (creating, told) in [
         (Creating::Enforced, Creation::Exclusive),
         (Creating::Ignored, Creation::Replacing),
-        (Creating::Refused, Creation::Looking),
+        (Creating::Conflict, Creation::Exclusive),
+        (Creating::Refused(501), Creation::Looking),
+        (Creating::Refused(405), Creation::Looking),
     ] {
         let bucket = Bucket::new(creating);
         let server = bucket.serve();
         let medium = servers::at(&format!("s3:http://{}/lab", server.address), SILENCE_MS);
         assert_eq!(probe(medium.as_ref()).unwrap().creation, Some(told));
         assert_eq!(bucket.names(), Vec::<String>::new());
+        told_by_commands(&server, told);
     }
+}
+
+/// What `init`, `remote add`, `remote test`, `remote list` and `status` say of it; the first two note it.
+fn told_by_commands(server: &HttpServer, told: Creation) {
+    let home = tempfile::tempdir().unwrap();
+    let address = format!("s3:http://{}/lab/told", server.address);
+    let said = |words: &[&str]| {
+        let output = larder(home.path(), &KEYS, words);
+        assert!(output.status.success(), "{words:?}: {}", text(&output));
+        text(&output)
+    };
+    let has = |words: &[&str], what: &str| {
+        let said = said(words);
+        assert!(said.contains(what), "{words:?} says nothing of `{what}`: {said}");
+    };
+    has(&["init", "--encryption", "none", &address], told.about());
+    has(&["-r", &address, "status"], told.about());
+    said(&["init", "--encryption", "none", "here"]);
+    has(&["-r", "here", "remote", "add", "cloud", &address], told.about());
+    has(&["-r", "here", "remote", "list", "--json"], &format!("\"creating\":\"{}\"", told.name()));
+    has(&["-r", "here", "remote", "test", "cloud"], told.about());
+    // It works all the same, whatever that is.
+    said(&["-r", &address, "backup", "-q", "here/config.toml"]);
+    said(&["-r", &address, "verify", "-q", "--read-data"]);
 }
 
 #[test]
@@ -293,33 +279,91 @@ fn credentials_are_found_and_never_shown() {
     assert!(!said.contains("hush") && !said.contains("AWS4"), "{said}");
 }
 
+/// Who may use every medium of these tests, with a home of his own.
+struct Owner {
+    home: tempfile::TempDir,
+    ssh: String,
+}
+
+impl Owner {
+    fn new(rclone: &str) -> Owner {
+        let home = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(home.path().join(".config/larder")).unwrap();
+        let settings = format!("rclone-command = {rclone:?}\nssh-program = {:?}\n", env!("CARGO_BIN_EXE_larder"));
+        std::fs::write(home.path().join(".config/larder/config.toml"), settings).unwrap();
+        std::fs::write(home.path().join("key"), "7".repeat(64)).unwrap();
+        // In the place of ssh, what sshd would start on the other side.
+        let ssh = format!(
+            "for word; do :; done; [ \"$word\" = sftp ] && exec {}; exec sh -c \"$word\"\n",
+            servers::SFTP_SERVER
+        );
+        std::fs::write(home.path().join("ssh.sh"), ssh).unwrap();
+        let ssh = format!("sh {}/ssh.sh", home.path().display());
+        Owner { home, ssh }
+    }
+
+    fn done(&self, words: &[&str]) -> String {
+        let key = self.home.path().join("key");
+        let account = r#"{"private_key":"x","private_key_id":"x","client_email":"a@b","disable_oauth":true}"#;
+        let variables = [
+            KEYS[0],
+            KEYS[1],
+            ("GOOGLE_SERVICE_ACCOUNT_KEY", account),
+            ("AZURE_STORAGE_KEY", servers::AZURITE.1),
+            ("LARDER_SSH", &self.ssh),
+            ("LARDER_KEY_FILE", key.to_str().unwrap()),
+        ];
+        let output = larder(self.home.path(), &variables, words);
+        assert!(output.status.success(), "{words:?}: {}", text(&output));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn comes_back(&self, address: &str) {
+        let (source, target) = (self.home.path().join("source"), self.home.path().join("restored"));
+        _ = std::fs::remove_dir_all(&target);
+        let latest = format!("latest:{}", source.display());
+        self.done(&["-r", address, "restore", "-q", &latest, "--target", target.to_str().unwrap()]);
+        let same = Command::new("diff").arg("-r").args([&source, &target]).status().unwrap();
+        assert!(same.success(), "{address}: what was restored differs");
+    }
+
+    /// init, two backups, verify, restore, compare, forget, gc, verify.
+    fn story(&self, address: &str) {
+        let source = self.home.path().join("source");
+        _ = std::fs::remove_dir_all(&source);
+        std::fs::create_dir_all(source.join("below")).unwrap();
+        std::fs::write(source.join("numbers"), (0..300_000).map(|n| format!("{n}\n")).collect::<String>()).unwrap();
+        std::fs::write(source.join("below/small"), "small").unwrap();
+        let done = |words: &[&str]| self.done(&[&["-r", address], words].concat());
+        let path = source.to_str().unwrap();
+        done(&["init", "-q"]);
+        done(&["backup", "-q", path, "--tag", "first"]);
+        std::fs::write(source.join("below/more"), "more").unwrap();
+        done(&["backup", "-q", path, "--tag", "second"]);
+        done(&["verify", "-q", "--read-data"]);
+        self.comes_back(address);
+        done(&["forget", "-q", "first"]);
+        // rclone tells no times of the medium: who uses it says that nobody writes.
+        let has_no_clock = address.starts_with("rclone:");
+        done(if has_no_clock { &["gc", "-q", "--no-writers"] } else { &["gc", "-q"] });
+        done(&["verify", "-q", "--read-data"]);
+        assert_eq!(done(&["snapshots"]).matches("second").count(), 1, "{address}");
+    }
+}
+
 #[test]
 fn one_story_over_every_scheme() {
-    let (home, dir) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    if !servers::are_there(&["rclone", servers::MOTO, servers::SFTP_SERVER]) {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
     let moto = servers::moto(dir.path());
-    let bucket = Bucket::new(Creating::Enforced);
-    let google = bucket.serve();
-    let rclone = servers::rclone_command(&moto, dir.path()).into_string().unwrap();
-    std::fs::create_dir_all(home.path().join(".config/larder")).unwrap();
-    let settings = format!("rclone-command = {rclone:?}\nssh-program = {:?}\n", env!("CARGO_BIN_EXE_larder"));
-    std::fs::write(home.path().join(".config/larder/config.toml"), settings).unwrap();
-    std::fs::write(home.path().join("key"), "7".repeat(64)).unwrap();
-    // In the place of ssh, what sshd would start on the other side.
-    let ssh = "for word; do :; done; [ \"$word\" = sftp ] && exec /usr/lib/openssh/sftp-server; exec sh -c \"$word\"\n";
-    std::fs::write(home.path().join("ssh.sh"), ssh).unwrap();
-    let (ssh, there) = (format!("sh {}/ssh.sh", home.path().display()), dir.path().display());
-    let key = home.path().join("key");
-    let account = r#"{"private_key":"x","private_key_id":"x","client_email":"a@b","disable_oauth":true}"#;
-    let variables = [
-        KEYS[0],
-        KEYS[1],
-        ("GOOGLE_SERVICE_ACCOUNT_KEY", account),
-        ("LARDER_SSH", &ssh),
-        ("LARDER_KEY_FILE", key.to_str().unwrap()),
-    ];
-    let source = home.path().join("source");
+    let google = Bucket::new(Creating::Enforced).serve();
+    let owner = Owner::new(&servers::rclone_command(&moto, dir.path()).into_string().unwrap());
+    let there = dir.path().display();
     for address in [
         format!("{there}/directory"),
+        format!("exec:{} {there}/exec", servers::exec_example(dir.path())),
         format!("ssh://host{there}/ssh"),
         format!("sftp://host{there}/sftp"),
         format!("s3:http://127.0.0.1:{}/lab/s3", moto.port),
@@ -327,31 +371,120 @@ fn one_story_over_every_scheme() {
         "rclone:bucket:lab/rclone".to_string(),
         format!("rclone:disk:{there}/rclone"),
     ] {
-        _ = std::fs::remove_dir_all(&source);
-        std::fs::create_dir_all(source.join("below")).unwrap();
-        std::fs::write(source.join("numbers"), (0..300_000).map(|n| format!("{n}\n")).collect::<String>()).unwrap();
-        std::fs::write(source.join("below/small"), "small").unwrap();
-        let done = |words: &[&str]| {
-            let output = larder(home.path(), &variables, &[&["-r", &address], words].concat());
-            assert!(output.status.success(), "{address} {words:?}: {}", text(&output));
-            String::from_utf8(output.stdout).unwrap()
-        };
-        let path = source.to_str().unwrap();
-        done(&["init", "-q"]);
-        done(&["backup", "-q", path, "--tag", "first"]);
-        std::fs::write(source.join("below/more"), "more").unwrap();
-        done(&["backup", "-q", path, "--tag", "second"]);
-        done(&["verify", "-q", "--read-data"]);
-        let target = home.path().join("restored");
-        _ = std::fs::remove_dir_all(&target);
-        done(&["restore", "-q", &format!("latest:{path}"), "--target", target.to_str().unwrap()]);
-        let same = Command::new("diff").arg("-r").args([&source, &target]).status().unwrap();
-        assert!(same.success(), "{address}: what was restored differs");
-        done(&["forget", "-q", "first"]);
-        // rclone tells no times of the medium: who uses it says that nobody writes.
-        let gc: &[&str] = if address.starts_with("rclone:") { &["gc", "-q", "--no-writers"] } else { &["gc", "-q"] };
-        done(gc);
-        done(&["verify", "-q", "--read-data"]);
-        assert_eq!(done(&["snapshots"]).matches("second").count(), 1, "{address}");
+        owner.story(&address);
+    }
+    // What a web server gives can be read, and nothing else.
+    let log = tempfile::tempdir().unwrap();
+    let web = servers::python_http(dir.path(), log.path());
+    owner.story(&format!("{there}/served"));
+    let served = format!("http://127.0.0.1:{}/served", web.port);
+    owner.done(&["-r", &served, "verify", "-q", "--read-data"]);
+    owner.comes_back(&served);
+}
+
+#[test]
+#[ignore = "Azurite is heavy: make test-servers"]
+fn the_same_story_over_az() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = servers::azurite(dir.path());
+    Owner::new("rclone").story(&format!("az:http://127.0.0.1:{}/devstoreaccount1/lab/story", server.port));
+}
+
+/// A program that notes how it was called, by whom, and with which variables, and then does `then`.
+fn spy(dir: &Path, name: &str, then: &str) -> String {
+    let (path, notes) = (dir.join(name), dir.join("noted"));
+    let script = format!(
+        "{{ echo {name} \"$*\"; tr '\\0' ' ' </proc/$PPID/cmdline; echo; env | grep '^LARDER_'; }} >>{}\n{then}\n",
+        notes.display()
+    );
+    std::fs::write(&path, script).unwrap();
+    format!("sh {}", path.display())
+}
+
+#[test]
+fn no_secret_is_in_what_is_said_or_in_how_a_program_is_called() {
+    if !servers::are_there(&["rclone", servers::MOTO]) {
+        return;
+    }
+    let (home, dir) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    // It answers with all that it heard, where a message belongs.
+    let echo = HttpServer::start(Arc::new(|request| {
+        let heard = format!("{:?} {} hush", request.headers, request.target);
+        Answer::new(403, format!("<Error><Code>AccessDenied</Code><Message>{heard}</Message></Error>"))
+            .with("x-hush", "hush")
+    }));
+    let moto = servers::moto(dir.path());
+    let rclone = servers::rclone_command(&moto, dir.path()).into_string().unwrap();
+    let rclone = spy(dir.path(), "rclone.sh", &format!("exec {rclone} \"$@\""));
+    let ssh = spy(dir.path(), "ssh.sh", "exit 255");
+    std::fs::create_dir_all(home.path().join(".config/larder")).unwrap();
+    let settings = format!("rclone-command = {rclone:?}\nssh-command = {ssh:?}\n");
+    std::fs::write(home.path().join(".config/larder/config.toml"), settings).unwrap();
+    let variables = [
+        ("LARDER_PASSPHRASE", "hush-passphrase"),
+        ("AWS_ACCESS_KEY_ID", "hush-key"),
+        ("AWS_SECRET_ACCESS_KEY", "hush-secret"),
+        ("AWS_SESSION_TOKEN", "hush-token"),
+        (
+            "GOOGLE_SERVICE_ACCOUNT_KEY",
+            r#"{"private_key":"hush","private_key_id":"hush","client_email":"hush@b","disable_oauth":true}"#,
+        ),
+        ("AZURE_STORAGE_ACCOUNT", "account"),
+        ("AZURE_STORAGE_KEY", "aHVzaC1odXNo"),
+    ];
+    let secrets = ["hush", "aHVzaC1odXNo", "AWS4-HMAC", "SharedKey"];
+    let mut said = String::new();
+    let mut run = |words: &[&str], status: &[i32]| {
+        let output = larder(home.path(), &variables, words);
+        let text = text(&output);
+        assert!(status.contains(&output.status.code().unwrap()), "{words:?}: {text}");
+        said += &text;
+    };
+    run(&["init", "here"], &[0]);
+    for (at, address) in [
+        format!("s3:http://{}/lab/x", echo.address),
+        format!("gs:http://{}/lab/x", echo.address),
+        format!("az:http://{}/account/lab/x", echo.address),
+        format!("http://{}/x", echo.address),
+        "rclone:bucket:none/x".to_string(),
+        "ssh://host/x".to_string(),
+        "sftp://host/x".to_string(),
+        format!("exec:{} --token hush", spy(dir.path(), "exec.sh", "exit 1")),
+    ]
+    .iter()
+    .enumerate()
+    {
+        let name = format!("remote{at}");
+        run(&["-r", "here", "-vv", "remote", "add", &name, address], &[0]);
+        // The others would be asked again and again.
+        if ["s3", "gs", "az", "http", "rclone"].iter().any(|scheme| address.starts_with(scheme)) {
+            run(&["-r", "here", "-vv", "remote", "test", &name], &[0, 4, 5, 13, 14, 16]);
+        }
+    }
+    // Where it works, too.
+    run(&["-r", "here", "-vv", "sync", "--push", "rclone:bucket:lab/y"], &[0]);
+    for wrong in [
+        "http://me:hush@host/x",
+        "https://me:hush@host/x",
+        "s3://me:hush@bucket/x",
+        "ssh://me:hush@host/x",
+        "sftp://me:hush@host/x",
+        "az://container/x?sig=hush",
+        "s3://bucket/x?secret=hush",
+        "gs://me:hush@bucket/x",
+    ] {
+        run(&["-r", "here", "remote", "add", "wrong", wrong], &[2, 5]);
+        run(&["-r", wrong, "status"], &[2, 5]);
+    }
+    run(&["-r", "here", "remote", "list"], &[0]);
+    run(&["-r", "here", "remote", "list", "--json"], &[0]);
+    run(&["-r", "here", "status", "--json"], &[0]);
+    let noted = std::fs::read_to_string(dir.path().join("noted")).unwrap();
+    assert!(["rclone.sh", "ssh.sh", "exec.sh"].iter().all(|program| noted.contains(program)), "{noted}");
+    // The words of a command are the user's own: no other program is given them.
+    let called: String = noted.lines().filter(|line| !line.contains("exec.sh")).collect();
+    for secret in secrets {
+        assert!(!said.contains(secret), "{said}");
+        assert!(!called.contains(secret), "{called}");
     }
 }

@@ -14,10 +14,9 @@ use larder::gc::GcStats;
 use larder::id::Id;
 use larder::monitor::Silent;
 use larder::repo::promise::Promise;
-use larder::repo::records::{FORGET, Forget};
 use larder::repo::{Local, Repo};
 use larder::snapshot::Snapshots;
-use larder::sync::{Moved, Selection, SyncOptions, SyncStats, mirror, sync};
+use larder::sync::{Moved, SyncOptions, SyncStats, mirror, sync};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -26,17 +25,7 @@ const ADDRESS: &str = "mem:remote";
 const OFFLINE: Plan = Plan { fault: Fault::Forever, at: 1, writes_only: false, code: Code::ConnectionFailed };
 
 fn options(index_only: bool) -> SyncOptions {
-    SyncOptions {
-        push: false,
-        pull: true,
-        dry_run: false,
-        selection: Selection::default(),
-        index_only: index_only.then(|| ADDRESS.to_string()),
-        accept_rollback: false,
-        budget_bytes: 16 << 20,
-        jobs: 1,
-        writer: scene::writing(),
-    }
+    SyncOptions { push: false, index_only: index_only.then(|| ADDRESS.to_string()), jobs: 1, ..scene::syncing() }
 }
 
 /// A remote with two snapshots, and the way to it.
@@ -121,13 +110,6 @@ fn ids(repo: &Repo) -> Vec<Id> {
     ids
 }
 
-fn forget(repo: &Repo, id: &Id) {
-    let snapshots = Snapshots::load(&repo.roots().unwrap(), clock::now());
-    let writer = repo.writer(&scene::writing()).unwrap();
-    writer.publish(FORGET, &Forget::new(vec![snapshots.get(id).unwrap().forgotten()]).encode()).unwrap();
-    writer.finish().unwrap();
-}
-
 /// Everything that is kept is there, here or where it was promised. Answers how many packs are promised.
 fn assert_whole(repo: &Repo) -> u64 {
     let report = scene::verify_all(repo);
@@ -173,7 +155,7 @@ fn nothing_is_deleted_and_no_other_medium_is_led_on() {
     let refused =
         |answer: larder::error::Result<GcStats>| assert_eq!(answer.unwrap_err().code(), Code::PermissionDenied);
     world.medium.take();
-    forget(&here, &ids(&here)[0]);
+    scene::forget(&here, &ids(&here)[0]);
     refused(scene::gc_all(&here));
     let to = MemBackend::new();
     assert_eq!(mirror(here.backend().as_ref(), &to, false, 1, &Silent).unwrap_err().code(), Code::PermissionDenied);
@@ -230,7 +212,7 @@ fn it_follows_what_the_other_side_lets_go() {
     let (old, new) = (ids(&here)[0], ids(&here)[1]);
     let tree = |id: &Id| Snapshots::load(&here.roots().unwrap(), clock::now()).get(id).unwrap().body.tree;
     let (old_tree, new_tree) = (tree(&old), tree(&new));
-    forget(&world.remote, &old);
+    scene::forget(&world.remote, &old);
     scene::gc_all(&world.remote).unwrap();
     std::fs::remove_dir_all(world.here().join("frames")).unwrap_or_default();
     let error = here.read(&old_tree).unwrap_err();

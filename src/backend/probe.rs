@@ -23,6 +23,33 @@ pub enum Creation {
     Replacing,
 }
 
+impl Creation {
+    const ALL: [Creation; 3] = [Creation::Exclusive, Creation::Looking, Creation::Replacing];
+
+    /// The word for it in notes and for programs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Creation::Exclusive => "exclusive",
+            Creation::Looking => "looking",
+            Creation::Replacing => "replacing",
+        }
+    }
+
+    /// What a noted word means.
+    pub fn of_name(name: &[u8]) -> Option<Creation> {
+        Creation::ALL.into_iter().find(|creation| creation.name().as_bytes() == name)
+    }
+
+    /// What the medium does, for people.
+    pub fn about(self) -> &'static str {
+        match self {
+            Creation::Exclusive => "refuses a name that is taken",
+            Creation::Looking => "looks whether a name is taken, and two at once may both create it",
+            Creation::Replacing => "replaces a name that is taken",
+        }
+    }
+}
+
 /// What was found out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Probe {

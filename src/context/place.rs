@@ -2,7 +2,9 @@
 
 use super::secret::{Asker, OwnedSecret, SecretOptions};
 use super::{REPOSITORY_DIR, lock_token};
-use crate::backend::{Access, Backend, LimitBackend, Limits, Location, PartialBackend, Patience, RetryBackend};
+use crate::backend::{
+    Access, Backend, Creation, LimitBackend, Limits, Location, PartialBackend, Patience, Probe, RetryBackend, probe,
+};
 use crate::config::{self, Remotes, Settings};
 use crate::crypto::seal::Scheme;
 use crate::error::{Code, Error, IoContext, Result};
@@ -11,6 +13,7 @@ use crate::id::ShortId;
 use crate::repo::lock::{Lock, Mode, Wait};
 use crate::repo::promise::Promise;
 use crate::repo::{Format, InitOptions, Local, OpenOptions, Repo};
+use crate::state::State;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -19,6 +22,10 @@ use std::sync::{Arc, OnceLock};
 const MARKER: &str = "config.toml";
 /// Where a client keeps what it knows of each further replica of a repository, below its state about the repository.
 const REPLICAS_DIR: &str = "replicas";
+
+/// For questions without whose answers the work goes on: once more if it fails, and no long silence.
+const BRIEFLY: Patience = Patience { first_ms: 250, wait_ms_max: 500, budget_ms: 1_000, retries_max: 1 };
+const BRIEF_SILENCE_MS: u64 = 30_000;
 
 /// A repository, found but not opened.
 #[derive(Clone)]
@@ -119,7 +126,7 @@ impl Place {
     }
 
     fn over(location: Location) -> Result<Place> {
-        let medium = open_medium(&location)?;
+        let medium = open_medium(&location, Patience::default())?;
         Ok(Place { location, medium, format: OnceLock::new(), beside: None })
     }
 
@@ -301,6 +308,29 @@ impl Place {
         }
     }
 
+    /// Finds out what a medium does with a name that is taken, and notes it for this repository. It is not asked for long.
+    ///
+    /// # Errors
+    /// What writing, reading and listing there can answer.
+    pub fn probe(&self, there: &Place) -> Result<Probe> {
+        let found = probe(open_medium(&there.location, BRIEFLY)?.as_ref())?;
+        if let Some(creation) = found.creation {
+            // The note saves asking and nothing else.
+            let _ =
+                self.state().and_then(|state| state.set_note(&note_of(&there.location), creation.name().as_bytes()));
+        }
+        Ok(found)
+    }
+
+    /// What a medium was found to do with a name that is taken, if it was ever asked for this repository.
+    pub fn noted_creation(&self, there: &Location) -> Option<Creation> {
+        Creation::of_name(&self.state().and_then(|state| state.note(&note_of(there))).ok()??)
+    }
+
+    fn state(&self) -> Result<State> {
+        State::open(&self.cache_dir()?, &self.format()?.id)
+    }
+
     /// The remotes of the repository that is here.
     ///
     /// # Errors
@@ -314,24 +344,32 @@ impl Place {
     }
 }
 
+/// Under this name is noted what a medium does with a name that is taken.
+fn note_of(location: &Location) -> String {
+    format!("creating {}", location.digest())
+}
+
 /// The medium of a location, with patience and limits around it where it is not of this machine.
-fn open_medium(location: &Location) -> Result<Arc<dyn Backend>> {
+fn open_medium(location: &Location, patience: Patience) -> Result<Arc<dyn Backend>> {
     if let Some(dir) = location.local_path() {
         let medium = location.open(&Access::default())?;
         return Ok(match Promise::load(dir)? {
             None => medium,
             Some(promise) => {
-                let beyond = open_medium(&Location::parse(promise.address.as_ref())?)?;
+                let beyond = open_medium(&Location::parse(promise.address.as_ref())?, patience)?;
                 Arc::new(PartialBackend::new(medium, beyond))
             }
         });
     }
     let settings = Settings::load()?;
+    let usual = Access::default();
+    let is_brief = patience == BRIEFLY;
     let mut access = Access {
+        silence_ms_max: if is_brief { BRIEF_SILENCE_MS } else { usual.silence_ms_max },
         hidden_variables: config::SECRET_VARIABLES.iter().map(|name| name.to_string()).collect(),
         variables: config::environment().into_iter().filter_map(text_pair).collect(),
         temp: Some(config::cache_dir()?.join("tmp")),
-        ..Access::default()
+        ..usual
     };
     if let Some(command) = config::variable(config::SSH).or(settings.ssh_command.as_ref().map(OsString::from)) {
         access.ssh_command = command;
@@ -342,7 +380,7 @@ fn open_medium(location: &Location) -> Result<Arc<dyn Backend>> {
     if let Some(command) = &settings.rclone_command {
         access.rclone_command = OsString::from(command);
     }
-    let medium: Arc<dyn Backend> = Arc::new(RetryBackend::new(location.open(&access)?, Patience::default()));
+    let medium: Arc<dyn Backend> = Arc::new(RetryBackend::new(location.open(&access)?, patience));
     let limits = Limits { up_bytes_per_second: settings.limit_upload, down_bytes_per_second: settings.limit_download };
     Ok(if limits.is_any() { Arc::new(LimitBackend::new(medium, limits)) } else { medium })
 }

@@ -8,8 +8,10 @@ use crate::clock;
 use crate::crypto::keyring::Keyring;
 use crate::crypto::slot::{KdfCost, Secret, SlotInfo, SlotKind, slot_info, unwrap_slot, wrap_slot};
 use crate::error::{Code, Error, Result, fail};
+use crate::fs::{PRIVATE_DIR, PRIVATE_FILE, create_dir_durable, write_durable};
 use crate::id::{Id, ShortId};
 use crate::object::hash;
+use std::path::Path;
 
 /// A slot is smaller than this by far; a longer file is not read.
 const SLOT_BYTES_MAX: u64 = 1 << 20;
@@ -138,12 +140,31 @@ pub fn open_slot(backend: &dyn Backend, repository: &ShortId, secret: Secret<'_>
     })
 }
 
-/// The keyring that a secret opens.
+/// The keyring that a secret opens. The slot that did is noted in the file `note`, and tried first the next time: that saves
+/// a listing. One that was removed meanwhile is not there, and opens nothing.
 ///
 /// # Errors
 /// As [`open_slot`].
-pub fn unlock(backend: &dyn Backend, repository: &ShortId, secret: Secret<'_>) -> Result<Keyring> {
-    open_slot(backend, repository, secret).map(|(_, keyring)| keyring)
+pub(super) fn unlock(
+    backend: &dyn Backend,
+    repository: &ShortId,
+    secret: Secret<'_>,
+    note: Option<&Path>,
+) -> Result<Keyring> {
+    let noted = note.and_then(|path| std::fs::read_to_string(path).ok()?.trim().parse::<Id>().ok());
+    if let Some(name) = noted
+        && let Ok((_, bytes)) = read_slot(backend, &slot_path(&name), 0)
+        && let Ok(keyring) = unwrap_slot(&bytes, repository, secret)
+    {
+        return Ok(keyring);
+    }
+    let (name, keyring) = open_slot(backend, repository, secret)?;
+    if let Some((path, dir)) = note.and_then(|path| Some((path, path.parent()?))) {
+        // Without the note there is a listing more, and nothing else.
+        let _ = create_dir_durable(dir, PRIVATE_DIR)
+            .and_then(|()| write_durable(path, name.to_hex().as_bytes(), PRIVATE_FILE));
+    }
+    Ok(keyring)
 }
 
 /// Deletes a slot. Hold the repository lock alone, or two who remove at once could remove the last two.
@@ -217,7 +238,8 @@ fn read_slot(backend: &dyn Backend, path: &str, len: u64) -> Result<(Id, Vec<u8>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backend::MemBackend;
+    use crate::backend::{MemBackend, Operation, RecordBackend};
+    use std::sync::Arc;
 
     const ID: ShortId = ShortId::new([3; 16]);
     const ONE: Secret<'static> = Secret::KeyFile(b"one key file of thirty-two bytes");
@@ -253,8 +275,8 @@ mod tests {
         let new = change_secret(&backend, &keyring, &ID, &old, Secret::Passphrase(b"new"), KdfCost::FLOOR).unwrap();
         let slots = list_slots(&backend).unwrap().slots;
         assert_eq!(slots.iter().map(|slot| (slot.name, slot.info.label.as_str())).collect::<Vec<_>>(), [(new, "me")]);
-        assert_eq!(code(unlock(&backend, &ID, Secret::Passphrase(b"old"))), Code::InvalidKey);
-        assert_eq!(unlock(&backend, &ID, Secret::Passphrase(b"new")).unwrap().encode(), keyring.encode());
+        assert_eq!(code(unlock(&backend, &ID, Secret::Passphrase(b"old"), None)), Code::InvalidKey);
+        assert_eq!(unlock(&backend, &ID, Secret::Passphrase(b"new"), None).unwrap().encode(), keyring.encode());
     }
 
     #[test]
@@ -285,8 +307,8 @@ mod tests {
         let all = list_slots(&backend).unwrap();
         assert_eq!((all.slots.len(), all.damaged.len()), (1, 1));
         assert_eq!(all.damaged[0].1.code(), Code::StorageCorrupted);
-        assert_eq!(code(unlock(&backend, &ID, ONE)), Code::InvalidKey);
-        unlock(&backend, &ID, TWO).unwrap();
+        assert_eq!(code(unlock(&backend, &ID, ONE, None)), Code::InvalidKey);
+        unlock(&backend, &ID, TWO, None).unwrap();
     }
 
     #[test]
@@ -300,5 +322,25 @@ mod tests {
         assert_eq!(all.find(&two.to_hex()[..12]).unwrap().name, two);
         assert_eq!(code(all.find("work")), Code::InvalidArg);
         assert_eq!(code(all.find("nowhere")), Code::FileNotFound);
+    }
+
+    #[test]
+    fn the_slot_that_opened_last_is_asked_first_and_no_longer_than_it_is_there() {
+        let (record, dir) = (RecordBackend::new(Arc::new(MemBackend::new())), tempfile::tempdir().unwrap());
+        let note = dir.path().join("state/slot");
+        let keyring = Keyring::generate().unwrap();
+        let add = |secret| add_slot(&record, &keyring, &ID, secret, "", KdfCost::FLOOR).unwrap();
+        let one = add(ONE);
+        add(TWO);
+        let lists = |secret, opens: bool| {
+            record.take();
+            assert_eq!(unlock(&record, &ID, secret, Some(&note)).is_ok(), opens);
+            record.count(Operation::List).0
+        };
+        assert_eq!([lists(ONE, true), lists(ONE, true), lists(TWO, true), lists(TWO, true)], [1, 0, 1, 0]);
+        assert_eq!(lists(ONE, true), 1);
+        remove_slot(&record, &one).unwrap();
+        assert_eq!(lists(ONE, false), 1);
+        assert_eq!((lists(TWO, true), lists(TWO, true)), (1, 0));
     }
 }

@@ -71,6 +71,9 @@ pub const LOCK: &str = "lock";
 /// The lock that two gcs exclude each other by, beside it.
 pub const GC_LOCK: &str = "gc.lock";
 
+/// Where the slot is noted that opened last, of a repository elsewhere.
+const SLOT_NOTE: &str = "state/slot";
+
 /// Where larder keeps what is local to this machine and never synced.
 #[derive(Clone, Debug)]
 pub struct Local {
@@ -224,7 +227,10 @@ impl Repo {
         format.refuse_downgrade(state.is_pinned(), secret.is_some())?;
         let keyring = match (format.scheme, secret) {
             (Scheme::None, _) => Keyring::public(&format.id),
-            (Scheme::Aes256Gcm, Some(secret)) => keys::unlock(backend.as_ref(), &format.id, secret)?,
+            (Scheme::Aes256Gcm, Some(secret)) => {
+                let note = is_far(backend.as_ref()).then(|| local.cache.join(SLOT_NOTE));
+                keys::unlock(backend.as_ref(), &format.id, secret, note.as_deref())?
+            }
             (Scheme::Aes256Gcm, None) => {
                 return Err(Error::new(Code::InvalidKey, "the repository is encrypted and no passphrase was given")
                     .with_hint("give it with --passphrase-file, --passphrase-command or LARDER_PASSPHRASE_FILE"));

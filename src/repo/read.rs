@@ -4,7 +4,7 @@
 //! damaged the next is tried; a bad byte is an error with the object, pack and path named, and is never returned.
 
 use super::frames::{again, is_of_copy, open_frame, read_together, unseal};
-use super::segment::Place;
+use super::segment::{Place, Record};
 use super::{Repo, pack_path};
 use crate::compress::Decompressor;
 use crate::error::{Class as ErrorClass, Code, Error, Result, fail};
@@ -343,7 +343,7 @@ impl Repo {
 
     fn entry_once(&self, key: &Key) -> Result<Vec<u8>> {
         let mut failure = None;
-        for location in self.index().lookup(key)? {
+        for location in self.copies(key)? {
             let Place::Frame { frame, offset, len } = location.place else { continue };
             let read = self.cached_frame(location.pack, frame).and_then(|raw| {
                 let bytes = raw.get(offset as usize..offset as usize + len as usize).unwrap_or_default();
@@ -358,6 +358,21 @@ impl Repo {
         }
         Err(failure
             .unwrap_or_else(|| Error::new(Code::ChunkNotFound, format!("{} is not in the repository", describe(key)))))
+    }
+
+    /// The copies of an entry; in a partial repository those that are here come first.
+    fn copies(&self, key: &Key) -> Result<Vec<Record>> {
+        let mut copies = self.index().lookup(key)?;
+        if self.is_partial() && copies.len() > 1 {
+            copies.sort_by_cached_key(|copy| !self.has_file(copy.pack));
+        }
+        Ok(copies)
+    }
+
+    /// Whether the file of a pack is in the directory here.
+    fn has_file(&self, pack: u32) -> bool {
+        let path = self.index().pack(pack).ok().map(|facts| pack_path(&facts.name));
+        path.zip(self.backend().local_dir()).is_some_and(|(path, dir)| dir.join(path).exists())
     }
 
     /// Marks copies as bad whose packs are gone for good, so that the next writer stores them again.
@@ -417,7 +432,12 @@ impl Repo {
     pub fn fetch(&self, wants: &[Want], jobs: usize, each: &Each<'_>) -> Result<()> {
         let mut by_key: Vec<u32> = (0..wants.len() as u32).collect();
         by_key.sort_unstable_by_key(|at| wants[*at as usize].key);
-        let found = self.index().lookup_many(&mut by_key.iter().map(|at| wants[*at as usize].key))?;
+        let mut found = self.index().lookup_many(&mut by_key.iter().map(|at| wants[*at as usize].key))?;
+        if self.is_partial() {
+            for (at, location) in by_key.iter().zip(&mut found) {
+                *location = self.copies(&wants[*at as usize].key)?.first().copied();
+            }
+        }
         let mut located = Vec::with_capacity(wants.len());
         for (at, location) in by_key.iter().zip(found) {
             match location.map(|record| (record.pack, record.place)) {
@@ -478,7 +498,7 @@ impl Repo {
         for (group, sealed) in stretch.iter().zip(sealed) {
             let raw = match (&facts, sealed) {
                 // A medium that does not answer would not do so for each entry again.
-                (Ok(_), Err(error)) if !is_of_copy(&error) => {
+                (Ok(_), Err(error)) if !is_of_copy(&error) && !self.is_partial() => {
                     group.iter().for_each(|at| each(at.want as usize, Err(again(&error))));
                     continue;
                 }

@@ -14,8 +14,10 @@ pub enum Creating {
     Enforced,
     /// Replaced, and nobody is told.
     Ignored,
-    /// 501 for the question.
-    Refused,
+    /// 409, as some say while another writes the same name.
+    Conflict,
+    /// This status for the question: 501, 405.
+    Refused(u16),
 }
 
 /// Names of a page of a listing, as in the real ones.
@@ -108,7 +110,10 @@ impl Bucket {
         let creates = request.headers.contains_key("if-none-match")
             || request.headers.get("x-goog-if-generation-match").is_some_and(|generation| generation == "0");
         match self.creating {
-            Creating::Refused if creates => return refuse(501, "NotImplemented"),
+            Creating::Refused(status) if creates => return refuse(status, "NotImplemented"),
+            Creating::Conflict if creates && files.whole.contains_key(key) => {
+                return refuse(409, "ConditionalRequestConflict");
+            }
             Creating::Enforced if creates && files.whole.contains_key(key) => return refuse(412, "PreconditionFailed"),
             _ => {}
         }

@@ -12,6 +12,8 @@ const SILENCE_MAX: Duration = Duration::from_secs(20);
 
 pub struct Request {
     pub method: String,
+    /// Path and query as they came.
+    pub target: String,
     /// Decoded, with its first slash.
     pub path: String,
     pub query: BTreeMap<String, String>,
@@ -141,7 +143,8 @@ fn read(input: &mut BufReader<TcpStream>, out: &mut TcpStream) -> std::io::Resul
     let (path, query) = target.split_once('?').unwrap_or((&target, ""));
     let pairs = query.split('&').filter(|pair| !pair.is_empty());
     let query = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, ""))).map(|(a, b)| (decoded(a), decoded(b)));
-    Ok(Some(Request { method, path: decoded(path), query: query.collect(), headers, body }))
+    let (path, query) = (decoded(path), query.collect());
+    Ok(Some(Request { method, path, query, target, headers, body }))
 }
 
 fn decoded(text: &str) -> String {

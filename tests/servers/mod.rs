@@ -4,6 +4,7 @@
 
 pub mod bucket;
 pub mod http;
+pub mod liar;
 
 use base64ct::Encoding;
 use hmac::{KeyInit, Mac};
@@ -138,7 +139,7 @@ pub fn python_http(dir: &Path, log: &Path) -> Server {
 }
 
 /// The account and the key that every Azurite has.
-const AZURITE: (&str, &str) =
+pub const AZURITE: (&str, &str) =
     ("devstoreaccount1", "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==");
 
 /// Azurite, which speaks as Microsoft's blob storage does, with an empty container `lab`.
@@ -193,6 +194,43 @@ pub fn at(address: &str, silence_ms_max: u64) -> Arc<dyn Backend> {
 
 /// Where the server of OpenSSH is, if it is installed.
 pub const SSHD: &str = "/usr/sbin/sshd";
+/// Where OpenSSH's program for files is.
+pub const SFTP_SERVER: &str = "/usr/lib/openssh/sftp-server";
+
+/// What the Python of `scripts/test-tools` serves.
+pub const MOTO: &str = "moto";
+
+/// Whether the programs are there that a test needs. Where they were to be installed, a missing one is a failure; elsewhere the
+/// test says what it did not do, past whoever hides what tests that pass say.
+pub fn are_there(programs: &[&str]) -> bool {
+    let is_there = |program: &str| match program {
+        MOTO => python().exists(),
+        program if program.contains('/') => Path::new(program).exists(),
+        program => std::env::split_paths(&std::env::var_os("PATH").unwrap()).any(|dir| dir.join(program).exists()),
+    };
+    let missing: Vec<&str> = programs.iter().copied().filter(|program| !is_there(program)).collect();
+    if missing.is_empty() {
+        return true;
+    }
+    let test = std::thread::current().name().unwrap_or_default().to_string();
+    let what = format!("{test} needs {}: scripts/test-tools installs it", missing.join(" and "));
+    let is_set = |name| std::env::var_os(name).is_some();
+    // No test makes a machine that people use a server for others.
+    let may_lack = missing == [SSHD] && !is_set("CI");
+    assert!(may_lack || !(is_set("CI") || is_set("LARDER_TEST_SERVERS")), "{what}");
+    std::io::stderr().write_all(format!("SKIPPED: {what}\n").as_bytes()).unwrap();
+    false
+}
+
+/// The example of the documentation, as a program.
+pub fn exec_example(dir: &Path) -> String {
+    let page = include_str!("../../docs/EXEC-BACKEND.md");
+    let script = page.split("```sh\n").nth(1).unwrap().split("```").next().unwrap();
+    assert!(script.lines().count() <= 26, "the example shall stay short");
+    let path = dir.join("backend.sh");
+    std::fs::write(&path, script).unwrap();
+    format!("sh {}", path.display())
+}
 
 /// OpenSSH's server, for the user who runs this test, and the ssh that may use it.
 pub struct Sshd {

@@ -47,6 +47,12 @@ const OFFSET_MAX: u64 = 1 << 50;
 /// A host that is there answers a call within this time, seconds.
 const CONNECT_SECONDS_MAX: u64 = 20;
 
+/// Answers to the question to create and not to replace, of stores that cannot: not implemented, not allowed.
+const CREATES_NEVER: [u16; 2] = [501, 405];
+
+/// The answer of some stores to the same question while another writes that name.
+const CONFLICT: u16 = 409;
+
 /// A place in a bucket.
 pub struct CloudBackend {
     store: Box<dyn ObjectStore>,
@@ -194,7 +200,15 @@ impl Backend for CloudBackend {
                 Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => {
                     return Ok(false);
                 }
-                Err(error) if refusal(&error).is_some_and(|refusal| refusal.status == 501) => {}
+                Err(error) if refusal(&error).is_some_and(|refusal| CREATES_NEVER.contains(&refusal.status)) => {}
+                // Another writes the same name, or has.
+                Err(error) if refusal(&error).is_some_and(|refusal| refusal.status == CONFLICT) => {
+                    return if self.stat(name)?.is_some() {
+                        Ok(false)
+                    } else {
+                        Err(self.failed("write", name, &error))
+                    };
+                }
                 Err(error) => return Err(self.failed("write", name, &error)),
             }
             self.creates_never.store(true, Ordering::Relaxed);

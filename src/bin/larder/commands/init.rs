@@ -1,5 +1,6 @@
 //! `larder init`: a new repository.
 
+use super::remote::told;
 use super::{Exit, Layer, Manual, Need, Subcommand};
 use crate::session::Session;
 use larder::chunker::Sizes;
@@ -111,6 +112,9 @@ impl Subcommand for Init {
             Scheme::Aes256Gcm => format!("made an encrypted repository in {dir}"),
             Scheme::None => format!("made a repository in {dir}; it is NOT encrypted"),
         });
+        if dir.local_path().is_none() {
+            session.ui.status(&told(&place.probe(&place), "`larder remote test` asks again"));
+        }
         Ok(Exit::DONE)
     }
 }

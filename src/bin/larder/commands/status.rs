@@ -27,7 +27,7 @@ impl Subcommand for Status {
     };
 
     fn run(self, session: &Session) -> anyhow::Result<Exit> {
-        let repo = session.repo()?;
+        let (place, repo) = (session.place()?, session.repo()?);
         let snapshots = view::load(session, &repo)?;
         let (packs, bytes) = repo.pack_totals()?;
         let holders = Lock::holders(&repo.local().cache.join(LOCK))?;
@@ -73,6 +73,10 @@ impl Subcommand for Status {
             ("lock", lock),
         ] {
             session.ui.line(&format!("{name:<12} {value}"))?;
+        }
+        let is_far = place.location().local_path().is_none();
+        if let Some(creation) = is_far.then(|| place.noted_creation(place.location())).flatten() {
+            session.ui.line(&format!("{:<12} {}", "medium", creation.about()))?;
         }
         if let Some(beyond) = partial {
             let what = format!("{promised} packs are at {}, and read there", escaped(beyond.as_bytes()));

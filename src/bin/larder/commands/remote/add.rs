@@ -3,10 +3,12 @@
 use super::super::Exit;
 use crate::session::Session;
 use larder::backend::Location;
+use larder::context::Place;
 use larder::error::{Code, Error, IoContext};
 use std::ffi::OsString;
+use std::path::Path;
 
-/// Give an address a name. Nothing is asked of it yet
+/// Give an address a name. A medium that is not a directory is asked what it does with a name that is taken
 #[derive(clap::Args)]
 pub struct Add {
     /// The name: letters, digits, `.`, `_` and `-`
@@ -26,8 +28,13 @@ impl Add {
             Error::new(Code::InvalidArg, "the settings are text, and this path is not")
                 .with_hint("make a symbolic link to it with a plain name")
         })?;
-        session.place()?.remotes()?.add(&self.name, &address)?;
+        let here = session.place()?;
+        here.remotes()?.add(&self.name, &address)?;
         session.ui.status(&format!("{} is {location}", self.name));
+        if location.local_path().is_none() {
+            let found = Place::to_be(Some(Path::new(&address))).and_then(|there| here.probe(&there));
+            session.ui.status(&super::told(&found, &format!("`larder remote test {}` asks again", self.name)));
+        }
         Ok(Exit::DONE)
     }
 }

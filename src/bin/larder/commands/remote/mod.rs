@@ -8,6 +8,8 @@ mod test;
 
 use super::{Exit, Layer, Manual, Need, Subcommand};
 use crate::session::Session;
+use larder::backend::{Creation, Probe};
+use larder::error::Result;
 
 /// Arguments of `larder remote`.
 #[derive(clap::Args)]
@@ -61,6 +63,20 @@ impl Subcommand for RemoteArgs {
             Action::Remove(remove) => remove.run(session),
             Action::Rename(rename) => rename.run(session),
             Action::Test(test) => test.run(session),
+        }
+    }
+}
+
+/// What a medium was found to do with a name that is taken, or that it could not be found out.
+pub(super) fn told(found: &Result<Probe>, again: &str) -> String {
+    match found.as_ref().map(|found| found.creation) {
+        Ok(Some(creation @ Creation::Exclusive)) => format!("it {}", creation.about()),
+        Ok(Some(creation)) => format!("it {}; nothing rests on that, see docs/REMOTES.md", creation.about()),
+        Ok(None) => "nothing may be written there".to_string(),
+        Err(error) => {
+            let causes = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
+            let why: Vec<String> = causes.map(ToString::to_string).collect();
+            format!("what it does with a name that is taken is not known ({}); {again}", why.join(": "))
         }
     }
 }

@@ -17,19 +17,17 @@ pub struct Test {
 
 impl Test {
     pub fn run(self, session: &Session) -> anyhow::Result<Exit> {
-        let (_, there) = session.remote(self.name.as_deref())?;
+        let (here, there) = session.remote(self.name.as_deref())?;
         let repository = match there.format() {
             Ok(format) => Some(format.id),
             Err(error) if error.code() == Code::ConfigMissing => None,
             Err(error) => return Err(error.into()),
         };
-        let found = probe(there.backend().as_ref())?;
-        let creation = match found.creation {
-            None => "nothing may be written",
-            Some(Creation::Exclusive) => "refuses a name that is taken",
-            Some(Creation::Looking) => "looks whether a name is taken, and two at once may both create it",
-            Some(Creation::Replacing) => "replaces a name that is taken",
+        let found = match &here {
+            Some(here) => here.probe(&there)?,
+            None => probe(there.backend().as_ref())?,
         };
+        let creation = found.creation.map_or("nothing may be written", Creation::about);
         let location = there.location().to_string();
         let lines = [
             ("address", Value::from(location)),
