@@ -363,18 +363,22 @@ impl Engine<'_> {
         let mut row = None;
         if let Some(captured) = verdict.captured {
             let result = Arc::new(captured.tree);
-            self.slot(number).result = Some(result.clone());
+            if self.is_needed(number) {
+                self.slot(number).result = Some(result.clone());
+            }
             let known = Known { action: keyed.id, record, result: result.id };
             if verdict.status == Status::Success {
-                // For tasks with the same action that are looked up before the repository can answer.
-                self.slot(number).hit = Some(Box::new(Hit {
-                    action: keyed.id,
-                    record,
-                    tree: result.clone(),
-                    logs: known::boxed(logs),
-                    observed: verdict.observed.clone(),
-                    duration_ms: ended.wall_ms,
-                }));
+                if self.may_have_twins(number) {
+                    // For those that are looked up before the repository can answer.
+                    self.slot(number).hit = Some(Box::new(Hit {
+                        action: keyed.id,
+                        record,
+                        tree: result.clone(),
+                        logs: known::boxed(logs),
+                        observed: verdict.observed.clone(),
+                        duration_ms: ended.wall_ms,
+                    }));
+                }
                 let (observed, stats) = (verdict.observed, captured.stats);
                 let row_of = DoneRow { seen: keyed.seen.clone(), known, result, observed, stats };
                 row = Some(Row::Done(Box::new(row_of)));

@@ -30,7 +30,7 @@ use crate::repo::{Putter, Repo, Writer};
 use crate::snapshot::Git;
 use known::{Hit, Lookup};
 use shelf::Row;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -91,6 +91,8 @@ pub(super) struct Engine<'a> {
     elsewhere_changed: Condvar,
     /// Who is to run which action.
     actions: Mutex<HashMap<Id, u32>>,
+    /// Records of runs that made hits.
+    used: Mutex<HashSet<Id>>,
     publisher: Publisher<Row>,
     stats: Mutex<RunStats>,
     durations: Mutex<Remembered>,
@@ -136,6 +138,7 @@ impl<'a> Engine<'a> {
             elsewhere: Mutex::default(),
             elsewhere_changed: Condvar::new(),
             actions: Mutex::default(),
+            used: Mutex::default(),
             publisher: Publisher::default(),
             stats: Mutex::default(),
             durations: Mutex::new(durations),
@@ -303,6 +306,12 @@ impl<'a> Engine<'a> {
 
     fn slot(&self, number: u32) -> MutexGuard<'_, Slot> {
         locked(&self.slots[number as usize])
+    }
+
+    /// Whether the result of a task may be asked for when it is there: by what depends on it.
+    fn is_needed(&self, number: u32) -> bool {
+        let graph = self.desk.project.graph();
+        graph.map_or(true, |graph| !graph.dependents(self.tasks[number as usize]).is_empty())
     }
 
     /// The result of a task, if it is known.

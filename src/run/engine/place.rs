@@ -73,7 +73,9 @@ impl Engine<'_> {
         }
         let (hit, keyed, result, is_displaced) = {
             let mut slot = self.slot(number);
-            (slot.hit.clone(), slot.keyed.take(), slot.result.clone(), slot.is_displaced)
+            let hit = if self.may_have_twins(number) { slot.hit.clone() } else { slot.hit.take() };
+            let result = if self.is_needed(number) { slot.result.clone() } else { slot.result.take() };
+            (hit, slot.keyed.take(), result, slot.is_displaced)
         };
         let (Some(hit), Some(result)) = (hit, result) else { return };
         let end = if placed.made == 0 && !is_displaced { TaskEnd::Current } else { TaskEnd::Restored };

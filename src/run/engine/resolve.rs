@@ -82,8 +82,16 @@ impl Engine<'_> {
         }
     }
 
+    /// Whether another task may have the same action: not if there are outputs, which are in it and belong to one task.
+    pub(super) fn may_have_twins(&self, number: u32) -> bool {
+        self.task(number).outputs.is_empty()
+    }
+
     /// Of the tasks of this run that have the same action one goes first.
     fn take_action(&self, number: u32, action: &Id) -> Taken {
+        if !self.may_have_twins(number) {
+            return Taken::After(None);
+        }
         let mut actions = locked(&self.actions);
         let other = actions.get(action).copied().filter(|other| *other != number);
         if let Some(other) = other.filter(|other| self.slot(*other).end.is_none()) {

@@ -13,7 +13,6 @@ use crate::run::portable::ResultTree;
 use crate::run::project::{Done, Known, Seen, Standing};
 use crate::run::publish::Shelf;
 use crate::walk::Stat;
-use std::collections::HashSet;
 use std::io::Read;
 use std::sync::Arc;
 
@@ -94,15 +93,13 @@ impl Engine<'_> {
     /// Notes that results were used today, where that is not known: what is used is kept longer.
     pub(super) fn touch(&self) -> Result<()> {
         let survey = self.desk.survey;
-        let used = self.slots.iter().zip(self.tasks).filter_map(|(slot, task)| {
-            let slot = locked(slot);
-            match (slot.end, slot.hit.as_deref(), survey.standing(*task)) {
-                (Some(TaskEnd::Restored | TaskEnd::Current), Some(hit), _) => Some(hit.record),
-                (Some(TaskEnd::Current), None, Some(Standing::Current(known))) => Some(known.record),
+        let mut used = locked(&self.used);
+        used.extend(self.slots.iter().zip(self.tasks).filter_map(|(slot, task)| {
+            match (locked(slot).end, survey.standing(*task)) {
+                (Some(TaskEnd::Current), Some(Standing::Current(known))) => Some(known.record),
                 _ => None,
             }
-        });
-        let used: HashSet<Id> = used.collect();
+        }));
         if used.is_empty() {
             return Ok(());
         }

@@ -110,6 +110,7 @@ impl Engine<'_> {
     /// A result that was put into the work tree, or stood there already.
     pub(super) fn tell_hit(&self, number: u32, hit: &Hit, end: TaskEnd) {
         locked(&self.stats).saved_ms += hit.duration_ms;
+        locked(&self.used).insert(hit.record);
         let ids = Some((hit.action, Some(hit.record)));
         self.tell_end(number, end, "", hit.duration_ms, ids, hit.logs.as_deref().map(Output::Stored));
     }
