@@ -204,6 +204,26 @@ fn sftp_keeps_every_rule() {
 }
 
 #[test]
+fn an_sftp_server_that_replaces_nothing_takes_a_pack_twice_and_new_directories_are_synced() {
+    let dir = tempfile::tempdir().unwrap();
+    let (ssh, log) = (dir.path().join("ssh.sh"), dir.path().join("log"));
+    let server = format!("exec /usr/lib/openssh/sftp-server -e -l INFO -P posix-rename 2>>'{}'\n", log.display());
+    std::fs::write(&ssh, server).unwrap();
+    let access = Access { ssh_command: format!("sh {}", ssh.display()).into(), ..Access::default() };
+    let there = dir.path().join("there");
+    let medium = Location::parse(format!("sftp://host{}", there.display()).as_ref()).unwrap().open(&access).unwrap();
+    a_spool_gets_its_name(medium.as_ref());
+    medium.put("keys/a", b"first").unwrap();
+    assert_eq!(code(medium.put("keys/a", b"other")), Some(Code::FileIo));
+    assert_eq!(medium.get("keys/a").unwrap(), b"first");
+    let said = std::fs::read_to_string(log).unwrap();
+    for synced in [dir.path(), &there, &there.join("packs"), &there.join("packs/ab")] {
+        let line = format!("open \"{}\" flags READ", synced.display());
+        assert!(said.contains(&line), "not synced: {line}\n{said}");
+    }
+}
+
+#[test]
 fn a_real_sshd_is_spoken_to_and_strangers_are_not_let_in() {
     if !servers::are_there(&[servers::SSHD, servers::SFTP_SERVER]) {
         return;

@@ -7,6 +7,7 @@ use super::web::{LISTING_BYTES_MAX, Web, encoded};
 use super::{Access, Backend, GET_BYTES_MAX, Spool, check_name, spool_in};
 use crate::error::{Code, Error, Result, fail};
 use futures_util::future::join_all;
+use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -187,18 +188,18 @@ impl Backend for HttpBackend {
 
 /// The names that a page of links has of the directory with this path, in order.
 fn links(page: &str, path: &str) -> Vec<String> {
-    let mut names: Vec<String> = Vec::new();
+    let (mut names, mut known) = (Vec::new(), HashSet::new());
+    let own = decoded(path);
     let lower = page.to_ascii_lowercase();
     for (at, _) in lower.match_indices("href=") {
         let rest = &page[at + 5..];
         let Some(quote) = rest.chars().next().filter(|c| "\"'".contains(*c)) else { continue };
         let Some((link, _)) = rest[1..].split_once(quote) else { continue };
         let link = decoded(&link.replace("&amp;", "&"));
-        let own = decoded(path);
         let name = link.strip_prefix(&own).or_else(|| link.strip_prefix("./")).unwrap_or(&link);
         let bare = name.strip_suffix('/').unwrap_or(name);
         let is_name = check_name(bare).is_ok() && !bare.contains(['/', '?', '#', ':']) && !bare.starts_with(NEW);
-        if is_name && !names.iter().any(|known| known == name) {
+        if is_name && known.insert(name.to_string()) {
             names.push(name.to_string());
         }
     }

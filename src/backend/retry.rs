@@ -1,16 +1,19 @@
 //! A backend that asks again where asking again can help.
 //!
 //! Only failures of the network and of time are tried again: exponential waiting with full jitter ("Exponential Backoff
-//! And Jitter", AWS Architecture Blog, 2015) within a budget of waiting for each request. What was stored by a request
+//! And Jitter", AWS Architecture Blog, 2015) within a budget of time for each request. What was stored by a request
 //! whose answer was lost is recognised by its bytes.
 
 use super::{Backend, Spool};
-use crate::clock::Time;
+use crate::clock::{Stopwatch, Time};
 use crate::crypto::seal::random;
 use crate::error::{Class, Code, Error, IoContext, Result};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// So often is a request tried again, however long each try takes.
+const RETRIES_MIN: u32 = 2;
 
 /// How long somebody goes on asking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +22,8 @@ pub struct Patience {
     pub first_ms: u64,
     /// No wait is longer, milliseconds.
     pub wait_ms_max: u64,
-    /// All waits of one request together are not longer, milliseconds.
+    /// No retry begins later than this, milliseconds after the first try, but for the first two: one try that is
+    /// silent may use up all of it.
     pub budget_ms: u64,
     /// So often at most is a request tried again.
     pub retries_max: u32,
@@ -33,10 +37,11 @@ impl Default for Patience {
 
 impl Patience {
     /// How long to wait before the next retry, `chance` being a random number; `None` when it is enough.
-    fn wait_ms(&self, retries: u32, waited_ms: u64, chance: u64) -> Option<u64> {
+    fn wait_ms(&self, retries: u32, passed_ms: u64, chance: u64) -> Option<u64> {
         let longest = self.first_ms.saturating_mul(1 << retries.min(20)).min(self.wait_ms_max);
         let wait = chance % (longest + 1);
-        (retries < self.retries_max && waited_ms + wait <= self.budget_ms).then_some(wait)
+        let is_in_time = retries < RETRIES_MIN || passed_ms + wait <= self.budget_ms;
+        (retries < self.retries_max && is_in_time).then_some(wait)
     }
 }
 
@@ -54,18 +59,18 @@ impl RetryBackend {
 
     /// Works until it works or nothing more can be hoped for; `work` hears how often it was tried before.
     fn again<T>(&self, mut work: impl FnMut(u32) -> Result<T>) -> Result<T> {
-        let (mut retries, mut waited_ms) = (0, 0);
+        let (mut retries, watch) = (0, Stopwatch::start());
         loop {
             let error = match work(retries) {
                 Err(error) if is_transient(&error) => error,
                 answer => return answer,
             };
             let chance = u64::from_le_bytes(random()?);
-            let Some(wait) = self.patience.wait_ms(retries, waited_ms, chance) else {
+            let Some(wait) = self.patience.wait_ms(retries, watch.elapsed_ms(), chance) else {
                 return Err(if retries == 0 { error } else { error.context(format!("failed {} times", retries + 1)) });
             };
             std::thread::sleep(Duration::from_millis(wait));
-            (retries, waited_ms) = (retries + 1, waited_ms + wait);
+            retries += 1;
         }
     }
 }
@@ -162,7 +167,7 @@ mod tests {
     use crate::backend::{Fault, FaultBackend, MemBackend, Plan};
     use std::io::Write;
 
-    const QUICK: Patience = Patience { first_ms: 0, wait_ms_max: 0, budget_ms: 10, retries_max: 3 };
+    const QUICK: Patience = Patience { first_ms: 0, wait_ms_max: 0, budget_ms: 60_000, retries_max: 3 };
 
     fn failing(fault: Fault, code: Code) -> (Arc<FaultBackend>, RetryBackend) {
         let plan = Plan { fault, at: 1, writes_only: true, code };
@@ -209,5 +214,8 @@ mod tests {
         assert_eq!(patience.wait_ms(9, 0, 20_000), Some(20_000));
         assert_eq!(patience.wait_ms(9, 110_000, 20_000), None);
         assert_eq!(patience.wait_ms(12, 0, 0), None);
+        // Silence that took all the time is not the end at once.
+        assert_eq!(patience.wait_ms(1, 240_000, 500), Some(500));
+        assert_eq!(patience.wait_ms(2, 240_000, 500), None);
     }
 }

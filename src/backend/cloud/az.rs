@@ -34,6 +34,20 @@ fn account_of(host: &str) -> Option<&str> {
     host.split_once('.').filter(|(_, rest)| rest.starts_with("blob.")).map(|(account, _)| account)
 }
 
+/// The endpoint that a connection string means where it names none: that of the account in the cloud it is about.
+fn endpoint_of(connection: &str) -> Option<String> {
+    let part = |key: &str| {
+        connection
+            .split(';')
+            .filter_map(|part| part.split_once('='))
+            .find(|(name, _)| *name == key)
+            .map(|(_, value)| value)
+    };
+    let (suffix, account) = (part("EndpointSuffix")?, part("AccountName")?);
+    let way = part("DefaultEndpointsProtocol").unwrap_or("https");
+    part("BlobEndpoint").is_none().then(|| format!("{way}://{account}.blob.{suffix}"))
+}
+
 /// Refuses what is no address of this scheme.
 pub(in crate::backend) fn check(rest: &OsStr) -> Result<()> {
     address(rest).map(drop)
@@ -47,6 +61,7 @@ pub(in crate::backend) fn open(rest: &OsStr, shown: String, access: &Access) -> 
     let address = address(rest)?;
     let mut builder = MicrosoftAzureBuilder::new();
     let connection = access.variables.get("AZURE_STORAGE_CONNECTION_STRING").unwrap_or_default();
+    builder = endpoint_of(connection).into_iter().fold(builder, |builder, endpoint| builder.with_endpoint(endpoint));
     for (name, value) in connection.split(';').filter_map(|part| part.split_once('=')) {
         if let Some((_, key)) = PARTS.iter().find(|(known, _)| *known == name) {
             builder = builder.with_config(*key, value);
@@ -81,4 +96,17 @@ pub(in crate::backend) fn open(rest: &OsStr, shown: String, access: &Access) -> 
         .build()
         .map_err(|error| unusable("az", &error))?;
     over(store, address.prefix, shown, access)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_string_says_which_cloud_it_is_about() {
+        let usual = "DefaultEndpointsProtocol=https;AccountName=me;AccountKey=x==;EndpointSuffix=core.chinacloudapi.cn";
+        assert_eq!(endpoint_of(usual).as_deref(), Some("https://me.blob.core.chinacloudapi.cn"));
+        assert_eq!(endpoint_of(&format!("BlobEndpoint=http://h/me;{usual}")), None);
+        assert_eq!(endpoint_of("AccountName=me;AccountKey=x"), None);
+    }
 }

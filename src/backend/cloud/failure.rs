@@ -69,6 +69,13 @@ pub(super) fn failed(location: &str, action: &str, name: &str, error: &object_st
 }
 
 fn of_refusal(what: &str, refusal: &Refusal) -> Error {
+    if refusal.of_credentials && refusal.status == 429 {
+        return Error::new(Code::RateLimitExceeded, format!("cannot {what}: too many ask for credentials at once"));
+    }
+    // Who gave some before will do so again. On a machine that never had any, something else may answer in that place.
+    if refusal.of_credentials && refusal.gave_before && matches!(refusal.status, 0 | 408 | 500..=599) {
+        return Error::new(Code::NetworkError, format!("cannot {what}: new credentials are not to be had right now"));
+    }
     if refusal.of_credentials {
         return Error::new(Code::Unauthorized, format!("cannot {what}: there are no credentials for it"))
             .with_hint("set the variables of the cloud's own tools, such as AWS_PROFILE, GOOGLE_APPLICATION_CREDENTIALS or AZURE_STORAGE_KEY");
@@ -160,9 +167,30 @@ mod tests {
             (507, "", Code::StorageFull),
         ] {
             let refusal = Refusal { status, word: word.to_string(), ..Refusal::default() };
-            let error = HttpError::new(HttpErrorKind::Unknown, refusal);
-            let error = object_store::Error::Generic { store: "S3", source: Box::new(error) };
-            assert_eq!(failed("s3://b", "read", "a", &error).code(), code, "{status} {word}");
+            assert_eq!(code_of(refusal), code, "{status} {word}");
+        }
+    }
+
+    fn code_of(refusal: Refusal) -> Code {
+        let error = HttpError::new(HttpErrorKind::Unknown, refusal);
+        let error = object_store::Error::Generic { store: "S3", source: Box::new(error) };
+        failed("s3://b", "read", "a", &error).code()
+    }
+
+    #[test]
+    fn who_gave_credentials_before_is_asked_again() {
+        for (status, gave_before, code) in [
+            (0, false, Code::Unauthorized),
+            (503, false, Code::Unauthorized),
+            (403, true, Code::Unauthorized),
+            (404, true, Code::Unauthorized),
+            (0, true, Code::NetworkError),
+            (408, true, Code::NetworkError),
+            (500, true, Code::NetworkError),
+            (429, false, Code::RateLimitExceeded),
+        ] {
+            let refusal = Refusal { status, gave_before, of_credentials: true, ..Refusal::default() };
+            assert_eq!(code_of(refusal), code, "{status} {gave_before}");
         }
     }
 }

@@ -11,6 +11,8 @@ use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpResponseBody, HttpService,
     ReqwestConnector,
 };
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// So much is read of what a store says of a failure, bytes.
 const SAID_BYTES_MAX: usize = 64 << 10;
@@ -38,25 +40,28 @@ pub(super) struct Refusal {
     pub region: Option<String>,
     /// Whether it was not the store that was asked, but who gives out credentials.
     pub of_credentials: bool,
+    /// Whether whoever gives out credentials gave some before.
+    pub gave_before: bool,
 }
 
 /// Makes clients that listen.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Heed {
     quiet: Quiet,
+    has_given: Arc<AtomicBool>,
 }
 
 impl HttpConnector for Heed {
     fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
         let inner = ReqwestConnector::default().connect(options)?;
-        Ok(HttpClient::new(Listening { inner, quiet: self.quiet.clone() }))
+        Ok(HttpClient::new(Listening { inner, heed: self.clone() }))
     }
 }
 
 #[derive(Debug)]
 struct Listening {
     inner: HttpClient,
-    quiet: Quiet,
+    heed: Heed,
 }
 
 #[async_trait::async_trait]
@@ -64,12 +69,16 @@ impl HttpService for Listening {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let host = request.uri().host().unwrap_or_default();
         let of_credentials = GIVERS.contains(&host) || host.starts_with("sts.");
-        tokio::time::sleep(self.quiet.left()).await;
+        let gave_before = of_credentials && self.heed.has_given.load(Ordering::Relaxed);
+        tokio::time::sleep(self.heed.quiet.left()).await;
         let response = match self.inner.execute(request).await {
-            Err(_) if of_credentials => return refused(Refusal { of_credentials, ..Refusal::default() }),
+            Err(_) if of_credentials => return refused(Refusal { of_credentials, gave_before, ..Refusal::default() }),
             answer => answer?,
         };
         let status = response.status();
+        if of_credentials && status.is_success() {
+            self.heed.has_given.store(true, Ordering::Relaxed);
+        }
         if status.is_success() || status.as_u16() == 304 {
             return Ok(response);
         }
@@ -78,7 +87,7 @@ impl HttpService for Listening {
         if let (429 | 503, Some(seconds)) =
             (status.as_u16(), header("retry-after").and_then(|text| text.trim().parse().ok()))
         {
-            self.quiet.ask(seconds);
+            self.heed.quiet.ask(seconds);
         }
         let said = said(body).await;
         let refusal = Refusal {
@@ -86,6 +95,7 @@ impl HttpService for Listening {
             word: word(&said),
             region: header("x-amz-bucket-region").filter(|text| is_word(text)).map(str::to_string),
             of_credentials,
+            gave_before,
         };
         // These three have a meaning that depends on what was asked for, unless it is about something else.
         let is_answer = matches!(refusal.status, 404 | 409 | 412) && !of_credentials && !refusal.is_about_more();

@@ -4,18 +4,22 @@
 //! in a profile is told of the command that makes such credentials plain.
 
 use crate::backend::Access;
+use crate::clock;
 use crate::error::{Code, Error, IoContext, Result, fail};
+use futures_util::lock::Mutex;
 use object_store::CredentialProvider;
 use object_store::aws::{AmazonS3Builder, AwsCredential};
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::process::Stdio;
+use std::sync::Arc;
+use tokio::process::Command;
 
-/// Credentials that a program gave are asked for anew after this time, seconds: they live an hour at least.
-const FRESH_SECONDS: u64 = 600;
+/// Credentials that a program gave are asked for anew after this time, seconds, or when they are about to end.
+const FRESH_SECONDS: i64 = 600;
+/// A request that begins with credentials may take so long, seconds.
+const LAST_SECONDS: i64 = 60;
 
 /// What the files say of one profile.
 #[derive(Default)]
@@ -128,7 +132,8 @@ fn section(text: &str, names: &[&str]) -> Option<BTreeMap<String, String>> {
 struct Process {
     command: String,
     hidden_variables: Vec<String>,
-    last: Mutex<Option<(Instant, Arc<AwsCredential>)>>,
+    /// What was given last, and until when it is good, in seconds of the epoch.
+    last: Mutex<Option<(i64, Arc<AwsCredential>)>>,
 }
 
 impl std::fmt::Debug for Process {
@@ -143,23 +148,35 @@ struct Given {
     access_key_id: String,
     secret_access_key: String,
     session_token: Option<String>,
+    expiration: Option<String>,
+}
+
+impl Given {
+    /// Until when they may be kept, in seconds of the epoch. An end that cannot be read is none.
+    fn good_until(&self, now: i64) -> i64 {
+        let end = self.expiration.as_ref().and_then(|text| text.parse::<jiff::Timestamp>().ok());
+        end.map_or(i64::MAX, |end| end.as_second() - LAST_SECONDS).min(now + FRESH_SECONDS)
+    }
 }
 
 impl Process {
-    fn ask(&self) -> std::result::Result<AwsCredential, &'static str> {
+    /// A program that waits for somebody, to type a number or so, ends when nobody waits for it any more.
+    async fn ask(&self) -> std::result::Result<(i64, AwsCredential), &'static str> {
         let mut command = Command::new("sh");
-        command.args(["-c", &self.command]).stdin(Stdio::null()).stderr(Stdio::inherit());
+        command.args(["-c", &self.command]).stdin(Stdio::null()).stderr(Stdio::inherit()).kill_on_drop(true);
         self.hidden_variables.iter().for_each(|name| _ = command.env_remove(name));
-        let output = command.output().map_err(|_| "it could not be started")?;
+        let output = command.output().await.map_err(|_| "it could not be started")?;
         if !output.status.success() {
             return Err("it failed");
         }
         let given: Given = serde_json::from_slice(&output.stdout).map_err(|_| "it did not say what it should")?;
-        Ok(AwsCredential {
+        let until = given.good_until(clock::now().seconds);
+        let credential = AwsCredential {
             key_id: given.access_key_id,
             secret_key: given.secret_access_key,
             token: given.session_token,
-        })
+        };
+        Ok((until, credential))
     }
 }
 
@@ -168,17 +185,18 @@ impl CredentialProvider for Process {
     type Credential = AwsCredential;
 
     async fn get_credential(&self) -> object_store::Result<Arc<AwsCredential>> {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((since, credential)) = last.as_ref()
-            && since.elapsed() < Duration::from_secs(FRESH_SECONDS)
+        let mut last = self.last.lock().await;
+        if let Some((until, credential)) = last.as_ref()
+            && clock::now().seconds < *until
         {
             return Ok(credential.clone());
         }
-        let credential = Arc::new(self.ask().map_err(|why| object_store::Error::Unauthenticated {
+        let (until, credential) = self.ask().await.map_err(|why| object_store::Error::Unauthenticated {
             path: String::new(),
             source: format!("credential_process: {why}").into(),
-        })?);
-        *last = Some((Instant::now(), credential.clone()));
+        })?;
+        let credential = Arc::new(credential);
+        *last = Some((until, credential.clone()));
         Ok(credential)
     }
 }
@@ -195,6 +213,18 @@ mod tests {
         assert_eq!(region(&["default"]).as_deref(), Some("eu-1"));
         assert_eq!(region(&["work", "profile work"]).as_deref(), Some("us-2"));
         assert_eq!(region(&["none"]), None);
+    }
+
+    #[test]
+    fn what_a_program_gave_is_kept_while_it_is_good() {
+        let until = |expiration: &str| {
+            let text = format!(r#"{{"AccessKeyId":"a","SecretAccessKey":"b","Expiration":{expiration}}}"#);
+            serde_json::from_str::<Given>(&text).unwrap().good_until(1_000)
+        };
+        assert_eq!(until("null"), 1_000 + FRESH_SECONDS);
+        assert_eq!(until("\"2026-11-21T10:00:00Z\""), 1_000 + FRESH_SECONDS);
+        assert_eq!(until("\"1970-01-01T00:20:00+00:00\""), 1_200 - LAST_SECONDS);
+        assert_eq!(until("\"soon\""), 1_000 + FRESH_SECONDS);
     }
 
     #[test]

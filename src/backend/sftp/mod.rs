@@ -106,8 +106,8 @@ impl SftpBackend {
         let session = self.session()?;
         let (dir, _) = path.rsplit_once('/').unwrap_or((".", ""));
         let temp = format!("{dir}/{NEW}{}", hex(&random::<8>()?));
-        let ask = |bytes, step| self.ask(&session, ("write", name), bytes, step);
-        let handle = ask(0, create(&session, dir, &temp))?;
+        let ask = |step| self.ask(&session, ("write", name), 0, step);
+        let (handle, parents) = ask(create(&session, dir, &temp))?;
         let written = self.fill(&session, name, &handle, len, bytes);
         let closed = self.ask(&session, ("write", name), 0, async {
             session.sync(&handle).await?;
@@ -127,16 +127,31 @@ impl SftpBackend {
         });
         if let Err(error) = named {
             _ = self.net.wait(&self.location, 0, session.raw.remove(temp.as_str()));
-            let is_taken = is_new && error.code() == Code::FileIo && self.stat(name)?.is_some();
-            return if is_taken { Ok(false) } else { Err(error) };
+            let there = if error.code() == Code::FileIo { self.stat(name)? } else { None };
+            if is_new && there.is_some() {
+                return Ok(false);
+            }
+            // A server that replaces nothing says no more than that it failed. What has its hash for a name was stored by
+            // another, or by us, and the answer was lost.
+            let is_stored = !session.can_replace() && there == Some(len) && is_named_by_hash(name);
+            return if is_stored { Ok(true) } else { Err(error) };
         }
-        // Where a directory can be synced like a file, it is; elsewhere the other side keeps its names by itself.
-        _ = self.net.wait(&self.location, 0, async {
+        parents.iter().chain([&dir]).try_for_each(|dir| self.sync_dir(&session, dir, name))?;
+        Ok(true)
+    }
+
+    /// Where a directory can be synced like a file, it is; elsewhere the other side keeps its names by itself. A connection
+    /// that ended is another matter.
+    fn sync_dir(&self, session: &Session, dir: &str, name: &str) -> Result<()> {
+        let synced = self.net.wait(&self.location, 0, async {
             let handle = session.raw.open(dir, OpenFlags::READ, FileAttributes::empty()).await?.handle;
             session.sync(&handle).await?;
             session.raw.close(handle).await
         })?;
-        Ok(true)
+        match synced {
+            Ok(_) | Err(SftpError::Status(_)) => Ok(()),
+            Err(error) => Err(session.failed(&self.location, "write", name, &error)),
+        }
     }
 
     fn fill(&self, session: &Session, name: &str, handle: &str, len: u64, bytes: &mut dyn Read) -> Result<()> {
@@ -188,6 +203,8 @@ impl SftpBackend {
             let wanted: Vec<usize> = (0..left).step_by(PIECE_BYTES).map(|at| (left - at).min(PIECE_BYTES)).collect();
             for (piece, wanted) in self.net.wait(&self.location, moved, join_all(reads))?.into_iter().zip(wanted) {
                 match piece {
+                    // A server that says nothing of the end, and gives nothing.
+                    Ok(piece) if piece.data.is_empty() => return self.short(name),
                     Ok(piece) => {
                         bytes.extend_from_slice(&piece.data[..piece.data.len().min(wanted)]);
                         // What follows a piece that came short is asked for anew.
@@ -331,20 +348,30 @@ fn is_dir(attributes: &FileAttributes) -> bool {
     kind(attributes) == DIRECTORY
 }
 
-/// Creates a file, and the directories it stands in.
-async fn create(session: &Session, dir: &str, temp: &str) -> Answer<String> {
+/// Whether equal names mean equal bytes.
+fn is_named_by_hash(name: &str) -> bool {
+    ["packs/", "index/", "roots/"].iter().any(|dir| name.starts_with(dir))
+}
+
+/// Creates a file, and the directories it stands in. Answers its handle, and which directories got a new one.
+async fn create<'a>(session: &Session, dir: &'a str, temp: &str) -> Answer<(String, Vec<&'a str>)> {
     let flags = OpenFlags::WRITE | OpenFlags::CREATE | OpenFlags::EXCLUDE;
     let private = |mode| FileAttributes { permissions: Some(mode), ..FileAttributes::empty() };
     match session.raw.open(temp, flags, private(0o600)).await {
         Err(error) if is_absent(&error) => {}
-        answer => return answer.map(|opened| opened.handle),
+        answer => return answer.map(|opened| (opened.handle, Vec::new())),
     }
     let ends = dir.match_indices('/').map(|(at, _)| at).filter(|at| *at > 0).chain([dir.len()]);
+    let mut parents = Vec::new();
     for end in ends {
         // It may be there, or be made by somebody else meanwhile: what counts is whether the file can be opened.
-        _ = session.raw.mkdir(&dir[..end], private(0o700)).await;
+        if session.raw.mkdir(&dir[..end], private(0o700)).await.is_ok() {
+            parents.push(
+                dir[..end].rsplit_once('/').map_or(".", |(parent, _)| if parent.is_empty() { "/" } else { parent }),
+            );
+        }
     }
-    session.raw.open(temp, flags, private(0o600)).await.map(|opened| opened.handle)
+    session.raw.open(temp, flags, private(0o600)).await.map(|opened| (opened.handle, parents))
 }
 
 /// Everything in a directory that is not being written.

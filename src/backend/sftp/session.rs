@@ -92,6 +92,11 @@ impl Session {
         if self.can_sync { self.raw.fsync(handle).await.map(drop) } else { Ok(()) }
     }
 
+    /// Whether a name that is taken can be given to another file.
+    pub(super) fn can_replace(&self) -> bool {
+        self.can_replace
+    }
+
     /// Gives a file another name, in one step, whatever has that name.
     pub(super) async fn replace(&self, from: &str, to: &str) -> std::result::Result<(), SftpError> {
         if !self.can_replace {
