@@ -37,7 +37,7 @@ const PASSING: [(Fault, usize); 7] = [
 
 /// The medium at an address, with patience.
 fn patient(address: &str, fault: Fault) -> Arc<dyn Backend> {
-    let silence_ms = if fault == Fault::Hangs { 3_000 } else { SILENCE_MS };
+    let silence_ms = if fault == Fault::Hangs { 8_000 } else { SILENCE_MS };
     Arc::new(RetryBackend::new(servers::at(address, silence_ms), QUICK))
 }
 
