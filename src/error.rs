@@ -272,6 +272,12 @@ impl Error {
         Some(text.to_string())
     }
 
+    /// Whether something stored is damaged or absent, so that another copy of it may do: neither the machine nor the way to
+    /// the medium is to blame.
+    pub fn is_loss(&self) -> bool {
+        self.class() == Class::Damaged || self.is_not_found()
+    }
+
     /// Whether it is the absence of something.
     pub fn is_not_found(&self) -> bool {
         self.class() == Class::NotFound

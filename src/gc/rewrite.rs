@@ -8,7 +8,7 @@ use super::plan::{Fate, FrameFate, Plan, SMALL_PACK_BYTES};
 use super::usage::{PackUse, Usage};
 use crate::compress::{Compressor, Decompressor};
 use crate::crypto::seal::Scheme;
-use crate::error::{Class as ErrorClass, Code, Error, Result, fail};
+use crate::error::{Code, Error, Result, fail};
 use crate::id::Id;
 use crate::monitor::{Event, Monitor};
 use crate::object::{Class, Key, Kind};
@@ -104,8 +104,7 @@ impl From<Error> for Failure {
 
 /// What reading a pack failed of: the pack, unless the machine or the way to it did.
 fn of_pack(error: Error) -> Failure {
-    let is_damage = error.class() == ErrorClass::Damaged || error.is_not_found();
-    if is_damage { Failure::Pack(error) } else { Failure::Ours(error) }
+    if error.is_loss() { Failure::Pack(error) } else { Failure::Ours(error) }
 }
 
 /// The places of needed entries in the packs to rewrite, in the order of rewriting: (pack, frame, offset), and

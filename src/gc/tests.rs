@@ -77,6 +77,15 @@ fn names(dir: &Path, kind: &str) -> BTreeSet<String> {
     names
 }
 
+fn damage_segments(dir: &Path) {
+    for name in names(dir, "index") {
+        let path = dir.join("repo").join(name);
+        let mut bytes = std::fs::read(&path).expect("read");
+        bytes[120] ^= 1;
+        std::fs::write(&path, bytes).expect("damage");
+    }
+}
+
 fn stored_bytes(repo: &Repo) -> u64 {
     repo.pack_files().expect("packs").values().sum()
 }
@@ -379,12 +388,7 @@ fn a_segment_that_was_damaged_since_is_not_needed() {
     let repo = repo_in(dir.path());
     backup(&repo, 0..100, 1);
     drop(repo);
-    for name in names(dir.path(), "index") {
-        let path = dir.path().join("repo").join(name);
-        let mut bytes = std::fs::read(&path).expect("read");
-        bytes[120] ^= 1;
-        std::fs::write(&path, bytes).expect("damage");
-    }
+    damage_segments(dir.path());
     // The index was made before, and says the same.
     let stats = gc(&reopen(dir.path()), &options(), &Silent).expect("gc");
     assert_eq!((stats.objects_missing, stats.packs_dropped, stats.packs_rewritten), (0, 0, 0), "{stats:?}");
@@ -399,12 +403,7 @@ fn what_damaged_segments_said_of_packs_that_stay_is_said_again() {
     backup(&repo, 50..100, 2);
     forget(&repo, &[old]);
     drop(repo);
-    for name in names(dir.path(), "index") {
-        let path = dir.path().join("repo").join(name);
-        let mut bytes = std::fs::read(&path).expect("read");
-        bytes[120] ^= 1;
-        std::fs::write(&path, bytes).expect("damage");
-    }
+    damage_segments(dir.path());
     let stats = gc(&reopen(dir.path()), &options(), &Silent).expect("gc");
     assert!(stats.bytes_freed > 0 && stats.dooms_waiting == 0, "{stats:?}");
     // A damaged segment that lists nothing that went is left to the next writer that comes upon it.

@@ -140,7 +140,7 @@ fn may_need(repo: &Repo, runs: usize, bytes: u64, measured: Option<Measured>) ->
     if measured.is_some_and(|measured| measured.of(runs) <= bytes) {
         return Ok(false);
     }
-    Ok(repo.index().view()?.packs()?.iter().map(|pack| pack.file_bytes).sum::<u64>() > bytes)
+    Ok(repo.index().pack_totals()?.1 > bytes)
 }
 
 /// Lets go of these runs, pinned or not.

@@ -1,6 +1,6 @@
 //! How long runs are kept, and which of them that is.
 
-use crate::clock::Time;
+use crate::clock::{SECONDS_A_DAY, Time};
 use crate::error::{Code, Error, Result};
 use crate::id::Id;
 use crate::runs::{Run, Runs};
@@ -9,7 +9,7 @@ use std::cmp::Reverse;
 use std::collections::HashSet;
 
 /// What is kept where nobody says otherwise.
-const DEFAULT_AGE_SECONDS: u64 = 30 * 86_400;
+const DEFAULT_AGE_SECONDS: u64 = 30 * SECONDS_A_DAY as u64;
 const DEFAULT_BYTES: u64 = 20 << 30;
 
 /// Bounds within which runs are kept; one that is not given bounds nothing. Pinned runs are kept in any case.

@@ -9,7 +9,7 @@ use super::segment::PackFacts;
 use super::{Core, pack_path};
 use crate::compress::Decompressor;
 use crate::crypto::seal::{Domain, FileCipher, FileType};
-use crate::error::{Class, Code, Error, Result, fail};
+use crate::error::{Code, Error, Result, fail};
 
 /// A frame of a mixed pack is kept near if it is no longer: frames of trees are not.
 const MIXED_META_BYTES: u32 = 96 << 10;
@@ -68,7 +68,7 @@ pub(super) fn read_together(core: &Core, pack: &PackFacts, frames: &[u32]) -> Ve
         let whole = core.backend.get_range(&pack_path(&pack.name), start, (end + len as u64 - start) as usize);
         for at in missing {
             if let Err(error) = &whole
-                && !is_of_copy(error)
+                && !error.is_loss()
             {
                 answers[at] = Some(Err(again(error)));
                 continue;
@@ -89,11 +89,6 @@ pub(super) fn read_together(core: &Core, pack: &PackFacts, frames: &[u32]) -> Ve
         .zip(answers)
         .map(|(frame, answer)| answer.unwrap_or_else(|| sealed_frame(core, pack, *frame)))
         .collect()
-}
-
-/// Whether this copy is to blame, so that another may do, and not the medium.
-pub(super) fn is_of_copy(error: &Error) -> bool {
-    error.class() == Class::Damaged || error.is_not_found()
 }
 
 /// The same failure as a value of its own.

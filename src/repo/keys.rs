@@ -101,6 +101,16 @@ pub fn list_slots(backend: &dyn Backend) -> Result<Slots> {
 /// # Errors
 /// INVALID_KEY when none opens; STORAGE_CORRUPTED when there is none that could; MEMORY_ALLOC.
 pub fn open_slot(backend: &dyn Backend, repository: &ShortId, secret: Secret<'_>) -> Result<(Id, Keyring)> {
+    try_slots(backend, repository, secret, None)
+}
+
+/// As [`open_slot`], without the one that is known to refuse this secret: to try a passphrase takes half a second.
+fn try_slots(
+    backend: &dyn Backend,
+    repository: &ShortId,
+    secret: Secret<'_>,
+    refused: Option<Id>,
+) -> Result<(Id, Keyring)> {
     let kind = match secret {
         Secret::Passphrase(_) => SlotKind::Passphrase,
         Secret::KeyFile(_) => SlotKind::KeyFile,
@@ -123,6 +133,9 @@ pub fn open_slot(backend: &dyn Backend, repository: &ShortId, secret: Secret<'_>
             }
         };
         tried += 1;
+        if refused == Some(name) {
+            continue;
+        }
         match unwrap_slot(&bytes, repository, secret) {
             Ok(keyring) => return Ok((name, keyring)),
             Err(error) if error.code() == Code::InvalidKey => {}
@@ -152,13 +165,16 @@ pub(super) fn unlock(
     note: Option<&Path>,
 ) -> Result<Keyring> {
     let noted = note.and_then(|path| std::fs::read_to_string(path).ok()?.trim().parse::<Id>().ok());
+    let mut refused = None;
     if let Some(name) = noted
         && let Ok((_, bytes)) = read_slot(backend, &slot_path(&name), 0)
-        && let Ok(keyring) = unwrap_slot(&bytes, repository, secret)
     {
-        return Ok(keyring);
+        match unwrap_slot(&bytes, repository, secret) {
+            Ok(keyring) => return Ok(keyring),
+            Err(error) => refused = (error.code() == Code::InvalidKey).then_some(name),
+        }
     }
-    let (name, keyring) = open_slot(backend, repository, secret)?;
+    let (name, keyring) = try_slots(backend, repository, secret, refused)?;
     if let Some((path, dir)) = note.and_then(|path| Some((path, path.parent()?))) {
         // Without the note there is a listing more, and nothing else.
         let _ = create_dir_durable(dir, PRIVATE_DIR)

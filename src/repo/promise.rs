@@ -5,6 +5,7 @@
 //! whatever the other side lets go. Nothing is deleted here as long as something is promised.
 
 use super::{Repo, segment_path};
+use crate::backend::Backend;
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{PRIVATE_FILE, remove_if_there, write_durable};
 use crate::id::Id;
@@ -61,6 +62,18 @@ impl Promise {
     }
 }
 
+/// As [`Repo::refuse_partial`], of a medium.
+///
+/// # Errors
+/// PERMISSION_DENIED where packs are absent on purpose.
+pub fn refuse_partial(backend: &dyn Backend, what: &str) -> Result<()> {
+    let Some(beyond) = backend.beyond() else { return Ok(()) };
+    let (here, beyond) = (backend.location(), beyond.location());
+    let message = format!("the repository in {here} is partial, and {what}: the rest is at {beyond}");
+    Err(Error::new(Code::PermissionDenied, message)
+        .with_hint("`larder sync` without --index-only brings everything here; gc can run at the other side"))
+}
+
 fn path_in(dir: &Path) -> PathBuf {
     dir.join(PROMISE_FILE)
 }
@@ -76,10 +89,7 @@ impl Repo {
     /// # Errors
     /// PERMISSION_DENIED in a partial repository.
     pub fn refuse_partial(&self, what: &str) -> Result<()> {
-        let Some(beyond) = self.backend().beyond() else { return Ok(()) };
-        let message = format!("this repository is partial, and {what}: the rest is at {}", beyond.location());
-        Err(Error::new(Code::PermissionDenied, message)
-            .with_hint("`larder sync` without --index-only brings everything here; gc can run at the other side"))
+        refuse_partial(self.backend().as_ref(), what)
     }
 
     /// Packs that are not here but where they were promised.

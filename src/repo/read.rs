@@ -3,7 +3,7 @@
 //! Promise 6: every byte is authenticated when its frame is opened and re-hashed before it is used. Where one copy is
 //! damaged the next is tried; a bad byte is an error with the object, pack and path named, and is never returned.
 
-use super::frames::{again, is_of_copy, open_frame, read_together, unseal};
+use super::frames::{again, open_frame, read_together, unseal};
 use super::segment::{Place, Record};
 use super::{Repo, pack_path};
 use crate::compress::Decompressor;
@@ -498,7 +498,7 @@ impl Repo {
         for (group, sealed) in stretch.iter().zip(sealed) {
             let raw = match (&facts, sealed) {
                 // A medium that does not answer would not do so for each entry again.
-                (Ok(_), Err(error)) if !is_of_copy(&error) && !self.is_partial() => {
+                (Ok(_), Err(error)) if !error.is_loss() && !self.is_partial() => {
                     group.iter().for_each(|at| each(at.want as usize, Err(again(&error))));
                     continue;
                 }

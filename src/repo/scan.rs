@@ -7,7 +7,7 @@ use super::rebuild::{Ended, READERS_MAX, Source, merge};
 use super::segment::{Record, SegmentReader};
 use super::view::View;
 use super::{Core, Repo};
-use crate::error::{Class as ErrorClass, Code, Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::id::Id;
 use std::collections::{HashMap, HashSet};
 
@@ -83,7 +83,6 @@ impl Scan<'_> {
 
     /// After a failure of [`Scan::for_each`]: whether another try may do, which reads the index itself.
     pub(crate) fn can_try_again(&mut self, error: &Error) -> bool {
-        let is_of_segments = error.class() == ErrorClass::Damaged || error.is_not_found();
-        is_of_segments && self.segments.take().is_some()
+        error.is_loss() && self.segments.take().is_some()
     }
 }

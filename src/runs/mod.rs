@@ -8,7 +8,7 @@ mod resolve;
 #[cfg(test)]
 mod tests;
 
-use crate::clock::Time;
+use crate::clock::{SECONDS_A_DAY, Time};
 use crate::error::{Error, Result};
 use crate::id::{Id, ShortId};
 use crate::record::Status;
@@ -17,8 +17,6 @@ use crate::repo::records::{Forgotten, RUNS, RunEntry, Runs as Batch, TOUCH, Touc
 use crate::snapshot::Statements;
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap, HashSet};
-
-const SECONDS_A_DAY: i64 = 86_400;
 
 /// A run that is kept: what its batch says of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -192,7 +190,7 @@ impl Runs {
 
     /// What has to be published so that these records count as used today; nothing if they do already.
     pub fn touch(&self, records: &HashSet<Id>, now: Time) -> Option<Touch> {
-        let day = u64::try_from(now.seconds / SECONDS_A_DAY).ok()?;
+        let day = u64::try_from(now.day()).ok()?;
         let today = start_of_day(day);
         let mut ids: Vec<Id> = self
             .runs

@@ -8,6 +8,7 @@ use crate::error::{Code, Error, IoContext, Result, fail};
 use crate::id::Id;
 use crate::monitor::{Event, Monitor};
 use crate::object::Hasher;
+use crate::repo::promise::refuse_partial;
 use std::collections::HashMap;
 use std::io::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -55,11 +56,7 @@ pub fn mirror(
         answer => answer?,
     };
     for side in [from, to] {
-        if let Some(beyond) = side.beyond() {
-            let message = format!("{} is partial: its packs are at {}", side.location(), beyond.location());
-            return Err(Error::new(Code::PermissionDenied, message)
-                .with_hint("`larder sync` without --index-only completes it"));
-        }
+        refuse_partial(side, "files alone would leave that behind")?;
     }
     match to.get(CONFIG) {
         Ok(other) if other != config => {
@@ -145,6 +142,9 @@ fn copy_all(
     monitor.event(&Event::Total { items, bytes });
     if dry_run {
         (stats.files, stats.bytes) = (items, bytes);
+        return Ok(false);
+    }
+    if items == 0 {
         return Ok(false);
     }
     for (dir, files) in DIRS.iter().zip(&lacking) {

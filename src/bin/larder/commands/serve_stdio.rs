@@ -4,7 +4,7 @@ use super::{Exit, Layer, Manual, Need, Subcommand};
 use crate::session::Session;
 use larder::backend::{FsBackend, Grant, serve};
 use larder::context::Place;
-use larder::error::{Code, Error};
+use larder::repo::promise::refuse_partial;
 use std::io::BufReader;
 use std::path::PathBuf;
 
@@ -45,12 +45,8 @@ impl Subcommand for ServeStdio {
 
     fn run(self, session: &Session) -> anyhow::Result<Exit> {
         let found = if self.path.is_dir() { Place::at(&self.path).ok() } else { None };
-        if let Some(beyond) = found.as_ref().and_then(|place| place.backend().beyond().map(|beyond| beyond.location()))
-        {
-            let message = format!(
-                "this repository is partial, and its packs are at {beyond}: whoever asks here would not find them"
-            );
-            return Err(Error::new(Code::PermissionDenied, message).with_hint("`larder sync` completes it").into());
+        if let Some(place) = &found {
+            refuse_partial(place.backend().as_ref(), "whoever asks here would not find its packs")?;
         }
         let dir = match found.as_ref().and_then(|place| place.location().local_path()) {
             Some(dir) => dir.to_path_buf(),
