@@ -121,7 +121,8 @@ fn each_operation_asks_for_what_it_needs() {
     };
     let local = scene::local(medium.dir.path());
     let repo = Repo::init(medium.record.clone(), local, &options, Some(Secret::KeyFile(&scene::KEY))).unwrap();
-    medium.spent("init");
+    let (cost, calls) = medium.spent("init");
+    assert_eq!((cost.puts, cost.lists, cost.gets, cost.deletes), (2, 2, 0, 0), "{calls:?}");
     let first = scene::back_up(&repo, &source).unwrap().snapshot.unwrap();
     let (cost, _) = medium.spent("first backup, 44 MB");
     assert!(cost.puts <= 14 && cost.gets <= 4, "{cost:?}");
@@ -161,7 +162,8 @@ fn each_operation_asks_for_what_it_needs() {
     another_machine(&medium, &source, &first);
     let (_, mut forgotten) = (medium.record.take(), vec![first]);
     scene::forget(&repo, &forgotten.pop().unwrap());
-    medium.spent("forget");
+    let (cost, calls) = medium.spent("forget");
+    assert!(cost.puts <= 2 && cost.lists <= 6 && cost.gets <= 4, "{calls:?}");
     scene::gc_all(&repo).unwrap();
     let (cost, _) = medium.spent("gc, nothing to free");
     assert!(cost.puts <= 5 && cost.lists <= 16 && cost.gets <= 30, "{cost:?}");
@@ -175,7 +177,9 @@ fn each_operation_asks_for_what_it_needs() {
     all[..all.len() - 1].iter().for_each(|id| scene::forget(&repo, id));
     medium.record.take();
     scene::gc_all(&repo).unwrap();
-    medium.spent("gc that frees 20 MB");
+    let (cost, calls) = medium.spent("gc that frees 20 MB");
+    assert!(cost.puts <= 12 && cost.lists <= 18 && cost.gets <= 120, "{calls:?}");
+    assert!(cost.up < 25_000_000 && cost.down < 25_000_000, "{cost:?}");
     syncs(&medium, &repo);
 }
 
@@ -211,7 +215,8 @@ fn syncs(medium: &Medium, repo: &Repo) {
     let near = repo.make_replica(Arc::new(MemBackend::new()), local).unwrap();
     medium.record.take();
     sync(&near, repo, &scene::syncing(), &Silent).unwrap();
-    medium.spent("first sync, pulls 24 MB");
+    let (cost, calls) = medium.spent("first sync, pulls 24 MB");
+    assert!((cost.puts, cost.lists) == (0, 2) && cost.gets <= 25 && cost.down < 28_000_000, "{calls:?}");
     sync(&near, repo, &scene::syncing(), &Silent).unwrap();
     let (cost, calls) = medium.spent("sync, nothing to carry");
     assert_eq!((cost.lists, calls.len()), (1, 1), "{calls:?}");
