@@ -78,7 +78,7 @@ fn every_backend_keeps_every_rule() {
 
 #[test]
 fn s3_keeps_every_rule() {
-    if !servers::are_there(&[servers::MOTO]) {
+    if !servers::are_there(&[servers::PYTHON]) {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
@@ -110,7 +110,7 @@ fn az_keeps_every_rule() {
 
 #[test]
 fn rclone_keeps_every_rule() {
-    if !servers::are_there(&["rclone", servers::MOTO]) {
+    if !servers::are_there(&["rclone", servers::PYTHON]) {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
@@ -146,7 +146,7 @@ fn rclone_keeps_every_rule() {
 
 #[test]
 fn files_of_a_web_server_are_read_and_nothing_is_written() {
-    if !servers::are_there(&[servers::MOTO]) {
+    if !servers::are_there(&[servers::PYTHON]) {
         return;
     }
     let (dir, log) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());

@@ -19,6 +19,8 @@ use std::sync::{Arc, Mutex};
 
 /// Longer than any answer takes that comes at all.
 const SILENCE_MS: u64 = 60_000;
+/// Google's client is done by then, or never; seconds.
+const CLIENT_SECONDS_MAX: &str = "280";
 const QUICK: Patience = Patience { first_ms: 5, wait_ms_max: 50, budget_ms: 60_000, retries_max: 9 };
 
 /// A bucket that fails at each request the first time it is made.
@@ -169,6 +171,41 @@ fn more_names_than_a_page_holds_are_listed() {
         medium.list("packs", each).unwrap();
         assert_eq!(names.len(), 10_500);
     }
+}
+
+#[test]
+fn googles_own_client_and_larder_share_a_bucket() {
+    if !servers::are_there(&[servers::PYTHON]) {
+        return;
+    }
+    let bytes = |len: u32| (0..len).map(|index| (index % 251) as u8).collect::<Vec<u8>>();
+    let bucket = Bucket::new(Creating::Enforced);
+    let server = bucket.serve();
+    let medium = servers::at(&format!("gs:http://{}/lab/it", server.address), SILENCE_MS);
+    medium.put("roots/larder", b"from larder").unwrap();
+    assert!(medium.put_new("leases/larder", b"mine").unwrap());
+    let mut spool = medium.spool().unwrap();
+    spool.write_all(&bytes(20_000_000)).unwrap();
+    medium.put_spool("packs/ab/larder", spool).unwrap();
+    bucket.fill("many/", 2_500);
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers/google_client.py");
+    let mut command = Command::new("timeout");
+    command.args(["--kill-after=5", CLIENT_SECONDS_MAX]).arg(servers::python()).arg(script);
+    let said = command.arg(format!("http://{}", server.address)).stdin(Stdio::null()).output().unwrap();
+    assert!(said.status.success(), "{}", text(&said));
+    assert!(!medium.put_new("leases/google", b"other").unwrap());
+    assert_eq!(medium.get("leases/google").unwrap(), b"and again");
+    assert_eq!(medium.get("leases/larder").unwrap(), b"mine");
+    assert!(medium.get("packs/ab/google").unwrap() == bytes(12_000_000));
+    assert_eq!(medium.get_range("packs/ab/google", 250, 2).unwrap(), [250, 0]);
+    let mut names = Vec::new();
+    let each = &mut |name: &str, len| {
+        names.push((name.to_string(), len));
+        Ok(())
+    };
+    medium.list("roots", each).unwrap();
+    assert_eq!(names, [("roots/larder".to_string(), 11), ("roots/signed".to_string(), 6)]);
+    assert_eq!(bucket.unfinished(), 0);
 }
 
 /// larder, as somebody runs it who has nothing but these variables.
@@ -353,7 +390,7 @@ impl Owner {
 
 #[test]
 fn one_story_over_every_scheme() {
-    if !servers::are_there(&["rclone", servers::MOTO, servers::SFTP_SERVER]) {
+    if !servers::are_there(&["rclone", servers::PYTHON, servers::SFTP_SERVER]) {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
@@ -403,7 +440,7 @@ fn spy(dir: &Path, name: &str, then: &str) -> String {
 
 #[test]
 fn no_secret_is_in_what_is_said_or_in_how_a_program_is_called() {
-    if !servers::are_there(&["rclone", servers::MOTO]) {
+    if !servers::are_there(&["rclone", servers::PYTHON]) {
         return;
     }
     let (home, dir) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());

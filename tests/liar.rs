@@ -93,7 +93,7 @@ fn story_behind_a_liar(port: u16, scheme: &str, bucket: &str) {
 
 #[test]
 fn a_story_over_s3_ends_well_whatever_fails_once() {
-    if !servers::are_there(&[servers::MOTO]) {
+    if !servers::are_there(&[servers::PYTHON]) {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
@@ -118,7 +118,7 @@ fn served(dir: &Path) -> (Id, PathBuf) {
 
 #[test]
 fn a_web_server_is_read_whatever_fails_once() {
-    if !servers::are_there(&[servers::MOTO]) {
+    if !servers::are_there(&[servers::PYTHON]) {
         return;
     }
     let (dir, log) = (scene::quick_dir(), tempfile::tempdir().unwrap());
@@ -172,7 +172,7 @@ fn nothing_wrong_gets_through(port: u16, address: &dyn Fn(&HttpServer) -> String
 
 #[test]
 fn altered_bytes_are_neither_restored_nor_copied() {
-    if !servers::are_there(&[servers::MOTO]) {
+    if !servers::are_there(&[servers::PYTHON]) {
         return;
     }
     let (dir, log) = (scene::quick_dir(), tempfile::tempdir().unwrap());

@@ -3,6 +3,7 @@
 #![allow(dead_code)]
 
 pub mod bucket;
+mod google;
 pub mod http;
 pub mod liar;
 
@@ -197,14 +198,14 @@ pub const SSHD: &str = "/usr/sbin/sshd";
 /// Where OpenSSH's program for files is.
 pub const SFTP_SERVER: &str = "/usr/lib/openssh/sftp-server";
 
-/// What the Python of `scripts/test-tools` serves.
-pub const MOTO: &str = "moto";
+/// The Python of `scripts/test-tools`: moto and the clients that tests ask.
+pub const PYTHON: &str = "a Python of tests";
 
 /// Whether the programs are there that a test needs. Where they were to be installed, a missing one is a failure; elsewhere the
 /// test says what it did not do, past whoever hides what tests that pass say.
 pub fn are_there(programs: &[&str]) -> bool {
     let is_there = |program: &str| match program {
-        MOTO => python().exists(),
+        PYTHON => python().exists(),
         program if program.contains('/') => Path::new(program).exists(),
         program => std::env::split_paths(&std::env::var_os("PATH").unwrap()).any(|dir| dir.join(program).exists()),
     };
