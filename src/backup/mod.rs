@@ -5,6 +5,7 @@
 //! and does not stop the rest. Promise 9: what was flushed is known to the stat cache and is not read again. A source
 //! that is missing or empty is refused before anything is written.
 
+mod before;
 mod compare;
 mod directory;
 mod engine;

@@ -4,6 +4,7 @@
 //! Names go in bytewise order, a directory's files before its subdirectories. The stack of open directories is a
 //! list, not recursion, because directories can be nested deeper than the stack.
 
+use super::before::{Before, known_rows};
 use super::directory::{Directory, Done, Finished, Item, Place, WINDOW_NAMES, Window, fingerprint, release, settle};
 use super::engine::{Counters, Engine};
 use super::files::{Job, Part, WHOLE_BYTES};
@@ -14,7 +15,7 @@ use crate::monitor::{Change, Event};
 use crate::object::Kind;
 use crate::repo::Putter;
 use crate::state::{DirectoryRow, Known, RowHeader};
-use crate::tree::{Entry, EntryKind, Profile, Summary, TreeWriter, read_tree};
+use crate::tree::{EntryKind, Profile, Summary, TreeWriter};
 use crate::walk::{
     Listing, Rules, Scope, Scratch, SourceKind, SourceNode, Sources, Stat, has_true_ctime, open_dir, open_path,
     stamp_now, stat_at, stat_fd, stat_follow, xattrs_of,
@@ -22,7 +23,6 @@ use crate::walk::{
 use crossbeam_channel::Sender;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::CWD;
-use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
@@ -33,8 +33,6 @@ const JOB_FILES: usize = 512;
 const JOB_PARTS: usize = 32;
 /// Of directories open one within another, so many keep their handles.
 const HANDLES: usize = 128;
-/// A larger tree of an earlier snapshot is not read only to count.
-const BEFORE_BYTES_MAX: u64 = 16 << 20;
 /// How the stat cache calls the part of the tree that only leads to sources.
 const VIRTUAL_ROOT: &[u8] = b"*";
 
@@ -565,38 +563,6 @@ impl<'e, 'a> Walker<'e, 'a> {
             None => Ok(()),
         }
     }
-}
-
-/// A directory's names in an earlier snapshot, for telling new files from changed ones where the stat cache was lost.
-/// Nothing is taken for unchanged by it: a tree holds no change times.
-struct Before(std::iter::Peekable<std::vec::IntoIter<Entry>>);
-
-impl Before {
-    /// Reads the tree, unless the cache knows the directory or there is none. One that cannot be read is none.
-    fn read(engine: &Engine<'_>, directory: &Directory, rows: &[DirectoryRow]) -> Self {
-        let read = |tree: Id| {
-            let info = engine.repo.find(&tree).ok().flatten()?;
-            let bytes = engine.repo.read(&tree).ok().filter(|_| info.len <= BEFORE_BYTES_MAX)?;
-            Some(read_tree(&bytes).ok()?.entries)
-        };
-        let entries = directory.before.filter(|_| rows.is_empty()).and_then(read);
-        Before(entries.unwrap_or_default().into_iter().peekable())
-    }
-
-    /// What the name was then; names are asked for in order.
-    fn entry(&mut self, name: &[u8]) -> Option<Entry> {
-        while self.0.next_if(|entry| entry.name.as_slice() < name).is_some() {}
-        self.0.next_if(|entry| entry.name == name)
-    }
-}
-
-/// The rows that can speak of a window: its own, and those beside it, because names shift when others come and go.
-fn known_rows(engine: &Engine<'_>, directory: &Directory, number: usize) -> Vec<DirectoryRow> {
-    let last = if directory.windows() == 1 { number } else { number + 1 };
-    let parts = number.saturating_sub(1)..=last;
-    let rows: BTreeMap<u32, DirectoryRow> =
-        parts.filter_map(|part| Some((part as u32, engine.known(&directory.key(part as u32))?))).collect();
-    rows.into_values().collect()
 }
 
 fn is_symlink(above: &Directory, item: &Item) -> bool {

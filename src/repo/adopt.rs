@@ -5,7 +5,9 @@
 //! writer that lives: what is younger may be one's whose flush is not done. Whoever only reads takes them into the
 //! index of this machine, under a segment that no file has; no writer relies on that.
 
-use super::index::{Index, id_at, is_damage};
+use super::index::Index;
+use super::index::failure::is_damage;
+use super::index::rows::id_at;
 use super::lease::{LeaseView, Life, Liveness, list_leases};
 use super::pack::{Directory, FinishedPack, check_name, read_directory};
 use super::segment::{PackFacts, Record, records_of};

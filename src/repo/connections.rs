@@ -5,7 +5,8 @@
 //! `state/index.lock` shared, whoever replaces the file holds it exclusive. A connection to a file that was replaced
 //! goes on with what that held; it is not used again, and does not take the log of the new one away when it ends.
 
-use super::index::{locked, sql};
+use super::index::failure::sql;
+use super::index::locked;
 use crate::error::{IoContext, Result};
 use crate::fs::{open_private, remove_if_there};
 use fs2::FileExt;

@@ -2,7 +2,7 @@
 
 use super::adopt::finished_pack;
 use super::frames::open_wrapped_frame;
-use super::index::is_damage;
+use super::index::failure::is_damage;
 use super::pack::Directory;
 use super::segment::{PackFacts, Record, SegmentReader, SegmentWriter};
 use super::{Repo, pack_path};

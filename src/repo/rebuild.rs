@@ -5,10 +5,9 @@
 
 use super::Core;
 use super::connections::{append, open};
-use super::index::{
-    INSERT_ENTRY, Index, SCHEMA, SCHEMA_VERSION, SYNC_ATTEMPTS, insert_packs, insert_record, is_damage, list_segments,
-    locked, owner_of, sql,
-};
+use super::index::failure::{is_damage, sql};
+use super::index::rows::{INSERT_ENTRY, SCHEMA, SCHEMA_VERSION, insert_packs, insert_record};
+use super::index::{Index, SYNC_ATTEMPTS, list_segments, locked, owner_of};
 use super::segment::{Record, SegmentReader, get_record, put_record};
 use crate::crypto::seal::random;
 use crate::error::{Code, IoContext, Result};

@@ -5,7 +5,9 @@
 
 use super::adopt::STRAYS;
 use super::connections::Borrowed;
-use super::index::{Index, id_at, pack_at, record_at, sql};
+use super::index::Index;
+use super::index::failure::sql;
+use super::index::rows::{id_at, pack_at, record_at};
 use super::pack::PackKind;
 use super::segment::{PackFacts, Record};
 use crate::error::Result;

@@ -4,9 +4,15 @@
 //! of its own, so that neighbours of one directory stay neighbours in a frame. Full frames go to a pool that compresses
 //! them and checks that they decode again. [`Writer::flush`] makes everything put before it durable and findable.
 
+mod claims;
+mod packs;
 mod transfer;
 
-use super::pack::{Alias, FinishedPack, FrameEntry, PackKind, PackWriter};
+use self::claims::Claims;
+pub(crate) use self::packs::pack_target_bytes;
+use self::packs::{Frame, Lane, Packs, Slot};
+use super::index::locked;
+use super::pack::{Alias, FinishedPack, FrameEntry};
 use super::segment::{PackFacts, Record, SegmentWriter, records_of};
 use super::session::Session;
 use super::{Repo, WriterOptions};
@@ -15,49 +21,15 @@ use crate::error::{Code, Error, Result, fail};
 use crate::id::Id;
 use crate::object::{Class, Key, Kind, hash};
 use crossbeam_channel::{Receiver, Sender, bounded};
-use std::collections::HashSet;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
 /// A data frame is closed at so many raw bytes, and is never longer than twice that unless it is a single chunk.
 pub(crate) const DATA_FRAME_BYTES: usize = 512 << 10;
 /// A frame of trees, nodes and records is closed at so many raw bytes.
 pub(crate) const META_FRAME_BYTES: usize = 64 << 10;
-/// A flush of less than this makes one mixed pack.
-const MIXED_PACK_BYTES: usize = 4 << 20;
-/// Packs grow with the repository between these bounds (STORAGE section 4).
-const PACK_BYTES: (u64, u64) = (16 << 20, 64 << 20);
-/// Keys of one flush are spread over so many locks.
-const SHARDS: usize = 64;
-
-/// Keys put since the last flush. Ids are hashes already, so a few of their bytes serve as the hash.
-type KeySet = HashSet<Key, BuildHasherDefault<IdHasher>>;
-
-/// Takes the first eight bytes of the id, and mixes the class in.
-#[derive(Default)]
-struct IdHasher(u64);
-
-impl Hasher for IdHasher {
-    fn write(&mut self, bytes: &[u8]) {
-        if let Some(word) = bytes.first_chunk() {
-            self.0 ^= u64::from_le_bytes(*word);
-        }
-    }
-
-    fn write_usize(&mut self, _len: usize) {}
-
-    fn write_isize(&mut self, class: isize) {
-        self.0 ^= (class as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
-
 /// What [`Putter::put`] answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Put {
@@ -80,55 +52,6 @@ pub struct WriterStats {
     pub stored_bytes: u64,
 }
 
-/// Which pack a frame goes to.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Lane {
-    Data,
-    Meta,
-}
-
-/// A frame on its way: raw when it leaves a putter, wrapped after the pool.
-struct Frame {
-    lane: Lane,
-    bytes: Vec<u8>,
-    entries: Vec<FrameEntry>,
-    aliases: Vec<Alias>,
-}
-
-impl Frame {
-    fn new(lane: Lane) -> Self {
-        Frame { lane, bytes: Vec::new(), entries: Vec::new(), aliases: Vec::new() }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.entries.is_empty() && self.aliases.is_empty()
-    }
-}
-
-/// The open frames of one thread.
-struct Slot {
-    data: Frame,
-    meta: Frame,
-}
-
-/// Frames that may still end up in one mixed pack.
-#[derive(Default)]
-struct Small {
-    frames: Vec<Frame>,
-    bytes: usize,
-    /// The flush has grown beyond a mixed pack.
-    is_over: bool,
-}
-
-/// The packs being written.
-#[derive(Default)]
-struct Packs {
-    small: Mutex<Small>,
-    data: [Mutex<Option<PackWriter>>; 2],
-    meta: Mutex<Option<PackWriter>>,
-    closed: Mutex<Vec<FinishedPack>>,
-}
-
 /// Frames handed to the pool and not yet stored.
 #[derive(Default)]
 struct InFlight {
@@ -141,21 +64,18 @@ struct Shared {
     repo: Repo,
     session: Session,
     options: WriterOptions,
-    pack_target_bytes: u64,
     /// Held for reading by whoever puts, for writing by a flush.
     gate: RwLock<()>,
-    seen: Vec<Mutex<KeySet>>,
-    /// How many of the keys that the index found damaged were taken out of `seen`.
-    unseen: AtomicUsize,
+    claims: Claims,
+    /// How many of the keys that the index found damaged were taken out of the claims.
+    given_up: AtomicUsize,
     slots: Mutex<Vec<Arc<Mutex<Slot>>>>,
     packs: Packs,
     in_flight: InFlight,
     is_failed: AtomicBool,
     failure: Mutex<Option<Error>>,
-    dice: AtomicU64,
     objects: AtomicU64,
     raw_bytes: AtomicU64,
-    stored_bytes: AtomicU64,
     flushed_raw_bytes: AtomicU64,
 }
 
@@ -179,34 +99,26 @@ pub struct Putter<'w> {
     is_wary: bool,
 }
 
-fn locked<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl Writer {
     pub(super) fn open(repo: &Repo, options: &WriterOptions) -> Result<Self> {
         let session = Session::open(repo, options)?;
         if repo.backend().local_dir().is_some() {
             session.adopt()?;
         }
-        let stored = repo.index().pack_totals()?.1;
         let shared = Arc::new(Shared {
             repo: repo.clone(),
             session,
             options: options.clone(),
-            pack_target_bytes: pack_target_bytes(stored),
             gate: RwLock::default(),
-            seen: (0..SHARDS).map(|_| Mutex::default()).collect(),
-            unseen: AtomicUsize::new(repo.index().found_bad_since(0).len()),
+            claims: Claims::new(),
+            given_up: AtomicUsize::new(repo.index().found_bad_since(0).len()),
             slots: Mutex::default(),
-            packs: Packs::default(),
+            packs: Packs::new(repo, options.verify_writes)?,
             in_flight: InFlight::default(),
             is_failed: AtomicBool::new(false),
             failure: Mutex::default(),
-            dice: AtomicU64::new(u64::from_le_bytes(crate::crypto::seal::random()?) | 1),
             objects: AtomicU64::new(0),
             raw_bytes: AtomicU64::new(0),
-            stored_bytes: AtomicU64::new(0),
             flushed_raw_bytes: AtomicU64::new(0),
         });
         Ok(Writer { shared, pool: OnceLock::new() })
@@ -260,7 +172,7 @@ impl Writer {
         WriterStats {
             objects: self.shared.objects.load(Ordering::Relaxed),
             raw_bytes: self.shared.raw_bytes.load(Ordering::Relaxed),
-            stored_bytes: self.shared.stored_bytes.load(Ordering::Relaxed),
+            stored_bytes: self.shared.packs.stored_bytes(),
         }
     }
 
@@ -330,7 +242,7 @@ impl Writer {
         // Frames of packs that could not be ended are gone, and their keys were given out as stored.
         shared.lasting(shared.close_packs())?;
         shared.flushed_raw_bytes.store(shared.raw_bytes.load(Ordering::Relaxed), Ordering::Relaxed);
-        shared.seen.iter().for_each(|shard| locked(shard).clear());
+        shared.claims.clear();
         shared.session.refresh()
     }
 
@@ -376,19 +288,6 @@ impl Drop for Writer {
     }
 }
 
-impl Slot {
-    fn frame(&mut self, lane: Lane) -> &mut Frame {
-        match lane {
-            Lane::Data => &mut self.data,
-            Lane::Meta => &mut self.meta,
-        }
-    }
-
-    fn take(&mut self, lane: Lane) -> Frame {
-        std::mem::replace(self.frame(lane), Frame::new(lane))
-    }
-}
-
 impl Shared {
     fn fail(&self, error: Error) {
         self.is_failed.store(true, Ordering::Release);
@@ -416,11 +315,7 @@ impl Shared {
 
     /// Whether a key is in the index in a pack to rely on, or was put since the last flush.
     fn is_known(&self, key: &Key) -> Result<bool> {
-        Ok(locked(self.shard(key)).contains(key) || self.is_stored(key)?)
-    }
-
-    fn shard(&self, key: &Key) -> &Mutex<KeySet> {
-        &self.seen[usize::from(key.id.as_bytes()[31]) % SHARDS]
+        Ok(self.claims.contains(key) || self.is_stored(key)?)
     }
 
     fn is_stored(&self, key: &Key) -> Result<bool> {
@@ -439,7 +334,7 @@ impl Shared {
     /// Notes a key as present; whether it has to be stored for that, by the caller.
     fn claim(&self, key: Key) -> Result<bool> {
         self.forget_damaged();
-        if !locked(self.shard(&key)).insert(key) {
+        if !self.claims.claim(key) {
             return Ok(false);
         }
         // Others may have taken the key for present since, so a failure here cannot be taken back.
@@ -448,9 +343,9 @@ impl Shared {
 
     /// What was taken for present and was found damaged since has to be stored anew.
     fn forget_damaged(&self) {
-        for key in self.repo.index().found_bad_since(self.unseen.load(Ordering::Acquire)) {
-            locked(self.shard(&key)).remove(&key);
-            self.unseen.fetch_add(1, Ordering::AcqRel);
+        for key in self.repo.index().found_bad_since(self.given_up.load(Ordering::Acquire)) {
+            self.claims.give_up(&key);
+            self.given_up.fetch_add(1, Ordering::AcqRel);
         }
     }
 
@@ -498,25 +393,12 @@ impl Shared {
             return fail(Code::ChunkInvalid, "a frame did not decode to what was stored: check this machine's memory");
         }
         frame.bytes = wrapped;
-        self.packs.take(self, frame)
+        self.packs.take(frame)
     }
 
     /// Finishes the open packs, writes their segment and enters it into the index.
     fn close_packs(&self) -> Result<()> {
-        let small = std::mem::take(&mut *locked(&self.packs.small));
-        if !small.frames.is_empty() {
-            let mut pack = PackWriter::create(self.repo.core(), PackKind::Mixed)?;
-            for frame in small.frames {
-                append_frame(&mut pack, frame, self.options.verify_writes)?;
-            }
-            self.finish_pack(pack)?;
-        }
-        for open in self.packs.data.iter().chain([&self.packs.meta]) {
-            if let Some(pack) = locked(open).take() {
-                self.finish_pack(pack)?;
-            }
-        }
-        let closed = std::mem::take(&mut *locked(&self.packs.closed));
+        let closed = self.packs.close()?;
         if closed.is_empty() {
             return Ok(());
         }
@@ -525,72 +407,6 @@ impl Shared {
         self.session.note_packs(closed.iter().map(|pack| pack.name));
         Ok(())
     }
-
-    fn finish_pack(&self, pack: PackWriter) -> Result<()> {
-        let finished = pack.finish(self.repo.core().backend.as_ref())?;
-        self.stored_bytes.fetch_add(finished.file_bytes, Ordering::Relaxed);
-        locked(&self.packs.closed).push(finished);
-        Ok(())
-    }
-
-    /// Heads or tails: which of the two data packs takes a frame.
-    fn toss(&self) -> usize {
-        let mut x = self.dice.load(Ordering::Relaxed);
-        x ^= x << 13;
-        x ^= x >> 7;
-        x ^= x << 17;
-        self.dice.store(x, Ordering::Relaxed);
-        (x >> 33) as usize & 1
-    }
-}
-
-impl Packs {
-    /// Takes a wrapped frame: holds it while all still fits a mixed pack, else appends it to a pack of its lane.
-    fn take(&self, shared: &Shared, frame: Frame) -> Result<()> {
-        let frames = {
-            let mut small = locked(&self.small);
-            small.bytes += frame.bytes.len();
-            small.frames.push(frame);
-            small.is_over |= small.bytes > MIXED_PACK_BYTES;
-            if !small.is_over {
-                return Ok(());
-            }
-            std::mem::take(&mut small.frames)
-        };
-        frames.into_iter().try_for_each(|frame| self.append(shared, frame))
-    }
-
-    fn append(&self, shared: &Shared, frame: Frame) -> Result<()> {
-        let (open, kind) = match frame.lane {
-            Lane::Data => (&self.data[shared.toss()], PackKind::Data),
-            Lane::Meta => (&self.meta, PackKind::Meta),
-        };
-        let mut open = locked(open);
-        let fits = open.as_ref().is_none_or(|pack| {
-            pack.fits(frame.bytes.len(), frame.entries.len() + 2 * frame.aliases.len(), shared.pack_target_bytes)
-        });
-        if !fits && let Some(pack) = open.take() {
-            shared.finish_pack(pack)?;
-        }
-        let pack = match open.as_mut() {
-            Some(pack) => pack,
-            None => open.insert(PackWriter::create(shared.repo.core(), kind)?),
-        };
-        append_frame(pack, frame, shared.options.verify_writes)
-    }
-}
-
-fn append_frame(pack: &mut PackWriter, frame: Frame, check: bool) -> Result<()> {
-    if !frame.entries.is_empty() {
-        pack.append(&frame.bytes, frame.entries, check)?;
-    }
-    frame.aliases.into_iter().for_each(|alias| pack.push_alias(alias));
-    Ok(())
-}
-
-/// How large packs are in a repository of so many stored bytes.
-pub(crate) fn pack_target_bytes(stored_bytes: u64) -> u64 {
-    (160 * stored_bytes.isqrt()).clamp(PACK_BYTES.0, PACK_BYTES.1)
 }
 
 /// Writes the segment of some finished packs and enters it into the index.

@@ -3,7 +3,7 @@
 //! A pack keeps its name, so it is verified by its name on arrival; a segment of this replica lists it with the next
 //! flush. What a doom of this replica names is not taken over under that name: it is about to go.
 
-use super::{Putter, Writer, locked};
+use super::{Putter, Writer};
 use crate::backend::{FsBackend, Spool};
 use crate::crypto::seal::FileType;
 use crate::error::{Code, Error, IoContext, Result, fail};
@@ -15,7 +15,6 @@ use crate::repo::pack_path;
 use std::collections::HashSet;
 use std::io::{Read, Seek};
 use std::sync::PoisonError;
-use std::sync::atomic::Ordering;
 
 /// Bytes that are hashed at once.
 const STEP_BYTES: usize = 1 << 20;
@@ -44,7 +43,7 @@ impl Writer {
         let _open = self.shared.gate.read().unwrap_or_else(PoisonError::into_inner);
         self.shared.take_failure()?;
         self.shared.repo.backend().put_spool(&pack_path(&name), spool)?;
-        self.list_pack(pack);
+        self.shared.packs.add(pack);
         Ok(())
     }
 
@@ -60,18 +59,13 @@ impl Writer {
             check_name(core.backend.as_ref(), &pack_path(name), name, pack.file_bytes)?;
         }
         let _open = self.shared.gate.read().unwrap_or_else(PoisonError::into_inner);
-        self.list_pack(pack);
+        self.shared.packs.add(pack);
         Ok(())
-    }
-
-    fn list_pack(&self, pack: FinishedPack) {
-        self.shared.stored_bytes.fetch_add(pack.file_bytes, Ordering::Relaxed);
-        locked(&self.shared.packs.closed).push(pack);
     }
 
     /// How many packs wait for the next flush.
     pub(crate) fn packs_waiting(&self) -> usize {
-        locked(&self.shared.packs.closed).len()
+        self.shared.packs.closed()
     }
 
     fn check_pack(&self, name: Id, spool: &Spool) -> Result<FinishedPack> {
