@@ -29,7 +29,7 @@ test: ## run the whole suite, as CI does
 test-integration: ## run only the tests that start the binary
 	scripts/test --test '*'
 
-test-servers: ## run the media against servers that are too heavy for `make test` (installs them, needs npm)
+test-servers: ## run the media against servers that are too heavy for `make test` (installs them, see scripts/test-servers)
 	scripts/test-servers
 
 bench: build ## measure larder and the peers that are installed (BENCH_SCALE=0.1 for a quick look)

@@ -8,6 +8,7 @@ mod servers;
 use larder::backend::{Backend, Creation, Patience, RetryBackend, probe};
 use larder::error::Code;
 use servers::bucket::{Bucket, Creating};
+use servers::heavy;
 use servers::http::{Answer, HttpServer};
 use servers::liar::{self, Fault, fail};
 use std::collections::HashSet;
@@ -127,16 +128,16 @@ fn creating_is_told_as_it_is() {
         let medium = servers::at(&format!("s3:http://{}/lab", server.address), SILENCE_MS);
         assert_eq!(probe(medium.as_ref()).unwrap().creation, Some(told));
         assert_eq!(bucket.names(), Vec::<String>::new());
-        told_by_commands(&server, told);
+        told_by_commands(&format!("s3:http://{}/lab/told", server.address), HUSH, told);
     }
 }
 
 /// What `init`, `remote add`, `remote test`, `remote list` and `status` say of it; the first two note it.
-fn told_by_commands(server: &HttpServer, told: Creation) {
+fn told_by_commands(address: &str, keys: (&str, &str), told: Creation) {
     let home = tempfile::tempdir().unwrap();
-    let address = format!("s3:http://{}/lab/told", server.address);
+    let keys = [("AWS_ACCESS_KEY_ID", keys.0), ("AWS_SECRET_ACCESS_KEY", keys.1)];
     let said = |words: &[&str]| {
-        let output = larder(home.path(), &KEYS, words);
+        let output = larder(home.path(), &keys, words);
         assert!(output.status.success(), "{words:?}: {}", text(&output));
         text(&output)
     };
@@ -144,15 +145,15 @@ fn told_by_commands(server: &HttpServer, told: Creation) {
         let said = said(words);
         assert!(said.contains(what), "{words:?} says nothing of `{what}`: {said}");
     };
-    has(&["init", "--encryption", "none", &address], told.about());
-    has(&["-r", &address, "status"], told.about());
+    has(&["init", "--encryption", "none", address], told.about());
+    has(&["-r", address, "status"], told.about());
     said(&["init", "--encryption", "none", "here"]);
-    has(&["-r", "here", "remote", "add", "cloud", &address], told.about());
+    has(&["-r", "here", "remote", "add", "cloud", address], told.about());
     has(&["-r", "here", "remote", "list", "--json"], &format!("\"creating\":\"{}\"", told.name()));
     has(&["-r", "here", "remote", "test", "cloud"], told.about());
     // It works all the same, whatever that is.
-    said(&["-r", &address, "backup", "-q", "here/config.toml"]);
-    said(&["-r", &address, "verify", "-q", "--read-data"]);
+    said(&["-r", address, "backup", "-q", "here/config.toml"]);
+    said(&["-r", address, "verify", "-q", "--read-data"]);
 }
 
 #[test]
@@ -219,7 +220,9 @@ fn text(output: &Output) -> String {
     String::from_utf8_lossy(&[&output.stdout[..], &output.stderr[..]].concat()).into_owned()
 }
 
-const KEYS: [(&str, &str); 2] = [("AWS_ACCESS_KEY_ID", "hush-key"), ("AWS_SECRET_ACCESS_KEY", "hush-secret")];
+/// The name of a key and the key.
+const HUSH: (&str, &str) = ("hush-key", "hush-secret");
+const KEYS: [(&str, &str); 2] = [("AWS_ACCESS_KEY_ID", HUSH.0), ("AWS_SECRET_ACCESS_KEY", HUSH.1)];
 
 #[test]
 fn altered_bytes_are_never_restored() {
@@ -320,6 +323,7 @@ fn credentials_are_found_and_never_shown() {
 struct Owner {
     home: tempfile::TempDir,
     ssh: String,
+    keys: (&'static str, &'static str),
 }
 
 impl Owner {
@@ -336,17 +340,17 @@ impl Owner {
         );
         std::fs::write(home.path().join("ssh.sh"), ssh).unwrap();
         let ssh = format!("sh {}/ssh.sh", home.path().display());
-        Owner { home, ssh }
+        Owner { home, ssh, keys: HUSH }
     }
 
     fn done(&self, words: &[&str]) -> String {
         let key = self.home.path().join("key");
         let account = r#"{"private_key":"x","private_key_id":"x","client_email":"a@b","disable_oauth":true}"#;
         let variables = [
-            KEYS[0],
-            KEYS[1],
+            ("AWS_ACCESS_KEY_ID", self.keys.0),
+            ("AWS_SECRET_ACCESS_KEY", self.keys.1),
             ("GOOGLE_SERVICE_ACCOUNT_KEY", account),
-            ("AZURE_STORAGE_KEY", servers::AZURITE.1),
+            ("AZURE_STORAGE_KEY", heavy::AZURITE.1),
             ("LARDER_SSH", &self.ssh),
             ("LARDER_KEY_FILE", key.to_str().unwrap()),
         ];
@@ -423,8 +427,35 @@ fn one_story_over_every_scheme() {
 #[ignore = "Azurite is heavy: make test-servers"]
 fn the_same_story_over_az() {
     let dir = tempfile::tempdir().unwrap();
-    let server = servers::azurite(dir.path());
+    let server = heavy::azurite(dir.path());
     Owner::new("rclone").story(&format!("az:http://127.0.0.1:{}/devstoreaccount1/lab/story", server.port));
+}
+
+/// The story over a store, and what is said of it.
+fn story_over(store: &heavy::Store, told: Creation) {
+    told_by_commands(&store.address("told"), store.keys, told);
+    Owner { keys: store.keys, ..Owner::new("rclone") }.story(&store.address("story"));
+}
+
+#[test]
+#[ignore = "s3s-fs is heavy: make test-servers"]
+fn the_same_story_over_s3s_fs() {
+    let dir = tempfile::tempdir().unwrap();
+    story_over(&heavy::s3s_fs(dir.path()), Creation::Exclusive);
+}
+
+#[test]
+#[ignore = "Garage is heavy: make test-servers"]
+fn the_same_story_over_garage() {
+    let dir = tempfile::tempdir().unwrap();
+    story_over(&heavy::garage(dir.path()), Creation::Replacing);
+}
+
+#[test]
+#[ignore = "Swift is heavy: make test-servers"]
+fn the_same_story_over_swift() {
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    story_over(&heavy::swift(dir.path()), Creation::Looking);
 }
 
 /// A program that notes how it was called, by whom, and with which variables, and then does `then`.

@@ -102,10 +102,18 @@ fn a_story_over_s3_ends_well_whatever_fails_once() {
 }
 
 #[test]
+#[ignore = "s3s-fs is heavy: make test-servers"]
+fn a_story_over_s3s_fs_ends_well_whatever_fails_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = servers::heavy::s3s_fs(dir.path());
+    story_behind_a_liar(store.servers[0].port, "s3", "lab");
+}
+
+#[test]
 #[ignore = "Azurite is heavy: make test-servers"]
 fn a_story_over_az_ends_well_whatever_fails_once() {
     let dir = tempfile::tempdir().unwrap();
-    let azurite = servers::azurite(dir.path());
+    let azurite = servers::heavy::azurite(dir.path());
     story_behind_a_liar(azurite.port, "az", "devstoreaccount1/lab");
 }
 

@@ -4,11 +4,10 @@
 
 pub mod bucket;
 mod google;
+pub mod heavy;
 pub mod http;
 pub mod liar;
 
-use base64ct::Encoding;
-use hmac::{KeyInit, Mac};
 use larder::backend::{Access, Backend, Location, Variables};
 use std::ffi::OsString;
 use std::io::{Read, Write};
@@ -38,16 +37,22 @@ pub struct Server {
 impl Server {
     /// Starts a program whose words say `{port}` where the port goes, and waits until it listens.
     pub fn start(words: &[&str], dir: &Path) -> Server {
+        Server::start_with(words, dir, &|_| ())
+    }
+
+    /// The same, where something is to be done first with the port that it will have.
+    pub fn start_with(words: &[&str], dir: &Path, prepare: &dyn Fn(u16)) -> Server {
         (0..PORTS_TRIED)
-            .find_map(|_| Server::try_start(words, dir))
+            .find_map(|_| Server::try_start(words, dir, prepare))
             .unwrap_or_else(|| panic!("{words:?} does not serve:\n{}", said(dir)))
     }
 
     /// None if it ends: another may have had the port.
-    fn try_start(words: &[&str], dir: &Path) -> Option<Server> {
+    fn try_start(words: &[&str], dir: &Path, prepare: &dyn Fn(u16)) -> Option<Server> {
         let (port, claim) = claim_port();
+        prepare(port);
         let words: Vec<String> = words.iter().map(|word| word.replace("{port}", &port.to_string())).collect();
-        let log = std::fs::File::create(dir.join("server.log")).unwrap();
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(dir.join("server.log")).unwrap();
         let mut command = Command::new("timeout");
         command.arg(LIFE_SECONDS).args(&words).stdin(Stdio::null());
         command.stdout(log.try_clone().unwrap()).stderr(log).current_dir(dir);
@@ -139,39 +144,6 @@ pub fn python_http(dir: &Path, log: &Path) -> Server {
     )
 }
 
-/// The account and the key that every Azurite has.
-pub const AZURITE: (&str, &str) =
-    ("devstoreaccount1", "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==");
-
-/// Azurite, which speaks as Microsoft's blob storage does, with an empty container `lab`.
-pub fn azurite(dir: &Path) -> Server {
-    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/test-servers/node_modules/.bin/azurite-blob");
-    let words = ["--blobHost", "127.0.0.1", "--blobPort", "{port}", "--inMemoryPersistence", "--silent"];
-    let more = ["--skipApiVersionCheck", "--disableTelemetry"];
-    let server = Server::start(&[&[program.to_str().unwrap()], &words[..], &more].concat(), dir);
-    // A container is made by a signed request: larder makes none.
-    let (account, key) = AZURITE;
-    let date = Command::new("date").args(["-u", "+%a, %d %b %Y %H:%M:%S GMT"]).env("LC_ALL", "C").output().unwrap();
-    let date = String::from_utf8(date.stdout).unwrap().trim().to_string();
-    let signed = format!(
-        "PUT{}x-ms-date:{date}\nx-ms-version:2021-08-06\n/{account}/{account}/lab\nrestype:container",
-        "\n".repeat(12)
-    );
-    let mut mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(&base64ct::Base64::decode_vec(key).unwrap()).unwrap();
-    mac.update(signed.as_bytes());
-    let signature = base64ct::Base64::encode_string(&mac.finalize().into_bytes());
-    let mut stream = TcpStream::connect(("127.0.0.1", server.port)).unwrap();
-    let request = format!(
-        "PUT /{account}/lab?restype=container HTTP/1.1\r\nhost: 127.0.0.1\r\nx-ms-date: {date}\r\nx-ms-version: 2021-08-06\r\n\
-         content-length: 0\r\nconnection: close\r\nauthorization: SharedKey {account}:{signature}\r\n\r\n"
-    );
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut said = String::new();
-    stream.read_to_string(&mut said).unwrap();
-    assert!(said.starts_with("HTTP/1.1 201"), "{said}");
-    server
-}
-
 /// What somebody who may use a bucket has in the environment.
 pub fn variables() -> Variables {
     let service =
@@ -181,7 +153,7 @@ pub fn variables() -> Variables {
         ("AWS_SECRET_ACCESS_KEY", "hush-secret"),
         ("AWS_REGION", "eu-test-1"),
         ("GOOGLE_SERVICE_ACCOUNT_KEY", service),
-        ("AZURE_STORAGE_KEY", AZURITE.1),
+        ("AZURE_STORAGE_KEY", heavy::AZURITE.1),
     ]
     .into_iter()
     .collect()
