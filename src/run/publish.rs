@@ -71,6 +71,17 @@ impl<R> Publisher<R> {
         }
     }
 
+    /// Waits while a batch that is full waits itself, so that rows do not pile up in memory; not for long: a pile is better
+    /// than a run that stands still.
+    pub fn wait_for_room(&self) {
+        let start = Instant::now();
+        let mut batch = self.lock();
+        while batch.rows.len() >= BATCH_ROWS && batch.failure.is_none() && start.elapsed() < BATCH_AGE {
+            let waited = self.changed.wait_timeout(batch, LOOK_INTERVAL);
+            batch = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
     /// Nothing comes after this: [`Publisher::work`] publishes what there is and returns.
     pub fn end(&self) {
         self.lock().is_ending = true;
@@ -115,6 +126,7 @@ impl<R> Publisher<R> {
                 let is_much = batch.rows.len() >= BATCH_ROWS || shelf.waiting_bytes() >= BATCH_BYTES;
                 if batch.is_ending || is_old || is_much || shelf.is_awaited() {
                     batch.since = None;
+                    self.changed.notify_all();
                     return Some((std::mem::take(&mut batch.entries), std::mem::take(&mut batch.rows)));
                 }
             } else if batch.is_ending {

@@ -174,7 +174,7 @@ impl<'a> Engine<'a> {
         self.finish(published)
     }
 
-    /// Begins with what is current, and reads the results of what is only displaced together.
+    /// Begins with what is current, and marks what is only displaced.
     fn prepare(&self) -> Result<()> {
         let mut is_current = vec![false; self.tasks.len()];
         for (number, task) in self.tasks.iter().enumerate() {
@@ -189,7 +189,7 @@ impl<'a> Engine<'a> {
             self.tell_current(*task)?;
         }
         if !self.desk.options.force {
-            self.read_displaced()?;
+            self.mark_displaced()?;
         }
         locked(&self.schedule).begin(&|number| is_current.get(number as usize).copied().unwrap_or_default());
         Ok(())

@@ -7,24 +7,38 @@ use crate::monitor::TaskEnd;
 use crate::run::portable::{PlaceOptions, Placed, ResultTree, Wanted, place};
 use crate::run::schedule::Placing;
 use std::collections::HashSet;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 impl Engine<'_> {
     pub(super) fn place(&self, tasks: &[u32]) {
+        self.publisher.wait_for_room();
+        let told: Mutex<HashSet<u32>> = Mutex::default();
+        let tell = |task, what| {
+            locked(&told).insert(task);
+            locked(&self.schedule).placed(task, what);
+            self.changed.notify_all();
+        };
+        let is_unread = |task: &u32| {
+            let slot = self.slot(*task);
+            slot.is_displaced && slot.result.is_none()
+        };
+        let unread: Vec<u32> = tasks.iter().copied().filter(is_unread).collect();
+        match self.read_displaced(&unread) {
+            Ok(damaged) => damaged.into_iter().for_each(|(task, error)| {
+                self.lose(task, &error);
+                tell(task, Placing::Damaged);
+            }),
+            Err(error) => self.fail(error),
+        }
         let results: Vec<(u32, Arc<ResultTree>)> =
             tasks.iter().filter_map(|task| Some((*task, self.slot(*task).result.clone()?))).collect();
         let wants: Vec<Wanted<'_>> = (results.iter())
             .map(|(task, tree)| Wanted { task: *task, tree, outputs: &self.task(*task).outputs })
             .collect();
-        let told: Mutex<HashSet<u32>> = Mutex::default();
         let is_stopped = || self.desk.stop.is_asked() || self.desk.monitor.is_cancelled();
         let options = PlaceOptions { jobs: self.desk.options.jobs, is_stopped: &is_stopped };
         let outcome = place(self.desk.repo, self.desk.clearing, &wants, &options, &|task, placed| {
-            locked(&told).insert(task);
-            let what = self.placed(task, placed);
-            locked(&self.schedule).placed(task, what);
-            self.changed.notify_all();
+            tell(task, self.placed(task, placed));
         });
         if let Err(error) = outcome {
             self.fail(error);
@@ -47,11 +61,7 @@ impl Engine<'_> {
                 Placing::Done
             }
             Err(error) if error.class() == Class::Damaged => {
-                self.is_shaken.store(true, Ordering::Release);
-                self.tell_damage(number, &error);
-                let mut slot = self.slot(number);
-                (slot.hit, slot.result, slot.is_displaced) = (None, None, false);
-                drop(slot);
+                self.lose(number, &error);
                 Placing::Damaged
             }
             Err(error) => {
@@ -77,7 +87,8 @@ impl Engine<'_> {
             let result = if self.is_needed(number) { slot.result.clone() } else { slot.result.take() };
             (hit, slot.keyed.take(), result, slot.is_displaced)
         };
-        let (Some(hit), Some(result)) = (hit, result) else { return };
+        let Some(result) = result else { return };
+        let Some(hit) = hit.or_else(|| self.hit_displaced(number, result.clone())) else { return };
         let end = if placed.made == 0 && !is_displaced { TaskEnd::Current } else { TaskEnd::Restored };
         self.tell_hit(number, &hit, end);
         let row = match keyed {

@@ -147,52 +147,57 @@ impl Engine<'_> {
         self.tell_end(number, TaskEnd::Failed, &why, 0, None, None);
     }
 
-    /// Reads the results of all that is only displaced, together and in the order of the packs.
-    pub(super) fn read_displaced(&self) -> Result<()> {
-        let mut displaced: Vec<(u32, Known)> = Vec::new();
-        for (number, task) in self.tasks.iter().enumerate() {
-            if let Some(Standing::Displaced(known, _)) = self.desk.survey.standing(*task) {
-                displaced.push((number as u32, known));
-            }
-        }
+    /// Marks what is only displaced. Results that other tasks may ask for are read now, together; the others are when
+    /// they are placed.
+    pub(super) fn mark_displaced(&self) -> Result<()> {
+        let known = |number: &u32| self.desk.survey.displaced(self.tasks[*number as usize]);
+        let mut displaced: Vec<u32> = (0..self.tasks.len() as u32).filter(|number| known(number).is_some()).collect();
         if displaced.is_empty() {
             return Ok(());
         }
         let runs = self.lookup.runs()?;
-        displaced.retain(|(_, known)| runs.candidates(&known.action).iter().any(|run| run.record == known.record));
-        let trees: Vec<Id> = displaced.iter().map(|(_, known)| known.result).collect();
-        let read = read_many(self.desk.repo, &trees, self.desk.options.jobs)?;
-        for ((number, known), tree) in displaced.into_iter().zip(read) {
-            match tree {
-                Ok(tree) => self.take_displaced(number, &known, tree)?,
-                // It is looked up by its key like any other.
-                Err(error) => {
-                    self.is_shaken.store(true, Ordering::Release);
-                    self.tell_damage(number, &error);
-                }
-            }
+        displaced.retain(|number| {
+            let candidates = known(number).map(|known| (runs.candidates(&known.action), known.record));
+            candidates.is_some_and(|(runs, record)| runs.iter().any(|run| run.record == record))
+        });
+        displaced.iter().for_each(|number| self.slot(*number).is_displaced = true);
+        displaced.retain(|number| self.is_needed(*number));
+        for (number, error) in self.read_displaced(&displaced)? {
+            // It is looked up by its key like any other.
+            self.lose(number, &error);
         }
         Ok(())
     }
 
-    fn take_displaced(&self, number: u32, known: &Known, tree: ResultTree) -> Result<()> {
-        let logs = match self.desk.options.show {
-            Show::Full => self.lookup.logs(&known.record)?,
-            _ => None,
-        };
-        let tree = Arc::new(tree);
+    /// Reads the results of tasks that are only displaced, in the order of the packs. Answers what cannot be read.
+    pub(super) fn read_displaced(&self, numbers: &[u32]) -> Result<Vec<(u32, Error)>> {
+        let known = |number: &u32| Some((*number, self.desk.survey.displaced(self.tasks[*number as usize])?.result));
+        let (numbers, trees): (Vec<u32>, Vec<Id>) = numbers.iter().filter_map(known).unzip();
+        let mut damaged = Vec::new();
+        read_many(self.desk.repo, &trees, self.desk.options.jobs, &mut |at, tree| match tree {
+            Ok(tree) => self.slot(numbers[at]).result = Some(Arc::new(tree)),
+            Err(error) => damaged.push((numbers[at], error)),
+        })?;
+        Ok(damaged)
+    }
+
+    /// A stored result cannot be read: what is known of others may not hold either.
+    pub(super) fn lose(&self, number: u32, error: &Error) {
+        self.is_shaken.store(true, Ordering::Release);
+        self.tell_damage(number, error);
         let mut slot = self.slot(number);
-        slot.is_displaced = true;
-        slot.result = Some(tree.clone());
-        slot.hit = Some(Box::new(Hit {
-            action: known.action,
-            record: known.record,
-            tree,
-            logs,
-            observed: Vec::new(),
-            duration_ms: 0,
-        }));
-        Ok(())
+        (slot.hit, slot.result, slot.is_displaced) = (None, None, false);
+    }
+
+    /// What stands for running a task that is only displaced.
+    pub(super) fn hit_displaced(&self, number: u32, tree: Arc<ResultTree>) -> Option<Box<Hit>> {
+        let known = self.desk.survey.displaced(self.tasks[number as usize])?;
+        let logs = self.stored_logs(number, &known.record).unwrap_or_else(|error| {
+            self.fail(error);
+            None
+        });
+        let (action, record, observed) = (known.action, known.record, Vec::new());
+        Some(Box::new(Hit { action, record, tree, logs, observed, duration_ms: 0 }))
     }
 
     /// Takes what is current for what it must be looked up, where its stored result cannot be read.

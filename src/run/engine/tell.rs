@@ -90,21 +90,25 @@ impl Engine<'_> {
             self.slot(number).end = Some(TaskEnd::Current);
             return Ok(());
         }
-        let logs = match self.desk.options.show {
-            Show::Full => self.lookup.logs(&known.record),
-            _ => Ok(None),
-        };
-        let logs = match logs {
-            Ok(logs) => logs,
-            Err(error) if error.class() == Class::Damaged => {
-                self.warn(&format!("the output of `{}` cannot be shown: {error}", self.task(number).name));
-                None
-            }
-            Err(error) => return Err(error),
-        };
+        let logs = self.stored_logs(number, &known.record)?;
         let ids = Some((known.action, Some(known.record)));
         self.tell_end(number, TaskEnd::Current, "", 0, ids, logs.as_deref().map(Output::Stored));
         Ok(())
+    }
+
+    /// What a run printed, if that is to be shown.
+    pub(super) fn stored_logs(&self, number: u32, record: &Id) -> Result<Option<Box<LogIds>>> {
+        let logs = match self.desk.options.show {
+            Show::Full => self.lookup.logs(record),
+            _ => Ok(None),
+        };
+        match logs {
+            Err(error) if error.class() == Class::Damaged => {
+                self.warn(&format!("the output of `{}` cannot be shown: {error}", self.task(number).name));
+                Ok(None)
+            }
+            logs => logs,
+        }
     }
 
     /// A result that was put into the work tree, or stood there already.

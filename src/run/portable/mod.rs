@@ -196,16 +196,21 @@ pub fn read(repo: &Repo, tree: &Id) -> Result<ResultTree> {
     all.pop().unwrap_or_else(|| Ok(ResultTree::empty()))
 }
 
-/// Reads many results, all directories of one depth together, in pack order. Answers in the order of `trees`.
+/// Reads many results, some thousands together in pack order. Gives each its place in `trees` and the result.
 ///
 /// # Errors
-/// CACHE_ERROR. What is wrong with a single one stands in its place.
-pub fn read_many(repo: &Repo, trees: &[Id], jobs: usize) -> Result<Vec<Result<ResultTree>>> {
-    let mut all = Vec::with_capacity(trees.len());
+/// CACHE_ERROR. What is wrong with a single one is given in its place.
+pub fn read_many(
+    repo: &Repo,
+    trees: &[Id],
+    jobs: usize,
+    each: &mut dyn FnMut(usize, Result<ResultTree>),
+) -> Result<()> {
+    let mut at = 0..;
     for part in trees.chunks(READ_TOGETHER) {
-        all.extend(read_together(repo, part, jobs)?);
+        read_together(repo, part, jobs)?.into_iter().zip(&mut at).for_each(|(tree, at)| each(at, tree));
     }
-    Ok(all)
+    Ok(())
 }
 
 /// A directory still to be read: which result it belongs to, and its path there.

@@ -159,7 +159,10 @@ fn what_a_hit_leaves_is_what_the_run_left() {
     assert!(captured.loss.is_empty(), "{:?}", captured.loss);
     assert_eq!(captured.stats.len(), captured.tree.entries.len());
     assert_eq!(read(&scene.repo, &captured.tree.id).expect("read"), captured.tree);
-    let many = read_many(&scene.repo, &[captured.tree.id, hash(b"none"), captured.tree.id], 2).expect("read");
+    let (wanted, mut many) = ([captured.tree.id, hash(b"none"), captured.tree.id], Vec::new());
+    read_many(&scene.repo, &wanted, 2, &mut |at, tree| many.push((at, tree))).expect("read");
+    assert!(many.iter().map(|(at, _)| *at).eq(0..3));
+    let many: Vec<_> = many.into_iter().map(|(_, tree)| tree).collect();
     assert_eq!(many[0].as_ref().expect("read"), &captured.tree);
     assert_eq!(many[1].as_ref().expect_err("absent").code(), Code::ChunkNotFound);
     assert_eq!(many[2].as_ref().expect("read"), &captured.tree);

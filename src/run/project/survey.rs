@@ -122,6 +122,11 @@ impl Survey {
         }
     }
 
+    /// What is known of a task of which only outputs must be put in place.
+    pub fn displaced(&self, task: TaskNo) -> Option<Known> {
+        self.last(task).filter(|_| self.marks.get(task.index()) == Some(&Mark::Displaced))
+    }
+
     /// What is known of a task from last time, whether or not it still holds.
     pub fn last(&self, task: TaskNo) -> Option<Known> {
         let (action, record, result) = self.row(task)?.ids();
