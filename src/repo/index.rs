@@ -16,6 +16,7 @@ use super::Core;
 use super::adopt::STRAYS;
 use super::connections::{Borrowed, Connections};
 use super::filter::Filter;
+use super::roots::Root;
 use super::segment::{PackFacts, Record, SegmentReader};
 use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{PRIVATE_DIR, create_dir_durable};
@@ -475,13 +476,16 @@ impl Index {
     ///
     /// # Errors
     /// CACHE_ERROR.
-    pub(crate) fn cached_roots(&self) -> Result<Vec<(Id, Option<Vec<u8>>)>> {
-        let rows: Vec<(Id, Vec<u8>)> = self.with(|db| {
-            db.prepare_cached("SELECT name, record FROM roots")?
-                .query_map([], |row| Ok((id_at(row, 0)?, row.get(1)?)))?
-                .collect()
-        })?;
-        Ok(rows.into_iter().map(|(name, kept)| (name, unsummed_root(&name, kept))).collect())
+    pub(crate) fn cached_roots(&self) -> Result<Vec<(Id, Option<Root>)>> {
+        self.with(|db| {
+            let mut select = db.prepare_cached("SELECT name, record FROM roots")?;
+            // Read one by one: together they are as large as all that they say.
+            let rows = select.query_map([], |row| {
+                let (name, kept) = (id_at(row, 0)?, row.get(1)?);
+                Ok((name, unsummed_root(&name, kept).and_then(|record| Root::decode(name, &record).ok())))
+            })?;
+            rows.collect()
+        })
     }
 
     /// Makes the kept root records exactly those: `add` come in, `gone` go.

@@ -94,12 +94,10 @@ impl Repo {
         };
         let cached = self.index().cached_roots()?;
         let mut by_name: HashMap<Id, Root> = known.iter().map(|root| (root.name, root.clone())).collect();
-        by_name.extend(
-            cached.iter().filter_map(|(name, bytes)| Some((*name, Root::decode(*name, bytes.as_ref()?).ok()?))),
-        );
+        let in_cache: HashSet<Id> = cached.iter().filter(|(_, root)| root.is_some()).map(|(name, _)| *name).collect();
+        by_name.extend(cached.into_iter().filter_map(|(name, root)| Some((name, root?))));
         let heads = state.heads()?;
-        let loaded = store.load(&by_name)?;
-        let in_cache: HashSet<Id> = cached.iter().filter(|(_, bytes)| bytes.is_some()).map(|(name, _)| *name).collect();
+        let loaded = store.load(by_name)?;
         let fresh: Vec<(Id, Vec<u8>)> = loaded
             .roots
             .iter()

@@ -242,19 +242,16 @@ pub(crate) fn roots_beside(repo: &Repo, seen: &HashSet<Id>) -> Result<Vec<Root>>
 pub(crate) fn load_roots(repo: &Repo, options: &OpenOptions) -> Result<Loaded> {
     let core = repo.core();
     let cached = repo.index().cached_roots()?;
-    let mut known: HashMap<Id, Root> = HashMap::with_capacity(cached.len());
-    for (name, bytes) in &cached {
-        if let Some(Ok(root)) = bytes.as_deref().map(|bytes| Root::decode(*name, bytes)) {
-            known.insert(*name, root);
-        }
-    }
+    let names: Vec<(Id, bool)> = cached.iter().map(|(name, root)| (*name, root.is_some())).collect();
+    let known: HashMap<Id, Root> = cached.into_iter().filter_map(|(name, root)| Some((name, root?))).collect();
     let state = ClientState::new(&core.local.device, repo.id());
-    let loaded = root_store(core, &state).load_checked(&known, options.accept_rollback)?;
+    let loaded = root_store(core, &state).load_checked(known, options.accept_rollback)?;
     let roots = &loaded.roots;
+    let known: HashSet<&Id> = names.iter().filter(|(_, is_sound)| *is_sound).map(|(name, _)| name).collect();
     let fresh: Vec<(Id, Vec<u8>)> =
-        roots.iter().filter(|root| !known.contains_key(&root.name)).map(|root| (root.name, root.encode())).collect();
+        roots.iter().filter(|root| !known.contains(&root.name)).map(|root| (root.name, root.encode())).collect();
     let there: HashSet<&Id> = roots.iter().map(|root| &root.name).collect();
-    let gone: Vec<Id> = cached.iter().map(|(name, _)| *name).filter(|name| !there.contains(name)).collect();
+    let gone: Vec<Id> = names.iter().map(|(name, _)| *name).filter(|name| !there.contains(name)).collect();
     if !fresh.is_empty() || !gone.is_empty() {
         // They are kept to save time: a full medium must not keep anybody from reading.
         let _ = repo.index().update_roots(&fresh, &gone);

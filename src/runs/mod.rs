@@ -101,19 +101,37 @@ impl Runs {
     pub fn load(roots: &[Root], now: Time) -> Runs {
         let statements = Statements::load(roots, now);
         let mut all = Runs { pinned: statements.pinned.clone(), ..Runs::default() };
-        for root in roots.iter().filter(|root| !statements.forgotten.contains(&root.name)) {
-            let taken = match root.record_type {
-                RUNS => all.take_batch(root, statements.time_of(root).seconds),
-                TOUCH if root.is_trusted => all.take_touch(root),
-                _ => Ok(()),
-            };
-            if let Err(error) = taken {
-                all.damaged.push((root.name, error));
-            }
+        roots.iter().for_each(|root| all.take(root, &statements));
+        all.sort();
+        all.take_uses(now);
+        all
+    }
+
+    /// The same for who looks for results: without the batches that runs came in, of which only gc speaks. Of all that
+    /// the root records say one batch is in memory at a time.
+    pub fn load_to_find(roots: Vec<Root>, now: Time) -> Runs {
+        let statements = Statements::load(&roots, now);
+        let mut all = Runs { pinned: statements.pinned.clone(), ..Runs::default() };
+        for root in roots {
+            all.take(&root, &statements);
+            all.batches.clear();
         }
         all.sort();
         all.take_uses(now);
         all
+    }
+
+    /// Takes what a root record says, unless it was forgotten.
+    fn take(&mut self, root: &Root, statements: &Statements) {
+        let taken = match root.record_type {
+            _ if statements.forgotten.contains(&root.name) => Ok(()),
+            RUNS => self.take_batch(root, statements.time_of(root).seconds),
+            TOUCH if root.is_trusted => self.take_touch(root),
+            _ => Ok(()),
+        };
+        if let Err(error) = taken {
+            self.damaged.push((root.name, error));
+        }
     }
 
     /// These runs and those of further batches, for who looks for results: without batches, last uses and pins.
@@ -126,7 +144,8 @@ impl Runs {
             }
         }
         all.sort();
-        all.without_batches()
+        all.batches.clear();
+        all
     }
 
     fn sort(&mut self) {
@@ -179,13 +198,6 @@ impl Runs {
                 run.used_seconds = run.used_seconds.max(start_of_day(*day).min(now.seconds));
             }
         }
-    }
-
-    /// Without the batches that they came in, of which only gc speaks.
-    #[must_use]
-    pub fn without_batches(mut self) -> Runs {
-        self.batches = Vec::new();
-        self
     }
 
     /// What has to be published so that these records count as used today; nothing if they do already.

@@ -68,14 +68,17 @@ pub struct RootStore<'a> {
     pub state: &'a ClientState,
 }
 
+fn by_name(roots: Vec<Root>) -> impl Iterator<Item = (Id, Root)> {
+    roots.into_iter().map(|root| (root.name, root))
+}
+
 impl RootStore<'_> {
     /// Every root record; those in `known` were verified before and are not read again.
     ///
     /// # Errors
     /// FILE_IO and network codes. A damaged record is listed and stops nothing.
-    pub fn load(&self, known: &HashMap<Id, Root>) -> Result<Loaded> {
+    pub fn load(&self, mut known: HashMap<Id, Root>) -> Result<Loaded> {
         let devices = Devices::new(self)?;
-        let mut read: HashMap<Id, Root> = HashMap::new();
         let mut attempt = 0;
         loop {
             attempt += 1;
@@ -85,8 +88,8 @@ impl RootStore<'_> {
                 let Some(name) = path.strip_prefix("roots/").and_then(|name| name.parse::<Id>().ok()) else {
                     return Ok(());
                 };
-                match known.get(&name).or_else(|| read.get(&name)) {
-                    Some(root) => loaded.roots.push(devices.judged(root.clone())),
+                match known.remove(&name) {
+                    Some(root) => loaded.roots.push(devices.judged(root)),
                     None => unread.push(name),
                 }
                 Ok(())
@@ -104,7 +107,7 @@ impl RootStore<'_> {
             if !vanished || attempt == ATTEMPTS {
                 return Ok(loaded);
             }
-            read = loaded.roots.into_iter().map(|root| (root.name, root)).collect();
+            known.extend(by_name(loaded.roots));
         }
     }
 
@@ -135,13 +138,13 @@ impl RootStore<'_> {
     ///
     /// # Errors
     /// ROLLBACK_DETECTED, unless it is accepted; else as [`RootStore::load`].
-    pub fn load_checked(&self, known: &HashMap<Id, Root>, accept_rollback: bool) -> Result<Loaded> {
+    pub fn load_checked(&self, mut known: HashMap<Id, Root>, accept_rollback: bool) -> Result<Loaded> {
         let mut attempt = 0;
         loop {
             attempt += 1;
             // Before the roots are listed: what is appended in between is no step back.
             let heads = self.state.heads()?;
-            let loaded = self.load(known)?;
+            let loaded = self.load(std::mem::take(&mut known))?;
             match check_chains(&loaded.roots, &loaded.damaged_names(), &heads, accept_rollback) {
                 Ok(seen) => {
                     let remembered = self.state.remember(&heads, &seen);
@@ -150,7 +153,7 @@ impl RootStore<'_> {
                 }
                 // A listing beside a sweep may have missed both a record and what forgets it.
                 Err(error) if attempt == ATTEMPTS => return Err(error),
-                Err(_) => {}
+                Err(_) => known = by_name(loaded.roots).collect(),
             }
         }
     }
@@ -162,7 +165,7 @@ impl RootStore<'_> {
     /// As [`RootStore::load`].
     pub fn inspect(&self) -> Result<(Loaded, Vec<ChainFault>)> {
         let heads = self.state.heads()?;
-        let loaded = self.load(&HashMap::new())?;
+        let loaded = self.load(HashMap::new())?;
         let faults = chain_faults(&loaded.roots, &loaded.damaged_names(), &heads);
         Ok((loaded, faults))
     }
@@ -232,7 +235,7 @@ impl RootStore<'_> {
         if let Some(seen) = heads.devices.get(&device.id).filter(|_| !heads.is_last_unknown) {
             return Ok(Some(seen.head));
         }
-        let loaded = self.load(&HashMap::new())?;
+        let loaded = self.load(HashMap::new())?;
         // Whether the history is whole was judged when it was read; here its end is asked for.
         let stored = check_chains(&loaded.roots, &loaded.damaged_names(), &heads, true)?;
         Ok(stored.devices.get(&device.id).map(|seen| seen.head))

@@ -62,7 +62,7 @@ impl<'a> Client<'a> {
     }
 
     fn load(&self) -> Result<Loaded> {
-        self.store().load_checked(&HashMap::new(), false)
+        self.store().load_checked(HashMap::new(), false)
     }
 
     fn sequences(&self) -> Vec<u64> {
@@ -117,8 +117,8 @@ fn what_is_appended_is_read_by_all() {
     // What is known is not read again.
     let known = HashMap::from([(first.name, first.clone())]);
     backend.put(&path(&first), b"damaged meanwhile").unwrap();
-    assert_eq!(two.store().load(&known).unwrap().damaged.len(), 0);
-    assert_eq!(two.store().load(&HashMap::new()).unwrap().damaged.len(), 1);
+    assert_eq!(two.store().load(known).unwrap().damaged.len(), 0);
+    assert_eq!(two.store().load(HashMap::new()).unwrap().damaged.len(), 1);
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn an_old_copy_of_roots_is_caught() {
     let newcomer = Client::new(&backend, &keyring);
     assert_eq!(newcomer.sequences(), [1], "who comes for the first time cannot know");
     for client in [&one, &two] {
-        client.store().load_checked(&HashMap::new(), true).unwrap();
+        client.store().load_checked(HashMap::new(), true).unwrap();
         assert_eq!(client.sequences(), [1]);
     }
     assert_eq!(one.append().sequence, 2);
@@ -238,7 +238,7 @@ fn a_record_of_another_repository_does_not_open() {
     let one = Client::new(&backend, &keyring);
     one.append();
     let other = ShortId::new([6; 16]);
-    let loaded = RootStore { repository: &other, ..one.store() }.load(&HashMap::new()).unwrap();
+    let loaded = RootStore { repository: &other, ..one.store() }.load(HashMap::new()).unwrap();
     assert_eq!((loaded.roots.len(), loaded.damaged.len()), (0, 1));
 }
 
@@ -291,7 +291,7 @@ fn the_last_record_of_its_own_is_missed_before_any_other_was_read() {
     let second = one.append();
     backend.delete(&path(&second)).unwrap();
     assert_eq!(code(one.load()), Code::RollbackDetected);
-    one.store().load_checked(&HashMap::new(), true).unwrap();
+    one.store().load_checked(HashMap::new(), true).unwrap();
     assert_eq!(one.sequences(), [1]);
     assert_eq!(one.append().sequence, 2);
     assert_eq!(one.sequences(), [1, 2]);

@@ -67,7 +67,7 @@ fn a_flipped_byte_of_a_remembered_root_changes_nothing() {
     writer.finish().expect("finish");
     let truth = repo.roots().expect("roots");
     let kept = repo.index().cached_roots().expect("kept");
-    let len = kept[0].1.as_ref().expect("sound").len() + 32;
+    let len = kept[0].1.as_ref().expect("sound").encode().len() + 32;
     for at in 0..len {
         repo.index()
             .with(|db| {

@@ -77,8 +77,8 @@ impl<'a> Lookup<'a> {
 
     fn load(&self) -> Result<Loaded> {
         let roots = self.repo.roots()?;
-        let runs = Arc::new(Runs::load(&roots, clock::now()).without_batches());
-        Ok(Loaded { runs, roots: roots.iter().map(|root| root.name).collect() })
+        let names = roots.iter().map(|root| root.name).collect();
+        Ok(Loaded { runs: Arc::new(Runs::load_to_find(roots, clock::now())), roots: names })
     }
 
     /// Changes whenever what [`Lookup::find`] answers may have.
