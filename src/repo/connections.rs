@@ -24,6 +24,10 @@ const LOG_BYTES_MAX: u32 = 16 << 20;
 /// limit of 1,000 that cost a backup of nothing new a quarter of its time.
 const LOG_PAGES_MAX: u32 = 128;
 
+/// What a connection holds of the database in memory, KiB: pages above the leaves. Each thread may have one, and what was
+/// read before is in the system's memory.
+const CACHE_KIB: u32 = 2048;
+
 /// The connections of this process.
 pub(super) struct Connections {
     path: PathBuf,
@@ -115,7 +119,7 @@ pub(super) fn open(path: &Path) -> Result<Connection> {
     connection.busy_timeout(std::time::Duration::from_secs(BUSY_TIMEOUT_SECONDS)).map_err(sql)?;
     connection
         .execute_batch(&format!(
-            "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-8192; PRAGMA temp_store=FILE; \
+            "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-{CACHE_KIB}; PRAGMA temp_store=FILE; \
              PRAGMA journal_size_limit={LOG_BYTES_MAX}; PRAGMA wal_autocheckpoint={LOG_PAGES_MAX};"
         ))
         .map_err(sql)?;
