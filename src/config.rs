@@ -28,8 +28,12 @@ pub const LOCK_TOKEN: &str = "LARDER_LOCK_TOKEN";
 pub const REPOSITORY: &str = "LARDER_REPOSITORY";
 /// The command that reaches other machines, in the place of `ssh`.
 pub const SSH: &str = "LARDER_SSH";
+/// The token for servers that speak larder's own protocol; never given to a child.
+pub const TOKEN: &str = "LARDER_TOKEN";
+/// A file with tokens for such servers.
+pub const TOKEN_FILE: &str = "LARDER_TOKEN_FILE";
 /// Variables that no child process of ours needs to know.
-pub const SECRET_VARIABLES: [&str; 3] = [PASSPHRASE, PASSPHRASE_FILE, PASSPHRASE_COMMAND];
+pub const SECRET_VARIABLES: [&str; 5] = [PASSPHRASE, PASSPHRASE_FILE, PASSPHRASE_COMMAND, TOKEN, TOKEN_FILE];
 
 /// A variable of the environment; an empty one counts as absent.
 pub fn variable(name: &str) -> Option<OsString> {
@@ -51,10 +55,10 @@ pub fn user_name() -> String {
     nix::unistd::User::from_uid(uid).ok().flatten().map_or_else(|| uid.to_string(), |user| user.name)
 }
 
-/// A child process that does not inherit the passphrase.
+/// A child process that inherits neither the passphrase nor the token.
 pub fn child(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
-    command.env_remove(PASSPHRASE);
+    command.env_remove(PASSPHRASE).env_remove(TOKEN);
     command
 }
 
@@ -127,6 +131,8 @@ pub struct Settings {
     pub ssh_program: Option<String>,
     /// How rclone is called, by `sh`; otherwise `rclone`.
     pub rclone_command: Option<String>,
+    /// A file with tokens for servers that speak larder's own protocol.
+    pub token_file: Option<PathBuf>,
     /// Bytes a second to media that are not of this machine.
     pub limit_upload: Option<u64>,
     /// Bytes a second from media that are not of this machine.

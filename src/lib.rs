@@ -10,6 +10,7 @@
 //!
 //! | floor | modules | what stands there |
 //! | --- | --- | --- |
+//! | 7 service | [`service`] | what is offered to others over HTTP |
 //! | 6 context | [`context`] | opens a repository as a command needs it |
 //! | 6 context | [`config`] | the environment and the user's settings |
 //! | 5 engines | [`backup`], [`restore`], [`verify`], [`gc`], [`sync`], [`diff`], [`dump`], [`find`], [`usage`], [`measure`] | functions: options in, statistics out, a monitor to speak to |
@@ -96,3 +97,5 @@ pub mod verify;
 
 pub mod config;
 pub mod context;
+
+pub mod service;

@@ -14,6 +14,7 @@ use larder::backend::{
 use larder::error::{Code, Error};
 use servers::bucket::{Bucket, Creating};
 use servers::heavy::{self, Store};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
@@ -213,6 +214,17 @@ fn files_of_a_web_server_are_read_and_nothing_is_written() {
     assert_eq!(refused, [Some(Code::PermissionDenied); 4]);
     bad_names_are_refused(web.as_ref());
     list_hands_on_an_error_of(web.as_ref(), "packs");
+}
+
+#[test]
+fn http_keeps_every_rule() {
+    let running = RefCell::new(Vec::new());
+    keep_every_rule("http", &|dir| {
+        let server = servers::larder_serve(&[], &dir.join("it is there"));
+        let medium = servers::at(&server.url(), 60_000);
+        running.borrow_mut().push(server);
+        medium
+    });
 }
 
 #[test]
@@ -503,13 +515,16 @@ fn its_clock_runs_forward(backend: &dyn Backend) {
 
 fn list_shows_what_is_below(backend: &dyn Backend) {
     assert!(listed(backend, "packs").is_empty());
-    let names = ["packs/ab/1", "packs/ab/2", "packs/cd/3", "packs2/x", "keys/a", "keys/devices/b", "packs.txt"];
+    let names =
+        ["packs/ab/1", "packs/ab/2", "packs/cd/3", "packs/ab2/x", "keys/a", "keys/devices/b", "packs/ab.txt", "tmp/x"];
     for (len, name) in names.iter().enumerate() {
         backend.put(name, &vec![0; len]).unwrap();
     }
     let below = |prefix: &str| listed(backend, prefix).into_iter().collect::<Vec<_>>();
     let expect = |found: &[(&str, u64)]| found.iter().map(|(name, len)| (name.to_string(), *len)).collect::<Vec<_>>();
-    assert_eq!(below("packs"), expect(&[("packs/ab/1", 0), ("packs/ab/2", 1), ("packs/cd/3", 2)]));
+    let all = [("packs/ab.txt", 6), ("packs/ab/1", 0), ("packs/ab/2", 1), ("packs/ab2/x", 3), ("packs/cd/3", 2)];
+    assert_eq!(below("packs"), expect(&all));
+    assert_eq!(below("tmp"), expect(&[("tmp/x", 7)]));
     assert_eq!(below("packs/ab"), expect(&[("packs/ab/1", 0), ("packs/ab/2", 1)]));
     assert_eq!(below("keys"), expect(&[("keys/a", 4), ("keys/devices/b", 5)]));
     assert!(below("none").is_empty());

@@ -400,6 +400,7 @@ fn one_story_over_every_scheme() {
     let dir = tempfile::tempdir().unwrap();
     let moto = servers::moto(dir.path());
     let google = Bucket::new(Creating::Enforced).serve();
+    let served = servers::larder_serve(&[], &dir.path().join("http"));
     let owner = Owner::new(&servers::rclone_command(&moto, dir.path()).into_string().unwrap());
     let there = dir.path().display();
     for address in [
@@ -411,6 +412,7 @@ fn one_story_over_every_scheme() {
         format!("gs:http://{}/lab/gs", google.address),
         "rclone:bucket:lab/rclone".to_string(),
         format!("rclone:disk:{there}/rclone"),
+        served.url(),
     ] {
         owner.story(&address);
     }
@@ -497,6 +499,7 @@ fn no_secret_is_in_what_is_said_or_in_how_a_program_is_called() {
             "GOOGLE_SERVICE_ACCOUNT_KEY",
             r#"{"private_key":"hush","private_key_id":"hush","client_email":"hush@b","disable_oauth":true}"#,
         ),
+        ("LARDER_TOKEN", "hush-token-of-a-server"),
         ("AZURE_STORAGE_ACCOUNT", "account"),
         ("AZURE_STORAGE_KEY", "aHVzaC1odXNo"),
     ];

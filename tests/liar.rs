@@ -1,6 +1,6 @@
 //! Real servers behind one that lies: what is asked again comes in the end, what is wrong is neither stored nor restored.
 //!
-//! One liar for every scheme of the web; `s3:` against moto, `http:` against Python's server, `az:` against Azurite. What stands
+//! One liar for every scheme of the web; `s3:` against moto, `http:` against Python's server and `larder serve`, `az:` against Azurite. What stands
 //! in `clouds.rs` says the same of single requests.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
@@ -117,6 +117,16 @@ fn a_story_over_az_ends_well_whatever_fails_once() {
     story_behind_a_liar(azurite.port, "az", "devstoreaccount1/lab");
 }
 
+#[test]
+fn a_story_over_http_ends_well_whatever_fails_once() {
+    for (fault, times) in PASSING {
+        let dir = scene::quick_dir();
+        let served = servers::larder_serve(&[], &dir.path().join("there"));
+        let server = failing_once(to_port(served.port()), fault, times, |_| true);
+        story(&patient(&format!("http://{}", server.address), fault));
+    }
+}
+
 /// A repository as files of a web server, with what it was made of.
 fn served(dir: &Path) -> (Id, PathBuf) {
     let files = source(dir);
@@ -193,4 +203,12 @@ fn altered_bytes_are_neither_restored_nor_copied() {
     mirror(&FsBackend::new(&repository), bucket.as_ref(), false, 2, &Silent).unwrap();
     let address = |server: &HttpServer| format!("s3:http://{}/lab/lies", server.address);
     nothing_wrong_gets_through(moto.port, &address, &snapshot, &files);
+}
+
+#[test]
+fn bytes_that_a_larder_serve_alters_are_neither_restored_nor_copied() {
+    let dir = scene::quick_dir();
+    let (snapshot, files) = served(dir.path());
+    let server = servers::larder_serve(&["--append-only"], &scene::repository(dir.path()));
+    nothing_wrong_gets_through(server.port(), &|server| format!("http://{}", server.address), &snapshot, &files);
 }

@@ -102,7 +102,7 @@ pub const SCHEMES: &[Scheme] = &[
     Scheme {
         name: "https",
         example: "https://host/path",
-        about: "the files of a repository as any web server gives them, to be read only",
+        about: "a `larder serve`, or the files of a repository as any web server gives them, to be read only",
         check: http::check,
         shown: |rest| format!("https:{}", rest.to_string_lossy()),
         open: |_, shown, access| http::open(shown, access),
@@ -130,6 +130,8 @@ pub struct Access {
     pub hidden_variables: Vec<String>,
     /// Variables that say who asks, where a medium wants to know.
     pub variables: Variables,
+    /// A file with tokens for servers that speak larder's own protocol.
+    pub token_file: Option<PathBuf>,
     /// Where files wait that are not whole yet; the system's place for temporary files if none is named.
     pub temp: Option<PathBuf>,
     /// How long the other side may be silent, milliseconds.
@@ -146,6 +148,7 @@ impl Default for Access {
             rclone_command: OsString::from("rclone"),
             hidden_variables: Vec::new(),
             variables: Variables::default(),
+            token_file: None,
             temp: None,
             silence_ms_max: 120_000,
             connections_max: 4,

@@ -7,6 +7,7 @@
 mod cloud;
 mod fault;
 mod fs;
+mod grant;
 mod http;
 mod limit;
 mod location;
@@ -19,11 +20,14 @@ mod record;
 mod retry;
 mod sftp;
 mod stdio;
+mod token;
 mod variables;
 mod web;
 
 pub use fault::{Fault, FaultBackend, Plan};
 pub use fs::FsBackend;
+pub use grant::{Grant, GrantBackend, HELD_BYTES_MAX, TAKEN_BYTES_MAX, take};
+pub use http::{ERROR_HEADER, MODIFIED_HEADER, PROTOCOL_HEADER, VERSION};
 pub use limit::{LimitBackend, Limits};
 pub use location::{Access, Location, SCHEMES, Scheme};
 pub use mem::MemBackend;
@@ -31,7 +35,8 @@ pub use partial::PartialBackend;
 pub use probe::{Creation, Probe, probe};
 pub use record::{Call, Operation, RecordBackend};
 pub use retry::{Patience, RetryBackend};
-pub use stdio::{Grant, Program, StdioBackend, serve};
+pub use stdio::{Program, StdioBackend, serve};
+pub use token::Token;
 pub use variables::Variables;
 
 use crate::clock::Time;

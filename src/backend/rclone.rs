@@ -9,13 +9,13 @@
 //! may fail: names of larder are of one writer, or of one content. On media that are directories, a file is written beside
 //! its place and moved.
 
-use super::web::{LISTING_BYTES_MAX, Web, encoded};
+use super::web::{LISTING_BYTES_MAX, OFFSET_MAX, Web, encoded};
 use super::{Access, Backend, GET_BYTES_MAX, Program, Spool, check_name, spool_in};
 use crate::crypto::seal::random;
 use crate::error::{Code, Error, IoContext, Result, fail};
 use crate::id::hex;
 use crate::object::hash;
-use reqwest::{RequestBuilder, Response};
+use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 use std::ffi::{OsStr, OsString};
 use std::io::{BufRead, BufReader, Write};
@@ -74,7 +74,7 @@ pub(super) fn shown(rest: &OsStr) -> String {
 /// SYSTEM_ERROR when requests cannot be made here at all.
 pub(super) fn open(rest: &OsStr, shown: String, access: &Access) -> Result<Arc<dyn Backend>> {
     Ok(Arc::new(RcloneBackend {
-        web: Web::new(shown, access.silence_ms_max)?,
+        web: Web::new(shown, true, access.silence_ms_max)?,
         program: Program::shell(&serving(&access.rclone_command), access),
         fs: rest.to_string_lossy().into_owned(),
         temp: access.temp.clone(),
@@ -173,17 +173,6 @@ impl RcloneBackend {
         Ok(format!("{}/{}/{}", running.root, encoded(&format!("[{}]", self.fs)), encoded(name)))
     }
 
-    fn fetch(&self, name: &str, range: Option<String>) -> Result<Response> {
-        check_name(name)?;
-        let running = self.running()?;
-        let mut request = self.web.client.get(self.file(&running, name)?);
-        if let Some(range) = range {
-            request = request.header("range", range);
-        }
-        let answer = self.web.ask(&format!("read {name}"), 0, Self::signed(&running, request))?;
-        answer.ok_or_else(|| Error::new(Code::FileNotFound, format!("there is no {name} at {}", self.web.location)))
-    }
-
     /// Has rclone copy a file of this machine, which compares both afterwards where the remote has hashes.
     fn write(&self, name: &str, spool: &Spool) -> Result<()> {
         check_name(name)?;
@@ -244,28 +233,34 @@ impl Backend for RcloneBackend {
     }
 
     fn get(&self, name: &str) -> Result<Vec<u8>> {
-        let answer = self.fetch(name, None)?;
+        check_name(name)?;
+        let (running, what) = (self.running()?, format!("read {name}"));
+        let request = Self::signed(&running, self.web.client.get(self.file(&running, name)?));
+        let Some(answer) = self.web.ask(&what, 0, request)? else {
+            return fail(Code::FileNotFound, format!("there is no {name} at {}", self.web.location));
+        };
         if answer.content_length().is_some_and(|len| len > GET_BYTES_MAX) {
             let message = format!("{name} at {} is longer than a file of its kind can be", self.web.location);
             return fail(Code::StorageCorrupted, message);
         }
-        self.web.receive(&format!("read {name}"), answer, 0, None, GET_BYTES_MAX)
+        self.web.receive(&what, answer, 0, None, GET_BYTES_MAX)
     }
 
     fn get_range(&self, name: &str, offset: u64, len: usize) -> Result<Vec<u8>> {
         let end = offset.saturating_add(len as u64);
-        match self.stat(name)? {
-            None => return fail(Code::FileNotFound, format!("there is no {name} at {}", self.web.location)),
-            Some(size) if size < end => {
-                let message = format!("{name} at {} is shorter than it should be", self.web.location);
-                return fail(Code::StorageCorrupted, message);
-            }
-            Some(_) if len == 0 => return Ok(Vec::new()),
-            Some(_) => {}
+        let what = format!("read {name}");
+        let absent = || fail(Code::FileNotFound, format!("there is no {name} at {}", self.web.location));
+        if len == 0 || end > OFFSET_MAX {
+            return match self.stat(name)? {
+                None => absent(),
+                Some(size) if size < end => self.web.short(&what),
+                Some(_) => Ok(Vec::new()),
+            };
         }
-        let answer = self.fetch(name, Some(format!("bytes={offset}-{}", end - 1)))?;
-        let skip = if answer.status() == 206 { 0 } else { offset };
-        self.web.receive(&format!("read {name}"), answer, skip, Some(len as u64), u64::MAX)
+        check_name(name)?;
+        let running = self.running()?;
+        let request = Self::signed(&running, self.web.client.get(self.file(&running, name)?));
+        self.web.range(&what, request, offset, len as u64)?.map_or_else(absent, Ok)
     }
 
     fn stat(&self, name: &str) -> Result<Option<u64>> {

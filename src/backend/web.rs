@@ -1,15 +1,23 @@
 //! Requests to web servers, for the media that make them by hand.
 
+use super::http::ERROR_HEADER;
 use super::net::{Net, Quiet};
 use crate::error::{Code, Error, Result, fail};
+use hyper::body::Bytes;
 use reqwest::{Client, RequestBuilder, Response};
 use std::time::Duration;
 
 /// A host that is there answers a call within this time, seconds.
 const CONNECT_SECONDS_MAX: u64 = 20;
 
+/// A connection on which nothing was asked for so long is given up: before a server does, seconds.
+const IDLE_SECONDS_MAX: u64 = 20;
+
 /// A page that names files is not longer, bytes.
 pub(super) const LISTING_BYTES_MAX: u64 = 1 << 30;
+
+/// No file is so long, bytes: numbers beyond are not asked for, since a server may have no room for them.
+pub(super) const OFFSET_MAX: u64 = 1 << 50;
 
 /// Makes requests of one place, whose name stands in messages.
 pub(super) struct Web {
@@ -20,11 +28,16 @@ pub(super) struct Web {
 }
 
 impl Web {
+    /// Whoever is on this machine is asked without the proxy that the environment may name.
+    ///
     /// # Errors
     /// SYSTEM_ERROR when the system has no room for the threads or no certificates.
-    pub(super) fn new(location: String, silence_ms_max: u64) -> Result<Web> {
-        let client = Client::builder().connect_timeout(Duration::from_secs(CONNECT_SECONDS_MAX)).build();
-        let client = client.map_err(|error| {
+    pub(super) fn new(location: String, is_local: bool, silence_ms_max: u64) -> Result<Web> {
+        let client = Client::builder()
+            .connect_timeout(Duration::from_secs(CONNECT_SECONDS_MAX))
+            .pool_idle_timeout(Duration::from_secs(IDLE_SECONDS_MAX));
+        let client = if is_local { client.no_proxy() } else { client };
+        let client = client.build().map_err(|error| {
             Error::new(Code::SystemError, "requests to web servers cannot be made").with_source(error)
         })?;
         Ok(Web { client, location, net: Net::new(silence_ms_max)?, quiet: Quiet::default() })
@@ -35,6 +48,15 @@ impl Web {
     /// # Errors
     /// The codes of the network, and what the status says.
     pub(super) fn ask(&self, what: &str, bytes: u64, request: RequestBuilder) -> Result<Option<Response>> {
+        let answer = self.send(what, bytes, request)?;
+        self.judge(what, answer)
+    }
+
+    /// Makes a request that sends so many bytes, whatever is answered.
+    ///
+    /// # Errors
+    /// The codes of the network.
+    pub(super) fn send(&self, what: &str, bytes: u64, request: RequestBuilder) -> Result<Response> {
         let quiet = self.quiet.left();
         let step = async {
             tokio::time::sleep(quiet).await;
@@ -45,6 +67,17 @@ impl Web {
         if let (429 | 503, Some(seconds)) = (status, answer.headers().get("retry-after")) {
             seconds.to_str().ok().and_then(|text| text.trim().parse().ok()).inspect(|seconds| self.quiet.ask(*seconds));
         }
+        Ok(answer)
+    }
+
+    /// What an answer says. `None` when there is no such thing.
+    ///
+    /// # Errors
+    /// What the status says, or the code that a server of ours adds to it.
+    pub(super) fn judge(&self, what: &str, answer: Response) -> Result<Option<Response>> {
+        let status = answer.status().as_u16();
+        let said = answer.headers().get(ERROR_HEADER).and_then(|name| name.to_str().ok());
+        let said = said.and_then(|name| Code::ALL.iter().find(|code| code.name() == name)).copied();
         let code = match status {
             200..=299 => return Ok(Some(answer)),
             404 | 410 => return Ok(None),
@@ -57,7 +90,37 @@ impl Web {
             500..=599 => Code::NetworkError,
             _ => Code::SystemError,
         };
-        fail(code, format!("cannot {what} at {}: the answer is {status}", self.location))
+        fail(said.unwrap_or(code), format!("cannot {what} at {}: the answer is {status}", self.location))
+    }
+
+    /// `len` bytes of a file from `offset`, and at least one, by one request. `None` when there is no such file.
+    ///
+    /// # Errors
+    /// STORAGE_CORRUPTED when the file is shorter; the codes of the network, and what the status says.
+    pub(super) fn range(&self, what: &str, request: RequestBuilder, offset: u64, len: u64) -> Result<Option<Vec<u8>>> {
+        let end = offset.saturating_add(len);
+        let request = request.header("range", format!("bytes={offset}-{}", end - 1));
+        let Some(answer) = self.ask(what, 0, request)? else { return Ok(None) };
+        // A server that knows no ranges sends all of it.
+        let is_part = answer.status() == 206;
+        let size = match is_part.then(|| answer.headers().get("content-range")?.to_str().ok().and_then(part_of)) {
+            Some(Some((first, size))) if first == offset => size,
+            Some(_) => {
+                let message = format!("cannot {what} at {}: the answer is another part", self.location);
+                return fail(Code::NetworkError, message);
+            }
+            None => answer.content_length(),
+        };
+        if size.is_some_and(|size| size < end) {
+            return self.short(what);
+        }
+        self.receive(what, answer, if is_part { 0 } else { offset }, Some(len), u64::MAX).map(Some)
+    }
+
+    /// # Errors
+    /// STORAGE_CORRUPTED.
+    pub(super) fn short<T>(&self, what: &str) -> Result<T> {
+        fail(Code::StorageCorrupted, format!("cannot {what} at {}: it is shorter than it should be", self.location))
     }
 
     /// Bytes of an answer: those after `skip`, `len` of them, or all there are.
@@ -76,8 +139,7 @@ impl Web {
         let mut bytes = Vec::new();
         let mut passed = skip;
         while len.is_none_or(|len| (bytes.len() as u64) < len) {
-            let piece = self.net.wait(&self.location, 0, answer.chunk())?.map_err(|error| self.lost(what, &error))?;
-            let Some(piece) = piece else { break };
+            let Some(piece) = self.next_piece(what, &mut answer)? else { break };
             let start = passed.min(piece.len() as u64);
             passed -= start;
             bytes.extend_from_slice(&piece[start as usize..]);
@@ -87,16 +149,21 @@ impl Web {
             }
         }
         match len {
-            Some(len) if (bytes.len() as u64) < len => fail(
-                Code::StorageCorrupted,
-                format!("cannot {what} at {}: it is shorter than it should be", self.location),
-            ),
+            Some(len) if (bytes.len() as u64) < len => self.short(what),
             Some(len) => {
                 bytes.truncate(len as usize);
                 Ok(bytes)
             }
             None => Ok(bytes),
         }
+    }
+
+    /// The next bytes of an answer, as they come; `None` at its end.
+    ///
+    /// # Errors
+    /// The codes of the network.
+    pub(super) fn next_piece(&self, what: &str, answer: &mut Response) -> Result<Option<Bytes>> {
+        self.net.wait(&self.location, 0, answer.chunk())?.map_err(|error| self.lost(what, &error))
     }
 
     /// Waits for several things at once.
@@ -124,6 +191,12 @@ impl Web {
         let why = if is_bare { "the connection failed" } else { &why };
         Error::new(code, format!("cannot {what} at {}: {why}", self.location))
     }
+}
+
+/// Where the part of an answer begins, and how long the whole is, if that is said: `bytes 0-9/100`.
+fn part_of(header: &str) -> Option<(u64, Option<u64>)> {
+    let (part, size) = header.strip_prefix("bytes ")?.split_once('/')?;
+    Some((part.split_once('-')?.0.parse().ok()?, size.parse().ok()))
 }
 
 /// A path as it stands in an address.

@@ -368,6 +368,7 @@ fn open_medium(location: &Location, patience: Patience) -> Result<Arc<dyn Backen
         silence_ms_max: if is_brief { BRIEF_SILENCE_MS } else { usual.silence_ms_max },
         hidden_variables: config::SECRET_VARIABLES.iter().map(|name| name.to_string()).collect(),
         variables: config::environment().into_iter().filter_map(text_pair).collect(),
+        token_file: config::variable(config::TOKEN_FILE).map(PathBuf::from).or_else(|| settings.token_file.clone()),
         temp: Some(config::cache_dir()?.join("tmp")),
         ..usual
     };

@@ -10,7 +10,7 @@ pub mod liar;
 
 use larder::backend::{Access, Backend, Location, Variables};
 use std::ffi::OsString;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -142,6 +142,48 @@ pub fn python_http(dir: &Path, log: &Path) -> Server {
         &[python.to_str().unwrap(), "-m", "http.server", "--bind", "127.0.0.1", "--directory", dir, "{port}"],
         log,
     )
+}
+
+/// A `larder serve` that listens on any port of loopback.
+pub struct LarderServe {
+    pub child: Child,
+    pub address: String,
+}
+
+/// Serves a directory, with these words before it.
+pub fn larder_serve(words: &[&str], dir: &Path) -> LarderServe {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_larder"));
+    command.args(["serve", "--listen", "127.0.0.1:0"]).args(words).arg(dir).env_clear().env("HOME", "/nonexistent");
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let address = line.trim().strip_prefix("http://").unwrap_or_else(|| panic!("it says `{line}`")).to_string();
+    LarderServe { child, address }
+}
+
+impl LarderServe {
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    pub fn port(&self) -> u16 {
+        self.address.rsplit(':').next().unwrap().parse().unwrap()
+    }
+
+    pub fn signal(&self, signal: nix::sys::signal::Signal) {
+        let pid = i32::try_from(self.child.id()).unwrap();
+        _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), signal);
+    }
+}
+
+impl Drop for LarderServe {
+    fn drop(&mut self) {
+        // One that has ended is waited for already.
+        if self.child.try_wait().unwrap().is_none() {
+            self.signal(nix::sys::signal::Signal::SIGKILL);
+            _ = self.child.wait();
+        }
+    }
 }
 
 /// What somebody who may use a bucket has in the environment.

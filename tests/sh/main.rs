@@ -32,6 +32,7 @@ scripts! {
     restores
     rollback
     schema
+    served
     together
     zlib
 }

@@ -20,7 +20,7 @@ const STEP_BYTES: usize = 256 << 10;
 
 /// The first line of an answer.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Reply {
+pub(in crate::backend) enum Reply {
     Ok(Option<u64>),
     Missing,
     Exists,
@@ -29,7 +29,8 @@ pub(super) enum Reply {
 }
 
 impl Reply {
-    fn parse(line: &str) -> Option<Result<Reply>> {
+    /// What a line says; `None` when it is none of these.
+    pub(in crate::backend) fn parse(line: &str) -> Option<Result<Reply>> {
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
         let reply = match (word, rest) {
             ("ok", "") => Reply::Ok(None),

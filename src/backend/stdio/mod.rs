@@ -10,14 +10,13 @@ mod program;
 mod serve;
 
 pub use client::StdioBackend;
+pub(super) use connection::Reply;
 pub use program::{Program, SshAddress, sftp_program, ssh_program};
-pub use serve::{Grant, serve};
+pub use serve::serve;
 
 /// The version of the protocol that both sides speak.
 const VERSION: &str = "1";
 /// A line is never longer, bytes.
-const LINE_BYTES_MAX: usize = 8 << 10;
-/// Files up to this many bytes are held in memory on their way.
-const HELD_BYTES_MAX: u64 = 4 << 20;
+pub(super) const LINE_BYTES_MAX: usize = 8 << 10;
 /// A file that is read whole is smaller than this.
 const WHOLE_BYTES_MAX: u64 = 1 << 30;

@@ -3,38 +3,26 @@
 //! The end of a connection says nothing of who asked: a writer whose connection broke goes on over another. So its lease
 //! stays, and who does not come back is found dead by the time of its last sign of life, as on every medium without locks.
 
-use super::{HELD_BYTES_MAX, LINE_BYTES_MAX, VERSION};
+use super::{LINE_BYTES_MAX, VERSION};
 use crate::backend::Backend;
-use crate::error::{Code, Error, IoContext, Result, fail};
+use crate::backend::grant::{HELD_BYTES_MAX, take};
+use crate::error::{Code, Error, Result, fail};
 use std::io::{self, BufRead, Read, Write};
 
 /// Bytes that are handed on at once.
 const STEP_BYTES: u64 = 1 << 20;
 
-/// What the other side may do.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Grant {
-    /// Everything.
-    #[default]
-    All,
-    /// Add, but neither replace nor delete, leases aside.
-    Append,
-    /// Read.
-    Read,
-}
-
 /// Answers requests until there are no more.
 ///
 /// # Errors
 /// CONNECTION_FAILED when the other side goes away in the middle; what is wrong with a request is answered.
-pub fn serve(backend: &dyn Backend, grant: Grant, input: &mut dyn BufRead, output: &mut dyn Write) -> Result<()> {
-    let served = Server { backend, grant }.answer_all(input, output);
+pub fn serve(backend: &dyn Backend, input: &mut dyn BufRead, output: &mut dyn Write) -> Result<()> {
+    let served = Server { backend }.answer_all(input, output);
     served.map_err(|error| Error::new(Code::ConnectionFailed, "the other side went away").with_source(error))
 }
 
 struct Server<'a> {
     backend: &'a dyn Backend,
-    grant: Grant,
 }
 
 /// What is answered.
@@ -144,9 +132,6 @@ impl Server<'_> {
                 Ok(Answer::List(items))
             }
             ["delete", name] => {
-                if self.grant == Grant::Read || (self.grant == Grant::Append && !name.starts_with("leases/")) {
-                    return refused("delete");
-                }
                 self.backend.delete(name)?;
                 word("ok")
             }
@@ -157,45 +142,16 @@ impl Server<'_> {
     /// Takes the bytes after a line, all of them, whatever becomes of the request.
     fn take(&self, verb: &str, name: &str, len: u64, input: &mut dyn BufRead) -> io::Result<Result<Answer>> {
         let mut body = Read::take(input, len);
-        let stored = self.store(verb, name, len, &mut body);
+        let stored = take(self.backend, name, len, verb == "new", &mut body);
         io::copy(&mut body, &mut io::sink())?;
         if body.limit() > 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        Ok(stored)
-    }
-
-    fn store(&self, verb: &str, name: &str, len: u64, body: &mut dyn Read) -> Result<Answer> {
-        if self.grant == Grant::Read {
-            return refused("write");
-        }
-        if verb == "put" && self.grant == Grant::Append && self.backend.stat(name)?.is_some() {
-            // What has its hash for a name is there already.
-            let is_named_by_hash = ["packs/", "index/", "roots/"].iter().any(|dir| name.starts_with(dir));
-            return if is_named_by_hash { word("ok") } else { refused("replace") };
-        }
-        let cut = || fail(Code::ConnectionFailed, "the other side sent less than it said");
-        if verb == "put" && len > HELD_BYTES_MAX {
-            let mut spool = self.backend.spool()?;
-            if io::copy(body, &mut spool).at("write", spool.path())? != len {
-                return cut();
-            }
-            self.backend.put_spool(name, spool)?;
-            return word("ok");
-        }
-        if len > HELD_BYTES_MAX {
-            return fail(Code::ResourceExhausted, format!("{len} bytes are too many for `new`"));
-        }
-        let mut bytes = Vec::with_capacity(len as usize);
-        body.read_to_end(&mut bytes).at("read", "the request")?;
-        if bytes.len() as u64 != len {
-            return cut();
-        }
-        if verb == "put" {
-            self.backend.put(name, &bytes)?;
-            return word("ok");
-        }
-        word(if self.backend.put_new(name, &bytes)? { "ok" } else { "exists" })
+        Ok(match stored {
+            Ok(true) => word("ok"),
+            Ok(false) => word("exists"),
+            Err(error) => Err(error),
+        })
     }
 }
 
@@ -205,10 +161,6 @@ fn absent_or(answer: Result<Answer>) -> Result<Answer> {
         Err(error) if error.code() == Code::StorageCorrupted => word("short"),
         answer => answer,
     }
-}
-
-fn refused(what: &str) -> Result<Answer> {
-    fail(Code::PermissionDenied, format!("this connection may not {what}"))
 }
 
 fn number(text: &str) -> Result<u64> {

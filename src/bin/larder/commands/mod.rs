@@ -47,7 +47,9 @@ mod restore;
 mod restore_tree;
 mod run;
 mod run_view;
+mod serve;
 mod serve_stdio;
+mod served;
 mod show;
 mod snapshots;
 mod stats;
@@ -98,7 +100,7 @@ pub const SECTIONS: &[Section] = &[
     },
     Section {
         title: "Carry a repository elsewhere",
-        rows: &[row::<remote::RemoteArgs>(), row::<sync::Sync>(), row::<copy::Copy>()],
+        rows: &[row::<remote::RemoteArgs>(), row::<sync::Sync>(), row::<copy::Copy>(), row::<serve::Serve>()],
     },
     Section {
         title: "Look after a repository",

@@ -1,27 +1,16 @@
 //! `larder serve-stdio`: the files of a repository for larder on another machine.
 
+use super::served::Served;
 use super::{Exit, Layer, Manual, Need, Subcommand};
 use crate::session::Session;
-use larder::backend::{FsBackend, Grant, serve};
-use larder::context::Place;
-use larder::repo::promise::refuse_partial;
+use larder::backend::serve;
 use std::io::BufReader;
-use std::path::PathBuf;
 
 /// Arguments of `larder serve-stdio`.
 #[derive(clap::Args)]
 pub struct ServeStdio {
-    /// Refuse whatever would change something
-    #[arg(long, conflicts_with = "append_only")]
-    read_only: bool,
-
-    /// Refuse to replace and to delete, leases aside: enough for backup, restore, verify and sync
-    #[arg(long)]
-    append_only: bool,
-
-    /// The directory, or one with `.larder` in it; it need not be there yet
-    #[arg(value_name = "PATH", value_hint = clap::ValueHint::DirPath)]
-    path: PathBuf,
+    #[command(flatten)]
+    served: Served,
 }
 
 impl Subcommand for ServeStdio {
@@ -44,21 +33,8 @@ impl Subcommand for ServeStdio {
     };
 
     fn run(self, session: &Session) -> anyhow::Result<Exit> {
-        let found = if self.path.is_dir() { Place::at(&self.path).ok() } else { None };
-        if let Some(place) = &found {
-            refuse_partial(place.backend().as_ref(), "whoever asks here would not find its packs")?;
-        }
-        let dir = match found.as_ref().and_then(|place| place.location().local_path()) {
-            Some(dir) => dir.to_path_buf(),
-            None => self.path,
-        };
-        let grant = match (self.read_only, self.append_only) {
-            (true, _) => Grant::Read,
-            (_, true) => Grant::Append,
-            _ => Grant::All,
-        };
         let mut input = BufReader::with_capacity(256 << 10, std::io::stdin());
-        serve(&FsBackend::new(dir), grant, &mut input, &mut session.ui.writer())?;
+        serve(self.served.medium()?.as_ref(), &mut input, &mut session.ui.writer())?;
         Ok(Exit::DONE)
     }
 }

@@ -42,6 +42,24 @@ impl Cancellation {
     }
 }
 
+/// Calls `end` when SIGINT, SIGTERM or SIGHUP comes; the second one ends the process as it would have at first.
+///
+/// # Errors
+/// SYSTEM_ERROR when signals cannot be caught.
+pub fn on_end(end: impl Fn() + Send + 'static) -> Result<()> {
+    let mut caught = Signals::new([SIGINT, SIGTERM, SIGHUP])
+        .map_err(|error| Error::new(Code::SystemError, "signals cannot be caught").with_source(error))?;
+    std::thread::spawn(move || {
+        for (count, signal) in caught.forever().enumerate() {
+            match count {
+                0 => end(),
+                _ => _ = signal_hook::low_level::emulate_default_handler(signal),
+            }
+        }
+    });
+    Ok(())
+}
+
 /// Passes SIGTERM and SIGHUP on to a child, whose end this process waits for. SIGINT and SIGQUIT of a terminal reach the
 /// child without our help: they must only not end us before it.
 ///

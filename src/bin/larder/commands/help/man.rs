@@ -112,6 +112,12 @@ const ENVIRONMENT: &[(&str, &str)] = &[
     ("LARDER_PASSPHRASE_COMMAND", "A command whose first line of output is the passphrase."),
     ("LARDER_PASSPHRASE", "The passphrase itself. It is not passed on to children. A file or a command is safer."),
     ("LARDER_KEY_FILE", "A key file."),
+    (
+        "LARDER_TOKEN_FILE",
+        "A file, readable by nobody else, with the token for servers that speak larder's own protocol: a line TOKEN for all \
+         of them, or lines ADDRESS TOKEN.",
+    ),
+    ("LARDER_TOKEN", "The token itself. It is not passed on to children. A file is safer."),
     ("NO_COLOR", "If set, no colour is used."),
     ("RUST_BACKTRACE", "If set to 1, a failure prints where it came from."),
 ];
@@ -121,7 +127,7 @@ const FILES: &[(&str, &str)] = &[
     (
         "~/.config/larder/config.toml",
         "The user's settings: repository, passphrase-file, passphrase-command, key-file, lock-wait, progress-interval, \
-         max-input-size, run-keep, keep-inputs, ssh-command, ssh-program, rclone-command, limit-upload, limit-download.",
+         max-input-size, run-keep, keep-inputs, ssh-command, ssh-program, rclone-command, token-file, limit-upload, limit-download.",
     ),
     ("~/.local/state/larder/", "The signing key of this device, and how far the history of each repository was seen."),
 ];

@@ -1,0 +1,322 @@
+//! `larder serve` from outside: who is let in and what they see, requests by hand, ends of all kinds.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
+
+mod servers;
+
+use larder::backend::{Access, Backend, FsBackend, Location, Variables};
+use larder::error::Code;
+use nix::sys::signal::Signal;
+use servers::{LarderServe, larder_serve};
+use std::collections::BTreeSet;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+const TOKEN: &str = "hush-hush-hush-hush-24";
+/// What does not happen by then never will.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// An upload that is taken by way of a file.
+const LONG_BYTES: usize = 6 << 20;
+
+/// A request as somebody writes it by hand, and all of the answer.
+fn ask(server: &LarderServe, text: &str) -> String {
+    let mut stream = TcpStream::connect(&server.address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.write_all(text.as_bytes()).unwrap();
+    answer(&mut stream)
+}
+
+fn answer(stream: &mut TcpStream) -> String {
+    let mut said = Vec::new();
+    stream.read_to_end(&mut said).unwrap();
+    String::from_utf8_lossy(&said).into_owned()
+}
+
+fn request(method: &str, path: &str, headers: &str, body: &str) -> String {
+    let len = body.len();
+    format!("{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {len}\r\n{headers}\r\n{body}")
+}
+
+fn status(said: &str) -> &str {
+    said.split(' ').nth(1).unwrap_or_else(|| panic!("no status: {said}"))
+}
+
+/// The beginning of an upload.
+fn half_upload(server: &LarderServe, name: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(&server.address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let head = format!("PUT /{name} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {LONG_BYTES}\r\n\r\n");
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.write_all(&vec![7; LONG_BYTES / 2]).unwrap();
+    stream
+}
+
+/// Waits until something is so.
+fn until(what: &str, is_so: &mut dyn FnMut() -> bool) {
+    let since = Instant::now();
+    while !is_so() {
+        assert!(since.elapsed() < PATIENCE, "{what}: never");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Waits until some of an upload has arrived.
+fn until_some_came(dir: &Path) {
+    until("some of the upload is there", &mut || {
+        let files = std::fs::read_dir(dir.join("tmp")).into_iter().flatten();
+        files.filter_map(|entry| entry.unwrap().metadata().ok()).any(|meta| meta.len() > 0)
+    });
+}
+
+fn medium(server: &LarderServe, token: Option<&str>) -> Arc<dyn Backend> {
+    let variables: Variables = token.map(|token| ("LARDER_TOKEN", token)).into_iter().collect();
+    Location::parse(server.url().as_ref()).unwrap().open(&Access { variables, ..Access::default() }).unwrap()
+}
+
+fn code<T>(answer: larder::error::Result<T>) -> Option<Code> {
+    answer.err().map(|error| error.code())
+}
+
+fn names(medium: &dyn Backend, prefix: &str) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    let mut each = |name: &str, _| {
+        assert!(names.insert(name.to_string()), "{name} is listed twice");
+        Ok(())
+    };
+    medium.list(prefix, &mut each).unwrap();
+    names
+}
+
+/// larder, as somebody runs it who has nothing but these variables.
+fn larder(home: &Path, variables: &[(&str, &str)], words: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_larder"));
+    command.args(words).env_clear().env("HOME", home).env("PATH", std::env::var_os("PATH").unwrap());
+    command.envs(variables.iter().copied()).current_dir(home).stdin(Stdio::null()).output().unwrap()
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&[&output.stdout[..], &output.stderr[..]].concat()).into_owned()
+}
+
+fn private(path: &Path, bytes: &str) -> String {
+    std::fs::write(path, bytes).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    path.to_str().unwrap().to_string()
+}
+
+#[test]
+fn requests_by_hand_are_answered_as_the_page_says() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = larder_serve(&[], &dir.path().join("there"));
+    let asked =
+        |method: &str, path: &str, headers: &str, body: &str| ask(&server, &request(method, path, headers, body));
+    assert_eq!(status(&asked("PUT", "/roots/a", "", "0123456789")), "204");
+    assert_eq!(status(&asked("PUT", "/roots/a", "if-none-match: *\r\n", "other")), "412");
+    let all = asked("GET", "/roots/a", "", "");
+    assert!(all.starts_with("HTTP/1.1 200") && all.contains("larder-protocol: 1\r\n"), "{all}");
+    assert!(all.contains("cache-control: no-store\r\n") && all.ends_with("\r\n\r\n0123456789"), "{all}");
+    let part = asked("GET", "/roots/a", "range: bytes=2-4\r\n", "");
+    assert!(part.starts_with("HTTP/1.1 206") && part.contains("content-range: bytes 2-4/10\r\n"), "{part}");
+    assert!(part.ends_with("\r\n\r\n234"), "{part}");
+    let beyond = asked("GET", "/roots/a", "range: bytes=10-12\r\n", "");
+    assert!(beyond.starts_with("HTTP/1.1 416") && beyond.contains("content-range: bytes */10\r\n"), "{beyond}");
+    let head = asked("HEAD", "/roots/a", "", "");
+    assert!(head.contains("content-length: 10\r\n") && head.contains("larder-modified: "), "{head}");
+    assert!(head.ends_with("\r\n\r\n"), "{head}");
+    let list = asked("GET", "/roots/", "", "");
+    assert!(list.contains("\r\nitem 10 roots/a\nok\n"), "{list}");
+    let none = asked("GET", "/roots/b", "", "");
+    assert!(none.starts_with("HTTP/1.1 404") && none.contains("larder-error: FILE_NOT_FOUND\r\n"), "{none}");
+    assert_eq!(status(&asked("DELETE", "/roots/a", "", "")), "204");
+    assert_eq!(status(&asked("DELETE", "/roots/a", "", "")), "204");
+    assert_eq!(status(&asked("POST", "/roots/a", "", "x")), "405");
+    for (headers, body) in [("if-none-match: \"x\"\r\n", "x"), ("content-range: bytes 0-0/2\r\n", "x")] {
+        assert_eq!(status(&asked("PUT", "/roots/a", headers, body)), "400", "{headers}");
+    }
+    let chunked =
+        "PUT /roots/a HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n";
+    assert_eq!(status(&ask(&server, chunked)), "400");
+    let much = "PUT /roots/a HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 99999999999\r\n\r\nx";
+    assert_eq!(status(&ask(&server, much)), "507");
+    assert!(names(medium(&server, None).as_ref(), "roots").is_empty());
+}
+
+#[test]
+fn nothing_but_what_a_repository_shares_is_seen_or_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let files = FsBackend::new(dir.path().join("there"));
+    std::fs::write(dir.path().join("outside"), "outside").unwrap();
+    for name in ["config.toml", "index.sqlite", "remotes.toml", "state/filter", "hooks/pre-run"] {
+        files.put(name, b"inside").unwrap();
+    }
+    let server = larder_serve(&[], &dir.path().join("there"));
+    for path in [
+        "/index.sqlite",
+        "/remotes.toml",
+        "/state/filter",
+        "/hooks/pre-run",
+        "/../outside",
+        "/roots/../../outside",
+        "/roots/%2e%2e/%2e%2e/outside",
+        "/%2e%2e/outside",
+        "//etc/passwd",
+        "/roots//x",
+        "/packs/.new-x",
+        "/",
+    ] {
+        for method in ["GET", "HEAD", "PUT", "DELETE"] {
+            let said = ask(&server, &request(method, path, "", if method == "PUT" { "evil" } else { "" }));
+            let is_nothing = method == "DELETE" && status(&said) == "204";
+            assert!(["400", "403", "404"].contains(&status(&said)) || is_nothing, "{method} {path}: {said}");
+            assert!(!said.contains("side"), "{method} {path}: {said}");
+        }
+    }
+    for list in ["/state/", "/../", "/hooks/"] {
+        assert!(!ask(&server, &request("GET", list, "", "")).contains("item"), "{list}");
+    }
+    assert_eq!(std::fs::read(dir.path().join("outside")).unwrap(), b"outside");
+    for name in ["index.sqlite", "remotes.toml", "state/filter", "hooks/pre-run"] {
+        assert_eq!(files.get(name).unwrap(), b"inside", "{name}");
+    }
+    // A page of somebody else that a browser shows may not make it ask.
+    for header in ["origin: http://evil.example\r\n", "sec-fetch-site: cross-site\r\n"] {
+        assert_eq!(status(&ask(&server, &request("GET", "/config.toml", header, ""))), "403");
+    }
+    assert_eq!(medium(&server, None).get("config.toml").unwrap(), b"inside");
+}
+
+#[test]
+fn who_does_not_show_the_token_gets_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = private(&dir.path().join("token"), &format!("{TOKEN}\n"));
+    let there = dir.path().join("there");
+    let server = larder_serve(&["--token-file", &file], &there);
+    let good = medium(&server, Some(TOKEN));
+    good.put("roots/a", b"x").unwrap();
+    for token in [None, Some("another-token-of-25-chars"), Some("hush-hush-hush-hush-2")] {
+        let bad = medium(&server, token);
+        let answers = [
+            code(bad.get("roots/a")),
+            code(bad.get_range("roots/a", 0, 1)),
+            code(bad.stat("roots/a")),
+            code(bad.list("roots", &mut |_, _| Ok(()))),
+            code(bad.put("roots/b", b"x")),
+            code(bad.put_new("roots/b", b"x")),
+            code(bad.delete("roots/a")),
+        ];
+        assert_eq!(answers, [Some(Code::Unauthorized); 7], "{token:?}");
+    }
+    let said = ask(&server, &request("GET", "/roots/a", "authorization: Basic x\r\n", ""));
+    assert!(said.starts_with("HTTP/1.1 401") && said.contains("www-authenticate: Bearer"), "{said}");
+    assert_eq!(names(good.as_ref(), "roots").len(), 1);
+    // Beyond this machine nobody is served without one; nor with one that others can read.
+    let there = there.to_str().unwrap();
+    let open = larder(dir.path(), &[], &["serve", "--listen", "0.0.0.0:0", there]);
+    assert_eq!(open.status.code(), Some(16), "{}", text(&open));
+    assert!(text(&open).contains("--token-file"), "{}", text(&open));
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let known = larder(dir.path(), &[], &["serve", "--listen", "127.0.0.1:0", "--token-file", &file, there]);
+    assert_eq!(known.status.code(), Some(16), "{}", text(&known));
+    assert!(!text(&known).contains(TOKEN));
+}
+
+#[test]
+fn a_token_is_never_shown() {
+    let dir = tempfile::tempdir().unwrap();
+    let home = dir.path().join("home");
+    std::fs::create_dir(&home).unwrap();
+    let file = private(&dir.path().join("token"), &format!("{TOKEN}\n"));
+    let server = larder_serve(&["--token-file", &file], &dir.path().join("there"));
+    let (url, with_file) = (server.url(), [("LARDER_TOKEN_FILE", file.as_str())]);
+    let mut said = String::new();
+    let mut run = |variables: &[(&str, &str)], words: &[&str], exit: i32| {
+        let output = larder(&home, variables, words);
+        let shown = text(&output);
+        assert_eq!(output.status.code(), Some(exit), "{words:?}: {shown}");
+        said += &shown;
+    };
+    run(&with_file, &["-r", &url, "init", "--encryption", "none"], 0);
+    run(&with_file, &["-r", &url, "backup", &file, "-v"], 0);
+    run(&with_file, &["-r", &url, "verify", "-vv", "--json"], 0);
+    run(&[("LARDER_TOKEN", TOKEN)], &["-r", &url, "status"], 0);
+    run(&[], &["-r", &url, "snapshots"], 16);
+    run(&[("LARDER_TOKEN", "another-token-of-25-chars")], &["-r", &url, "snapshots"], 16);
+    run(&[("LARDER_TOKEN", "short")], &["-r", &url, "snapshots"], 5);
+    run(&[], &["init", "--encryption", "none", "here"], 0);
+    run(&with_file, &["-r", "here", "remote", "add", "there", &url], 0);
+    run(&with_file, &["-r", "here", "remote", "test", "there"], 0);
+    run(&[], &["-r", "here", "remote", "list", "--json"], 0);
+    run(&with_file, &["-r", &url.replace("://", &format!("://me:{TOKEN}@")), "status"], 2);
+    // What a program of somebody else is given.
+    run(&[("LARDER_TOKEN", TOKEN)], &["-r", "exec:env >environment; exit 127", "snapshots"], 4);
+    assert!(home.join("environment").exists());
+    assert!(!said.contains("hush-"), "{said}");
+    // The settings name it, too.
+    std::fs::create_dir_all(home.join(".config/larder")).unwrap();
+    std::fs::write(home.join(".config/larder/config.toml"), format!("token-file = \"{file}\"\n")).unwrap();
+    let output = larder(&home, &[], &["-r", &url, "snapshots", "-q"]);
+    assert!(output.status.success(), "{}", text(&output));
+    let kept = Command::new("grep").args(["-rl", TOKEN]).arg(&home).output().unwrap();
+    assert_eq!(text(&kept), "", "the token was written down");
+}
+
+#[test]
+fn many_names_are_listed() {
+    const COUNT: usize = 12_000;
+    let dir = tempfile::tempdir().unwrap();
+    let below = dir.path().join("there/packs/ab");
+    std::fs::create_dir_all(&below).unwrap();
+    (0..COUNT).for_each(|number| std::fs::write(below.join(format!("{number:064}")), b"x").unwrap());
+    let server = larder_serve(&["--read-only"], &dir.path().join("there"));
+    assert_eq!(names(medium(&server, None).as_ref(), "packs").len(), COUNT);
+}
+
+#[test]
+fn an_upload_that_is_cut_off_leaves_nothing_under_its_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let there = dir.path().join("there");
+    let server = larder_serve(&[], &there);
+    // The client goes.
+    let stream = half_upload(&server, "packs/ab/x");
+    until_some_came(&there);
+    drop(stream);
+    until("what came is thrown away", &mut || std::fs::read_dir(there.join("tmp")).unwrap().next().is_none());
+    let seen = medium(&server, None);
+    assert_eq!((seen.stat("packs/ab/x").unwrap(), names(seen.as_ref(), "packs").len()), (None, 0));
+    // The server goes.
+    let _stream = half_upload(&server, "packs/ab/x");
+    until_some_came(&there);
+    server.signal(Signal::SIGKILL);
+    drop(server);
+    let again = larder_serve(&[], &there);
+    let seen = medium(&again, None);
+    assert_eq!((seen.stat("packs/ab/x").unwrap(), names(seen.as_ref(), "packs").len()), (None, 0));
+    let mut spool = seen.spool().unwrap();
+    spool.write_all(&vec![7; LONG_BYTES]).unwrap();
+    seen.put_spool("packs/ab/x", spool).unwrap();
+    assert_eq!(seen.stat("packs/ab/x").unwrap(), Some(LONG_BYTES as u64));
+    assert!(seen.get("packs/ab/x").unwrap() == vec![7; LONG_BYTES]);
+    assert!(seen.get_range("packs/ab/x", 1, LONG_BYTES - 2).unwrap() == vec![7; LONG_BYTES - 2]);
+}
+
+#[test]
+fn who_is_told_to_end_finishes_what_is_under_way() {
+    for signal in [Signal::SIGTERM, Signal::SIGINT] {
+        let dir = tempfile::tempdir().unwrap();
+        let there = dir.path().join("there");
+        let mut server = larder_serve(&[], &there);
+        let mut stream = half_upload(&server, "packs/ab/x");
+        until_some_came(&there);
+        server.signal(signal);
+        until("nobody listens any more", &mut || TcpStream::connect(&server.address).is_err());
+        stream.write_all(&vec![7; LONG_BYTES / 2]).unwrap();
+        assert_eq!(status(&answer(&mut stream)), "204");
+        assert_eq!(server.child.wait().unwrap().code(), Some(0));
+        assert_eq!(FsBackend::new(&there).stat("packs/ab/x").unwrap(), Some(LONG_BYTES as u64));
+    }
+}
