@@ -260,7 +260,12 @@ impl Backend for RcloneBackend {
         check_name(name)?;
         let running = self.running()?;
         let request = Self::signed(&running, self.web.client.get(self.file(&running, name)?));
-        self.web.range(&what, request, offset, len as u64)?.map_or_else(absent, Ok)
+        match self.web.range(&what, request, offset, len as u64)? {
+            Some(bytes) => Ok(bytes),
+            // It says so of a part that begins after the end, too.
+            None if self.stat(name)?.is_some() => self.web.short(&what),
+            None => absent(),
+        }
     }
 
     fn stat(&self, name: &str) -> Result<Option<u64>> {
