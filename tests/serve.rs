@@ -7,6 +7,8 @@ mod servers;
 use larder::backend::{Access, Backend, FsBackend, Location, Variables};
 use larder::error::Code;
 use nix::sys::signal::Signal;
+use servers::http::{HttpServer, Request};
+use servers::liar::{Fault, fail, to_port};
 use servers::{LarderServe, larder_serve};
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
@@ -263,6 +265,36 @@ fn a_token_is_never_shown() {
     assert!(output.status.success(), "{}", text(&output));
     let kept = Command::new("grep").args(["-rl", TOKEN]).arg(&home).output().unwrap();
     assert_eq!(text(&kept), "", "the token was written down");
+}
+
+#[test]
+fn altered_bytes_are_damage_and_nothing_of_them_is_stored() {
+    let dir = tempfile::tempdir().unwrap();
+    let home = dir.path().join("home");
+    std::fs::create_dir(&home).unwrap();
+    let run = |words: &[&str], exit: i32| {
+        let output = larder(&home, &[], words);
+        assert_eq!(output.status.code(), Some(exit), "{words:?}: {}", text(&output));
+    };
+    std::fs::write(home.join("file"), vec![7; 300_000]).unwrap();
+    run(&["init", "-q", "--encryption", "none", "there"], 0);
+    run(&["-r", "there", "backup", "-q", "file"], 0);
+    let server = larder_serve(&["--read-only"], &home.join("there"));
+    let truth = to_port(server.port());
+    let liar = HttpServer::start(Arc::new(move |request: &Request| {
+        let is_pack = request.method == "GET" && request.path.starts_with("/packs/") && !request.path.ends_with('/');
+        if is_pack { fail(Fault::Alters, || truth(request)) } else { truth(request) }
+    }));
+    let url = format!("http://{}", liar.address);
+    let latest = format!("latest:{}", home.join("file").display());
+    run(&["-r", &url, "restore", "-q", &latest, "--target", "out"], 13);
+    run(&["-r", &url, "verify", "-q", "--read-data"], 13);
+    run(&["-r", "here", "sync", "-q", "--pull", &url], 13);
+    run(&["-r", "copied", "sync", "-q", "--mirror", "--pull", &url], 13);
+    for place in ["out/file", "here/roots", "here/packs", "copied/packs", "copied/roots"] {
+        let files = walkdir::WalkDir::new(home.join(place)).into_iter().filter_map(Result::ok);
+        assert_eq!(files.filter(|entry| entry.file_type().is_file()).count(), 0, "{place}");
+    }
 }
 
 #[test]

@@ -5,12 +5,14 @@
 
 use super::{Backend, Spool};
 use crate::clock::Time;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result, fail};
 use std::path::Path;
 use std::sync::Arc;
 
 /// What is named so may be somewhere else.
 const PROMISED: &str = "packs/";
+/// Every repository has a file of this name.
+const REPOSITORY: &str = "config.toml";
 
 /// Reads through to another medium.
 pub struct PartialBackend {
@@ -34,10 +36,27 @@ impl PartialBackend {
         if !name.starts_with(PROMISED) || !is_absent(&answer) {
             return answer;
         }
-        ask(self.beyond.as_ref()).map_err(|error| match error.is_not_found() {
+        let there = ask(self.beyond.as_ref());
+        if is_absent(&there) {
+            self.reach_beyond(name)?;
+        }
+        there.map_err(|error| match error.is_not_found() {
             true => error,
             false => error.context(format!("{name} is not here but at {}", self.beyond.location())),
         })
+    }
+
+    /// Nothing is said to be lost while the other side is away: a disk that is not mounted has no files at all.
+    fn reach_beyond(&self, name: &str) -> Result<()> {
+        let there = self.beyond.location();
+        match self.beyond.stat(REPOSITORY) {
+            Ok(Some(_)) => Ok(()),
+            Ok(None) => fail(
+                Code::NetworkUnreachable,
+                format!("{name} is not here but at {there}, and there is no repository there"),
+            ),
+            Err(error) => Err(error.context(format!("{name} is not here but at {there}"))),
+        }
     }
 }
 
@@ -113,7 +132,13 @@ mod tests {
     fn packs_are_read_where_they_are_and_nothing_else_is() {
         let (here, there) = (Arc::new(MemBackend::new()), Arc::new(MemBackend::new()));
         let partial = PartialBackend::new(here.clone(), there.clone());
-        for name in ["packs/ab/1", "roots/a"] {
+        // Nothing is there yet: it is out of reach, and not lost.
+        let unreachable = partial.get("packs/ab/1").unwrap_err().code();
+        assert_eq!(
+            (unreachable, partial.stat("packs/ab/1").unwrap_err().code()),
+            (Code::NetworkUnreachable, unreachable)
+        );
+        for name in ["packs/ab/1", "roots/a", REPOSITORY] {
             there.put(name, b"there").unwrap();
         }
         assert_eq!(partial.get("packs/ab/1").unwrap(), b"there");

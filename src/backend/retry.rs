@@ -2,7 +2,7 @@
 //!
 //! Only failures of the network and of time are tried again: exponential waiting with full jitter ("Exponential Backoff
 //! And Jitter", AWS Architecture Blog, 2015) within a budget of time for each request. What was stored by a request
-//! whose answer was lost is recognised by its bytes.
+//! whose answer was lost is recognised by its bytes. Who was never reached is not waited for as long as who was there before.
 
 use super::{Backend, Spool};
 use crate::clock::{Stopwatch, Time};
@@ -10,10 +10,14 @@ use crate::crypto::seal::random;
 use crate::error::{Class, Code, Error, IoContext, Result};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// So often is a request tried again, however long each try takes.
 const RETRIES_MIN: u32 = 2;
+
+/// So often is somebody called again who was never there: a wrong port does not become a right one.
+const CALLS_AGAIN_MAX: u32 = 3;
 
 /// How long somebody goes on asking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,24 +53,33 @@ impl Patience {
 pub struct RetryBackend {
     inner: Arc<dyn Backend>,
     patience: Patience,
+    /// The other side was there once.
+    was_reached: AtomicBool,
 }
 
 impl RetryBackend {
     /// Asks `inner` as long as there is patience.
     pub fn new(inner: Arc<dyn Backend>, patience: Patience) -> Self {
-        RetryBackend { inner, patience }
+        RetryBackend { inner, patience, was_reached: AtomicBool::new(false) }
     }
 
     /// Works until it works or nothing more can be hoped for; `work` hears how often it was tried before.
     fn again<T>(&self, mut work: impl FnMut(u32) -> Result<T>) -> Result<T> {
         let (mut retries, watch) = (0, Stopwatch::start());
         loop {
-            let error = match work(retries) {
+            let answer = work(retries);
+            let is_away = answer.as_ref().is_err_and(|error| error.code() == Code::NetworkUnreachable);
+            if !is_away {
+                self.was_reached.store(true, Ordering::Relaxed);
+            }
+            let error = match answer {
                 Err(error) if is_transient(&error) => error,
                 answer => return answer,
             };
             let chance = u64::from_le_bytes(random()?);
-            let Some(wait) = self.patience.wait_ms(retries, watch.elapsed_ms(), chance) else {
+            let is_enough = is_away && retries >= CALLS_AGAIN_MAX && !self.was_reached.load(Ordering::Relaxed);
+            let wait = self.patience.wait_ms(retries, watch.elapsed_ms(), chance).filter(|_| !is_enough);
+            let Some(wait) = wait else {
                 return Err(if retries == 0 { error } else { error.context(format!("failed {} times", retries + 1)) });
             };
             std::thread::sleep(Duration::from_millis(wait));
@@ -189,6 +202,22 @@ mod tests {
         let error = backend.put("a", b"x").unwrap_err();
         assert_eq!((error.code(), fault.counted()), (Code::ConnectionFailed, 4));
         assert!(error.to_string().contains("4 times"));
+    }
+
+    #[test]
+    fn who_was_never_there_is_soon_given_up() {
+        let patience = Patience { retries_max: 9, ..QUICK };
+        let plan = Plan { fault: Fault::Forever, at: 1, writes_only: true, code: Code::NetworkUnreachable };
+        let fault = Arc::new(FaultBackend::new(Arc::new(MemBackend::new()), plan));
+        let backend = RetryBackend::new(fault.clone(), patience);
+        assert_eq!(backend.put("a", b"x").unwrap_err().code(), Code::NetworkUnreachable);
+        assert_eq!(fault.counted(), u64::from(CALLS_AGAIN_MAX) + 1);
+        // Who has answered before may be there again in a moment.
+        fault.set(Plan::NONE);
+        assert_eq!(backend.stat("a").unwrap(), None);
+        fault.set(plan);
+        assert!(backend.put("a", b"x").is_err());
+        assert_eq!(fault.counted(), 10);
     }
 
     #[test]

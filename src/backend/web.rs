@@ -184,6 +184,7 @@ impl Web {
         let why = last.to_string();
         let code = match error {
             _ if why.contains("certificate") => Code::Unauthorized,
+            error if error.is_connect() => Code::NetworkUnreachable,
             error if error.is_timeout() => Code::NetworkTimeout,
             _ => Code::ConnectionFailed,
         };

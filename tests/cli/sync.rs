@@ -158,7 +158,7 @@ fn an_index_alone_makes_a_partial_repository() {
     // Out of reach: what is known here can be listed, and nothing is said to be lost.
     std::fs::rename(world.path("disk"), world.path("away")).unwrap();
     assert_eq!(ids(&world, "part").len(), 2);
-    world.larder(&["-r", "part", "restore", "-q", &latest, "--target", "none"]).failed(13, "CHUNK_NOT_FOUND");
+    world.larder(&["-r", "part", "restore", "-q", &latest, "--target", "none"]).failed(14, "NETWORK_UNREACHABLE");
     std::fs::rename(world.path("away"), world.path("disk")).unwrap();
     world.larder(&["-r", "part", "verify", "-q", "--read-data"]).clean();
     world.larder(&["-r", "part", "sync", "-q"]).clean();

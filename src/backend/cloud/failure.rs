@@ -61,7 +61,7 @@ pub(super) fn failed(location: &str, action: &str, name: &str, error: &object_st
     let why = deepest(way);
     match way.kind() {
         _ if why.contains("certificate") => say(Code::Unauthorized, &why),
-        HttpErrorKind::Connect if why.contains("lookup") => say(Code::NetworkUnreachable, &why),
+        HttpErrorKind::Connect => say(Code::NetworkUnreachable, &why),
         HttpErrorKind::Timeout => say(Code::NetworkTimeout, "there was no answer in time"),
         HttpErrorKind::Decode => say(Code::ConnectionFailed, "the answer broke off"),
         _ => say(Code::ConnectionFailed, &why),
