@@ -7,17 +7,18 @@ mod servers;
 use larder::backend::{Access, Backend, FsBackend, Location, Variables};
 use larder::error::Code;
 use nix::sys::signal::Signal;
-use servers::http::{HttpServer, Request};
+use servers::http::{Answer, HttpServer, Request};
 use servers::liar::{Fault, fail, to_port};
 use servers::{LarderServe, larder_serve};
 use std::collections::BTreeSet;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant, SystemTime};
 
 const TOKEN: &str = "hush-hush-hush-hush-24";
 /// What does not happen by then never will.
@@ -298,6 +299,58 @@ fn altered_bytes_are_damage_and_nothing_of_them_is_stored() {
 }
 
 #[test]
+fn programs_are_told_of_the_address_and_of_each_request() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_larder"));
+    command.args(["serve", "--listen", "127.0.0.1:0", "-v", "--json"]).arg(dir.path()).env_clear();
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut next = || serde_json::from_str::<serde_json::Value>(&lines.next().unwrap().unwrap()).unwrap();
+    let address = next()["address"].as_str().unwrap().strip_prefix("http://").unwrap().to_string();
+    let server = LarderServe { child, address };
+    assert_eq!(status(&ask(&server, &request("GET", "/roots/a", "", ""))), "404");
+    let told = next();
+    let words = ["type", "method", "path", "code"].map(|key| told[key].as_str().unwrap());
+    assert_eq!((words, &told["status"]), (["request", "GET", "/roots/a", "FILE_NOT_FOUND"], &404.into()));
+}
+
+#[test]
+fn who_answers_otherwise_is_not_believed() {
+    let changes = Arc::new(AtomicUsize::new(0));
+    let serve = |version: Option<&'static str>, status: u16| {
+        let changes = changes.clone();
+        HttpServer::start(Arc::new(move |request: &Request| {
+            let is_change = ["PUT", "DELETE"].contains(&request.method.as_str());
+            changes.fetch_add(usize::from(is_change), Ordering::SeqCst);
+            let answer = Answer::new(if is_change { status } else { 200 }, "");
+            version.map_or(Answer::new(200, ""), |version| answer.with("larder-protocol", version))
+        }))
+    };
+    let asked = |server: &HttpServer| {
+        let medium = servers::at(&format!("http://{}", server.address), 60_000);
+        let mut spool = medium.spool().unwrap();
+        spool.write_all(b"x").unwrap();
+        [
+            code(medium.put("roots/a", b"x")),
+            code(medium.put_new("roots/a", b"x")),
+            code(medium.put_spool("packs/ab/x", spool)),
+            code(medium.delete("roots/a")),
+        ]
+    };
+    assert_eq!(asked(&serve(Some("1"), 204)), [None; 4]);
+    assert_eq!(changes.swap(0, Ordering::SeqCst), 4);
+    // Such as one that leads elsewhere, where a question is asked in the place of the change.
+    for status in [200, 404] {
+        assert_eq!(asked(&serve(Some("1"), status)), [Some(Code::NetworkError); 4], "{status}");
+    }
+    changes.store(0, Ordering::SeqCst);
+    assert_eq!(asked(&serve(Some("2"), 204)), [Some(Code::ConfigError); 4]);
+    // Even one that would take it.
+    assert_eq!(asked(&serve(None, 204)), [Some(Code::PermissionDenied); 4]);
+    assert_eq!(changes.load(Ordering::SeqCst), 0, "something was sent to be stored");
+}
+
+#[test]
 fn many_names_are_listed() {
     const COUNT: usize = 12_000;
     let dir = tempfile::tempdir().unwrap();
@@ -325,7 +378,14 @@ fn an_upload_that_is_cut_off_leaves_nothing_under_its_name() {
     until_some_came(&there);
     server.signal(Signal::SIGKILL);
     drop(server);
+    let left = || std::fs::read_dir(there.join("tmp")).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
+    assert_eq!(left().len(), 1);
+    drop(larder_serve(&[], &there));
+    assert_eq!(left().len(), 1, "it may be somebody's who goes on");
+    let long_ago = SystemTime::now() - Duration::from_secs(2 * 86_400);
+    std::fs::File::options().write(true).open(&left()[0]).unwrap().set_modified(long_ago).unwrap();
     let again = larder_serve(&[], &there);
+    assert!(left().is_empty());
     let seen = medium(&again, None);
     assert_eq!((seen.stat("packs/ab/x").unwrap(), names(seen.as_ref(), "packs").len()), (None, 0));
     let mut spool = seen.spool().unwrap();

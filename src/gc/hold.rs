@@ -16,6 +16,7 @@ use crate::repo::session::take_lock;
 use crate::repo::{GC_LOCK, LOCK, Repo};
 use std::collections::HashSet;
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::time::SystemTime;
 
 /// What writers name their temporary files by.
@@ -165,15 +166,24 @@ impl<'a> Hold<'a> {
     }
 }
 
-/// Removes what killed writers left in the medium's `tmp/`. Nobody else writes, and what is old was not begun since.
+/// Removes what killed writers left in the `tmp/` of a medium that is a directory of this machine. Nobody else writes, and
+/// what is old was not begun since.
 pub(super) fn remove_litter(repo: &Repo) -> Result<u64> {
-    let Some(temp) = repo.backend().local_dir().map(|root| root.join("tmp")) else { return Ok(0) };
+    repo.backend().local_dir().map_or(Ok(0), |root| remove_old_litter(root, LITTER_AGE_SECONDS))
+}
+
+/// Removes what killed writers left in the `tmp/` of a medium, if nothing was written to it for so long.
+///
+/// # Errors
+/// FILE_IO, PERMISSION_DENIED.
+pub fn remove_old_litter(root: &Path, age_seconds: i64) -> Result<u64> {
+    let temp = root.join("tmp");
     let Ok(entries) = std::fs::read_dir(&temp) else { return Ok(0) };
     let mut removed = 0;
     for entry in entries.flatten() {
         let is_ours = LITTER.iter().any(|start| entry.file_name().as_encoded_bytes().starts_with(start));
         let Ok(meta) = entry.metadata() else { continue };
-        let is_old = meta.mtime() < clock::now().seconds - LITTER_AGE_SECONDS;
+        let is_old = meta.mtime() < clock::now().seconds - age_seconds;
         if is_ours && is_old {
             let path = entry.path();
             if meta.is_dir() {

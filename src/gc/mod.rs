@@ -25,6 +25,8 @@ use crate::repo::scan::Scan;
 use crate::repo::session::withdraw;
 use crate::repo::view::View;
 use crate::repo::{Repo, Root, Use, WriterOptions, pack_path, root_path};
+pub use hold::remove_old_litter;
+
 use hold::{Hold, fresh_packs, remove_litter};
 use plan::{Fate, Plan, plan};
 use rewrite::Rewritten;

@@ -35,6 +35,8 @@ pub const MODIFIED_HEADER: &str = "larder-modified";
 /// The version of the protocol that both sides speak.
 pub const VERSION: &str = "1";
 
+/// The status of what was done and needs no words.
+const DONE: u16 = 204;
 /// The variable with the token itself.
 const TOKEN: &str = "LARDER_TOKEN";
 /// So many questions for lengths are under way at once.
@@ -174,10 +176,13 @@ impl HttpBackend {
         if is_new && answer.status() == 412 {
             return Ok(false);
         }
-        match self.web.judge(&what, answer).map_err(|error| self.explained(error))? {
-            Some(_) => Ok(true),
-            None => self.strange(&what),
-        }
+        let answer = self.web.judge(&what, answer).map_err(|error| self.explained(error))?;
+        self.is_done(&what, answer).map(|()| true)
+    }
+
+    /// Of a request that changes something only the one answer is believed: one that was led elsewhere came there as a question.
+    fn is_done(&self, what: &str, answer: Option<Response>) -> Result<()> {
+        if answer.is_some_and(|answer| answer.status() == DONE) { Ok(()) } else { self.strange(what) }
     }
 
     fn strange<T>(&self, what: &str) -> Result<T> {
@@ -334,7 +339,9 @@ impl Backend for HttpBackend {
     fn delete(&self, name: &str) -> Result<()> {
         let url = self.url(name)?;
         self.must_speak()?;
-        self.ask(&format!("delete {name}"), 0, self.signed(self.web.client.delete(url))).map(drop)
+        let what = format!("delete {name}");
+        let answer = self.ask(&what, 0, self.signed(self.web.client.delete(url)))?;
+        self.is_done(&what, answer)
     }
 }
 

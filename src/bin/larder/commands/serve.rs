@@ -6,7 +6,7 @@ use crate::session::Session;
 use crate::ui::signals;
 use larder::backend::Token;
 use larder::error::{Code, Error};
-use larder::service::Server;
+use larder::service::{Served as Request, Server};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 
@@ -73,12 +73,23 @@ impl Subcommand for Serve {
         session.ui.flush()?;
         let is_told = session.ui.verbosity() > 0;
         server.run(&mut |served| {
-            if is_told {
+            if is_told && session.ui.is_json() {
+                // Whoever reads the lines may go: the requests go on.
+                let _ = session.ui.json(&json_of(served)).and_then(|()| session.ui.flush());
+            } else if is_told {
                 session.ui.status(&served.to_string());
             }
         })?;
         Ok(Exit::DONE)
     }
+}
+
+fn json_of(served: &Request) -> serde_json::Value {
+    let code = served.error.as_ref().map(|error| error.code().name());
+    serde_json::json!({
+        "type": "request", "peer": served.peer.to_string(), "method": served.method, "path": served.path,
+        "status": served.status, "ms": served.took_ms, "code": code,
+    })
 }
 
 fn address(text: &str) -> Result<SocketAddr, Error> {

@@ -1,8 +1,10 @@
 //! What `serve` and `serve-stdio` have in common: which directory, and what may be done with it.
 
 use larder::backend::{Backend, FsBackend, Grant, GrantBackend};
+use larder::clock::SECONDS_A_DAY;
 use larder::context::Place;
 use larder::error::Result;
+use larder::gc::remove_old_litter;
 use larder::repo::promise::refuse_partial;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -42,6 +44,10 @@ impl Served {
             (_, true) => Grant::Append,
             _ => Grant::All,
         };
+        if grant != Grant::Read {
+            // A server that was killed left what it was given half. It may have been the only one that writes here.
+            remove_old_litter(&dir, SECONDS_A_DAY)?;
+        }
         Ok(Arc::new(GrantBackend::new(Arc::new(FsBackend::new(dir)), grant)))
     }
 }
