@@ -236,7 +236,7 @@ complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subco
 complete -c larder -n "__fish_larder_using_subcommand key; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c larder -n "__fish_larder_using_subcommand backup" -s e -l exclude -d 'Leave out what matches this pattern (gitignore syntax); may be given several times' -r
 complete -c larder -n "__fish_larder_using_subcommand backup" -l exclude-file -d 'Leave out what matches the patterns in this file' -r -F
-complete -c larder -n "__fish_larder_using_subcommand backup" -s i -l include -d 'Store what matches this pattern whatever the other patterns say' -r
+complete -c larder -n "__fish_larder_using_subcommand backup" -s i -l include -d 'Store what matches this pattern and all beneath it, whatever the other patterns say, also in directories that they leave out' -r
 complete -c larder -n "__fish_larder_using_subcommand backup" -l exclude-if-present -d 'Leave out what is in directories that hold a file of this name, beginning with HEADER if one is given' -r
 complete -c larder -n "__fish_larder_using_subcommand backup" -l exclude-larger-than -d 'Leave out files larger than this, such as 100MiB' -r
 complete -c larder -n "__fish_larder_using_subcommand backup" -l files-from -d 'Also store the paths in this file, one a line; - is the standard input' -r -F
@@ -1029,7 +1029,7 @@ complete -c larder -n "__fish_larder_using_subcommand list-objects" -l accept-ro
 complete -c larder -n "__fish_larder_using_subcommand list-objects" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c larder -n "__fish_larder_using_subcommand write-tree" -s e -l exclude -d 'Leave out what matches this pattern (gitignore syntax); may be given several times' -r
 complete -c larder -n "__fish_larder_using_subcommand write-tree" -l exclude-file -d 'Leave out what matches the patterns in this file' -r -F
-complete -c larder -n "__fish_larder_using_subcommand write-tree" -s i -l include -d 'Store what matches this pattern whatever the other patterns say' -r
+complete -c larder -n "__fish_larder_using_subcommand write-tree" -s i -l include -d 'Store what matches this pattern and all beneath it, whatever the other patterns say, also in directories that they leave out' -r
 complete -c larder -n "__fish_larder_using_subcommand write-tree" -l exclude-if-present -d 'Leave out what is in directories that hold a file of this name, beginning with HEADER if one is given' -r
 complete -c larder -n "__fish_larder_using_subcommand write-tree" -l exclude-larger-than -d 'Leave out files larger than this, such as 100MiB' -r
 complete -c larder -n "__fish_larder_using_subcommand write-tree" -l root -d 'With --portable: the directory that the tree stands for [default: the current one]' -r -f -a "(__fish_complete_directories)"

@@ -6,13 +6,14 @@
 
 use super::engine::{Engine, locked};
 use super::entries::EntryEncoder;
+use super::scan::empty_source;
 use crate::clock::Time;
 use crate::error::{Error, IoContext, Result};
 use crate::id::Id;
-use crate::object::Kind;
+use crate::object::{Kind, hash};
 use crate::repo::Putter;
 use crate::state::{DirectoryRow, Fingerprint, Known, RowBuilder, RowHeader, RowKey};
-use crate::tree::{EntryKind, Extents, Summary};
+use crate::tree::{EntryKind, Extents, Profile, Summary, TreeWriter};
 use crate::walk::{Listing, Stat, Xattr, open_dir, open_path, stat_fd};
 use rustix::fd::OwnedFd;
 use std::collections::BTreeMap;
@@ -42,6 +43,8 @@ pub(super) struct Directory {
     pub listing: Listing,
     /// Whether it only leads to sources.
     pub is_virtual: bool,
+    /// What becomes of it if nothing is in it in the end.
+    pub if_empty: IfEmpty,
     /// Its own inode.
     pub stat: Stat,
     /// Its attributes, if they had to be asked for.
@@ -146,6 +149,7 @@ impl Directory {
             before: place.before,
             listing,
             is_virtual: place.is_virtual,
+            if_empty: place.if_empty,
             stat,
             xattrs,
             handle: Mutex::new(Some(Arc::new(handle))),
@@ -237,6 +241,17 @@ impl Directory {
         self.spool(engine, putter, &bytes, summary)
     }
 
+    /// What became of it, now that it is finished.
+    fn done(&self, engine: &Engine<'_>, finished: Finished) -> Result<Done> {
+        let is_whole = !self.is_partial.load(Ordering::Relaxed);
+        let is_empty = || finished.tree == hash(&TreeWriter::new(Profile::Full).finish());
+        match self.if_empty {
+            IfEmpty::Drop if is_empty() => Ok(Done::LeftOut),
+            IfEmpty::Refuse if is_whole && is_empty() && !engine.is_cancelled() => Err(empty_source(&self.path)),
+            _ => Ok(Done::Directory(finished, self.xattrs.clone())),
+        }
+    }
+
     /// Keeps an encoded window in a file until the last is there. The walker waits for each, so they come in order.
     fn spool(
         &self,
@@ -295,6 +310,18 @@ pub(super) struct Place {
     pub root: Arc<[u8]>,
     pub before: Option<Id>,
     pub is_virtual: bool,
+    pub if_empty: IfEmpty,
+}
+
+/// What becomes of a directory in which nothing is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum IfEmpty {
+    /// It is stored.
+    Keep,
+    /// It is left out: it was entered for what might be included beneath it.
+    Drop,
+    /// It is a source of which nothing is left but what was included, and nothing was.
+    Refuse,
 }
 
 impl Window {
@@ -422,12 +449,14 @@ pub(super) fn release(
         let directory = window.directory.clone();
         let Some(finished) = directory.window_done(engine, putter, &window)? else { return Ok(()) };
         drop(window);
+        let done = directory.done(engine, finished)?;
         let Some((above, index)) = directory.parent.clone() else {
-            engine.set_root(finished);
+            if let Done::Directory(finished, _) = done {
+                engine.set_root(finished);
+            }
             return Ok(());
         };
-        let xattrs = directory.xattrs.clone();
-        locked(&above.done).push((index, Done::Directory(finished, xattrs)));
+        locked(&above.done).push((index, done));
         (window, count) = (above, 1);
     }
 }

@@ -5,7 +5,9 @@
 //! list, not recursion, because directories can be nested deeper than the stack.
 
 use super::before::{Before, known_rows};
-use super::directory::{Directory, Done, Finished, Item, Place, WINDOW_NAMES, Window, fingerprint, release, settle};
+use super::directory::{
+    Directory, Done, Finished, IfEmpty, Item, Place, WINDOW_NAMES, Window, fingerprint, release, settle,
+};
 use super::engine::{Counters, Engine};
 use super::files::{Job, Part, WHOLE_BYTES};
 use super::prune::Seen;
@@ -17,8 +19,8 @@ use crate::repo::Putter;
 use crate::state::{DirectoryRow, Known, RowHeader};
 use crate::tree::{EntryKind, Profile, Summary, TreeWriter};
 use crate::walk::{
-    Listing, Rules, Scope, Scratch, SourceKind, SourceNode, Sources, Stat, has_true_ctime, open_dir, open_path,
-    stamp_now, stat_at, stat_fd, stat_follow, xattrs_of,
+    Listing, Rules, Scope, Scratch, SourceKind, SourceNode, Sources, Standing, Stat, has_true_ctime, open_dir,
+    open_path, stamp_now, stat_at, stat_fd, stat_follow, xattrs_of,
 };
 use crossbeam_channel::Sender;
 use rustix::fd::{AsFd, OwnedFd};
@@ -42,6 +44,8 @@ struct Territory<'e> {
     node: Option<&'e SourceNode>,
     rules: Option<Arc<Rules>>,
     scope: Scope,
+    /// How the directory stands with its rules.
+    standing: Standing,
     /// The directory's path as its rules know it: empty, or ends with `/`.
     rule_path: Vec<u8>,
     /// The source, as the stat cache names it.
@@ -125,6 +129,7 @@ impl<'e, 'a> Walker<'e, 'a> {
             node: Some(node),
             rules: None,
             scope: Scope::default(),
+            standing: Standing::Plain,
             rule_path: Vec::new(),
             root: Arc::from(VIRTUAL_ROOT),
             dev: 0,
@@ -138,7 +143,8 @@ impl<'e, 'a> Walker<'e, 'a> {
             self.begin_source(&mut territory, b"", &stat)?;
         }
         let (root, is_virtual) = (territory.root.clone(), node.source.is_none());
-        let place = Place { parent: None, path: Vec::new(), root, before: self.before, is_virtual };
+        let place =
+            Place { parent: None, path: Vec::new(), root, before: self.before, is_virtual, if_empty: IfEmpty::Keep };
         self.open(place, handle, stat, false, territory)
     }
 
@@ -151,6 +157,7 @@ impl<'e, 'a> Walker<'e, 'a> {
             node: territory.node,
             rules: Some(Arc::new(rules)),
             scope,
+            standing: Standing::Plain,
             rule_path,
             root: Arc::from(path),
             dev: stat.dev,
@@ -161,7 +168,7 @@ impl<'e, 'a> Walker<'e, 'a> {
     /// Lists an open directory and looks at its first window.
     fn open(
         &mut self,
-        place: Place,
+        mut place: Place,
         handle: OwnedFd,
         stat: Stat,
         is_same: bool,
@@ -178,6 +185,7 @@ impl<'e, 'a> Walker<'e, 'a> {
             Err(error) => return self.give_up(&place, &Error::io("list", shown(), error)),
         };
         self.filter(&place, &handle, &mut listing, &mut territory)?;
+        place.if_empty = self.if_empty(&territory);
         let xattrs = if is_same || place.is_virtual { Ok(Vec::new()) } else { xattrs_of(&handle) };
         let xattrs = xattrs.unwrap_or_else(|error| {
             self.engine.report(&path, &Error::io("read the attributes of", shown(), error));
@@ -215,22 +223,20 @@ impl<'e, 'a> Walker<'e, 'a> {
     ) -> Result<()> {
         let Some(rules) = territory.rules.clone().filter(|_| !place.is_virtual) else { return Ok(()) };
         let engine = self.engine;
-        if let Some(tag) = rules.keep_only_tag(handle, listing) {
-            let text = format!("{}: only {} is kept", place.path.escape_ascii(), tag.escape_ascii());
-            engine.monitor.event(&Event::Warning(&text));
-        }
+        rules.keep_only_tag(handle, listing, |name| skipped(engine, &place.path, name));
         match rules.enter(&territory.scope, handle, listing, &territory.rule_path) {
             Ok(scope) => territory.scope = scope,
             Err(error) => engine.report(&place.path, &error),
         }
-        if rules.has_patterns(&territory.scope) {
+        if rules.has_patterns(&territory.scope) && territory.standing != Standing::Included {
             let (mut path, scope) = (territory.rule_path.clone(), &territory.scope);
+            let is_out = |path: &[u8], is_dir| rules.judge(territory.standing, scope, path, is_dir) == Standing::Out;
             let children = territory.node.map(|node| &node.children).filter(|children| !children.is_empty());
             listing.retain(|name, is_dir| {
                 let len = path.len();
                 path.extend_from_slice(name);
                 // What the directory does not tell the type of is judged when it was looked at.
-                let is_out = is_dir.is_some_and(|is_dir| rules.leaves_out(scope, &path, is_dir));
+                let is_out = is_dir.is_some_and(|is_dir| is_out(&path, is_dir));
                 path.truncate(len);
                 let is_out = is_out && !children.is_some_and(|children| children.contains_key(name));
                 if is_out {
@@ -239,11 +245,25 @@ impl<'e, 'a> Walker<'e, 'a> {
                 !is_out
             });
         }
-        let is_source = territory.node.is_some_and(|node| node.source == Some(SourceKind::Named));
-        if listing.is_empty() && is_source && !engine.options.allow_empty {
+        if listing.is_empty() && self.must_hold_something(territory) {
             return Err(empty_source(&place.path));
         }
         Ok(())
+    }
+
+    fn must_hold_something(&self, territory: &Territory<'e>) -> bool {
+        let is_source = territory.node.is_some_and(|node| node.source == Some(SourceKind::Named));
+        is_source && !self.engine.options.allow_empty
+    }
+
+    /// With includes, directories are entered in which nothing may be found.
+    fn if_empty(&self, territory: &Territory<'e>) -> IfEmpty {
+        let has_includes = territory.rules.as_ref().is_some_and(|rules| rules.has_includes());
+        match territory.standing {
+            Standing::Passage => IfEmpty::Drop,
+            _ if has_includes && self.must_hold_something(territory) => IfEmpty::Refuse,
+            _ => IfEmpty::Keep,
+        }
     }
 
     /// Looks at each name of a window and sends what must be read to the workers.
@@ -345,7 +365,8 @@ impl<'e, 'a> Walker<'e, 'a> {
         let is_out = stat.kind == EntryKind::File && rules.is_too_large(stat.size)
             || directory.listing.is_dir_hint(index).is_none() && rules.has_patterns(&territory.scope) && {
                 let path = [&territory.rule_path[..], name].concat();
-                rules.leaves_out(&territory.scope, &path, stat.kind == EntryKind::Directory)
+                let is_dir = stat.kind == EntryKind::Directory;
+                rules.judge(territory.standing, &territory.scope, &path, is_dir) == Standing::Out
             };
         if is_out {
             skipped(self.engine, &directory.path, name);
@@ -490,7 +511,14 @@ impl<'e, 'a> Walker<'e, 'a> {
             self.begin_source(&mut territory, &path, &item.stat)?;
         }
         let parent = Some((window.clone(), index));
-        let place = Place { parent, path, root: territory.root.clone(), before: item.known, is_virtual };
+        let place = Place {
+            parent,
+            path,
+            root: territory.root.clone(),
+            before: item.known,
+            is_virtual,
+            if_empty: IfEmpty::Keep,
+        };
         let crosses = item.stat.dev != territory.dev && !is_virtual;
         if crosses && self.engine.options.excludes.one_file_system {
             return self.keep_empty(&window, index);
@@ -511,13 +539,13 @@ impl<'e, 'a> Walker<'e, 'a> {
     fn is_virtual(&self, above: &Directory, item: &Item, territory: &mut Territory<'e>, name: &[u8]) -> bool {
         territory.rule_path.extend_from_slice(name);
         let leads_on = territory.node.is_some_and(|node| node.source.is_none());
-        let is_out = |territory: &Territory<'e>| {
-            let rules = territory.rules.as_ref();
-            rules.is_some_and(|rules| rules.leaves_out(&territory.scope, &territory.rule_path, true))
-        };
-        let is_virtual = leads_on && (above.is_virtual || item.follow && is_symlink(above, item) || is_out(territory));
+        // What is listed is not left out, unless it leads on; so only an include makes a difference.
+        if let Some(rules) = territory.rules.as_ref().filter(|rules| leads_on || rules.has_includes()) {
+            territory.standing = rules.judge(territory.standing, &territory.scope, &territory.rule_path, true);
+        }
         territory.rule_path.push(b'/');
-        is_virtual
+        let is_out = territory.standing == Standing::Out;
+        leads_on && (above.is_virtual || item.follow && is_symlink(above, item) || is_out)
     }
 
     /// Keeps a mount point without what is mounted there.

@@ -419,7 +419,38 @@ fn rules_reach_the_walk() {
         ["", "a.c", "cache", "cache/CACHEDIR.TAG", "skip", "skip/tag", "sub", "sub/.larderignore", "sub/b.o"];
     assert_eq!(stored, expected);
     let skipped = notes.items.lock().expect("lock").iter().filter(|(_, change)| *change == Change::Skipped).count();
-    assert_eq!(skipped, 3);
+    assert_eq!(skipped, 5);
+}
+
+#[test]
+fn what_is_included_is_stored_from_beneath_what_is_left_out() {
+    let place = Place::new();
+    for name in ["node/keep/k.txt", "node/keep/other", "node/not/x", "node/wide/deep/x.o", "x/y", "k.txt"] {
+        place.write(name, "x");
+    }
+    fs::create_dir_all(place.source().join("node/hollow")).expect("a directory");
+    let stored = |exclude: &[&str], include: &[&str]| {
+        let bytes = |list: &[&str]| list.iter().map(|text| text.as_bytes().to_vec()).collect();
+        let mut options = options();
+        options.excludes =
+            ExcludeOptions { exclude: bytes(exclude), include: bytes(include), ..ExcludeOptions::default() };
+        let stats = place.backup_with(&options, &Silent)?;
+        let names = place.stored(stats.tree).into_keys();
+        Ok::<_, crate::error::Error>(names.map(|name| String::from_utf8(name).expect("text")).collect::<Vec<_>>())
+    };
+    let with_keep = ["", "k.txt", "node", "node/keep", "node/keep/k.txt", "x", "x/y"];
+    assert_eq!(stored(&["node"], &["k.txt"]).expect("backup"), with_keep);
+    // Again, with what the stat cache now knows.
+    assert_eq!(stored(&["node"], &["k.txt"]).expect("backup"), with_keep);
+    assert_eq!(stored(&["/node"], &["/node/keep/k.txt"]).expect("backup"), with_keep);
+    let only = ["", "k.txt", "node", "node/keep", "node/keep/k.txt"];
+    assert_eq!(stored(&["*"], &["k.txt"]).expect("backup"), only);
+    let wide = ["", "node", "node/wide", "node/wide/deep", "node/wide/deep/x.o"];
+    assert_eq!(stored(&["*"], &["wide/"]).expect("backup"), wide);
+    assert_eq!(stored(&["*"], &["hollow"]).expect("backup"), ["", "node", "node/hollow"]);
+    // Nothing is found though directories were entered: the source is empty, as without an include.
+    let refused = stored(&["*"], &["nothing"]).map_err(|error| error.code());
+    assert_eq!(refused, Err(Code::SnapshotInvalid));
 }
 
 #[test]

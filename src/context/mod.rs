@@ -13,7 +13,7 @@ mod secret;
 pub use named::{Named, Names, load_snapshots};
 pub use place::Place;
 pub use remote::{Ends, ORIGIN};
-pub use secret::{Asker, OwnedSecret, SecretOptions, make_key_file};
+pub use secret::{Asker, OwnedSecret, SecretOptions, make_key_file, take_descriptor};
 
 use crate::config::{self, Settings};
 use crate::error::Result;

@@ -1,7 +1,8 @@
 //! Where a passphrase or a key file comes from. It is never a word of the command line.
 //!
 //! In order: what the options say, the environment, the user's settings, the person at the terminal. Bytes of secrets
-//! are wiped when they are dropped, and a process that has read one leaves no core dump of it.
+//! are wiped when they are dropped, and a process that has read one leaves no core dump of it. A descriptor that a
+//! passphrase comes from is taken before any child is made, so that none inherits it.
 
 use crate::config::{self, PASSPHRASE, PASSPHRASE_COMMAND, PASSPHRASE_FILE, Settings};
 use crate::crypto::seal::random;
@@ -10,12 +11,14 @@ use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::{PRIVATE_DIR, PRIVATE_FILE, create_dir_durable, create_durable};
 use crate::id::hex;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Read, Seek, Write};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::{Mutex, PoisonError};
 use zeroize::Zeroizing;
 
 /// A passphrase of more bytes is a mistake.
@@ -30,6 +33,9 @@ const KEY_FILE_RANDOM_BYTES: usize = 32;
 const KDF_TARGET_MS: u64 = 500;
 /// Beside the user's state: that the warning about a passphrase in the environment was given.
 const WARNED_FILE: &str = "warned-passphrase-in-environment";
+
+/// Descriptors of passphrases, by the numbers that the user knows them by, as files that children do not get.
+static TAKEN: Mutex<BTreeMap<u32, File>> = Mutex::new(BTreeMap::new());
 
 /// The person who uses larder, if there is one at a terminal.
 pub trait Asker {
@@ -97,8 +103,24 @@ impl SecretOptions {
     /// Reads the secret from where the options say, if they say anything.
     ///
     /// # Errors
-    /// FILE_NOT_FOUND and FILE_IO of files, CONFIG_ERROR of a command, INVALID_KEY of an empty passphrase.
+    /// INVALID_ARG if they say several; FILE_NOT_FOUND and FILE_IO of files, CONFIG_ERROR of a command, INVALID_KEY of
+    /// an empty passphrase.
     pub fn read(&self) -> Result<Option<OwnedSecret>> {
+        let given = [
+            self.passphrase_file.is_some(),
+            self.passphrase_command.is_some(),
+            self.passphrase_fd.is_some(),
+            self.key_file.is_some(),
+        ];
+        if given.into_iter().filter(|is_given| *is_given).count() > 1 {
+            return Err(Error::new(Code::InvalidArg, "the options name more than one passphrase or key file")
+                .with_hint("a slot opens with one of them: give that one; `larder key add` adds another slot"));
+        }
+        self.read_first()
+    }
+
+    /// Reads the first that there is.
+    fn read_first(&self) -> Result<Option<OwnedSecret>> {
         keep_out_of_core_dumps();
         if let Some(path) = &self.passphrase_file {
             return from_file(path).map(Some);
@@ -107,8 +129,7 @@ impl SecretOptions {
             return from_command(command).map(Some);
         }
         if let Some(number) = self.passphrase_fd {
-            // Opening it again keeps us from owning what somebody else opened.
-            return from_file(Path::new(&format!("/dev/fd/{number}"))).map(Some);
+            return from_descriptor(number).map(Some);
         }
         self.key_file.as_deref().map(key_file).transpose()
     }
@@ -127,7 +148,7 @@ impl SecretOptions {
             passphrase_fd: None,
             key_file: config::variable(config::KEY_FILE).map(PathBuf::from),
         };
-        if let Some(secret) = of_environment.read()? {
+        if let Some(secret) = of_environment.read_first()? {
             return Ok(Some(secret));
         }
         if let Some(passphrase) = config::variable(PASSPHRASE) {
@@ -142,7 +163,7 @@ impl SecretOptions {
             passphrase_fd: None,
             key_file: settings.key_file.clone(),
         };
-        of_settings.read()
+        of_settings.read_first()
     }
 
     /// Reads a new secret from where the options say, or asks for it twice.
@@ -178,6 +199,24 @@ pub fn make_key_file(path: &Path) -> Result<bool> {
     create_durable(path, text.as_bytes(), PRIVATE_FILE)
 }
 
+/// Takes an open descriptor from which a passphrase will be read, so that no child inherits it. To be called before
+/// larder opens anything itself: the number must still mean what the user means by it. One that cannot be opened is
+/// left alone; reading it says why.
+pub fn take_descriptor(number: u32) {
+    let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
+    if taken.contains_key(&number) {
+        return;
+    }
+    let (Ok(descriptor), Ok(file)) = (i32::try_from(number), File::open(descriptor_path(number))) else { return };
+    taken.insert(number, file);
+    // Children have the three standard streams whatever happens, so those are replaced instead of closed.
+    let _ = match descriptor {
+        0 => File::open("/dev/null").and_then(|null| Ok(rustix::stdio::dup2_stdin(null)?)),
+        1 | 2 => Ok(()),
+        _ => nix::unistd::close(descriptor).map_err(std::io::Error::from),
+    };
+}
+
 /// Says once, ever, that other programs of the user can read the environment.
 fn warn_once(asker: &dyn Asker) {
     let is_first = config::state_dir().and_then(|dir| {
@@ -195,6 +234,19 @@ fn warn_once(asker: &dyn Asker) {
 fn from_file(path: &Path) -> Result<OwnedSecret> {
     let bytes = read_limited(&mut File::open(path).at("open", path)?, path, PASSPHRASE_BYTES_MAX)?;
     checked(bytes, &path.display().to_string())
+}
+
+fn descriptor_path(number: u32) -> PathBuf {
+    PathBuf::from(format!("/dev/fd/{number}"))
+}
+
+fn from_descriptor(number: u32) -> Result<OwnedSecret> {
+    let path = descriptor_path(number);
+    let taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some(mut file) = taken.get(&number) else { return from_file(&path) };
+    // Read again for a second repository. A pipe cannot go back, and is at its end then.
+    let _ = file.rewind();
+    checked(read_limited(&mut file, &path, PASSPHRASE_BYTES_MAX)?, &path.display().to_string())
 }
 
 fn key_file(path: &Path) -> Result<OwnedSecret> {
@@ -305,6 +357,8 @@ mod tests {
         assert_eq!(text(options("echo one; echo two").read().expect("runs").expect("says")), "one");
         assert_eq!(options("exit 3").read().err().map(|error| error.code()), Some(Code::ConfigError));
         assert_eq!(options("yes | head -c 9999").read().err().map(|error| error.code()), Some(Code::InvalidKey));
+        let two = SecretOptions { key_file: Some("/no/such".into()), ..options("echo one") };
+        assert_eq!(two.read().err().map(|error| error.code()), Some(Code::InvalidArg));
         let missing = SecretOptions { key_file: Some("/no/such".into()), ..Default::default() };
         assert_eq!(missing.read().err().map(|error| error.code()), Some(Code::FileNotFound));
     }

@@ -1,16 +1,17 @@
 //! Removing what stands in the way, or what the snapshot does not have.
 
 use super::report::count;
-use super::target::{Dir, Target, open_dir};
+use super::target::{Dir, Target, file_type, open_dir};
 use crate::error::{Code, Error, IoContext, Result, fail};
 use crate::monitor::{Change, Event};
-use rustix::fs::{AtFlags, Dir as Listing, fstat, unlinkat};
+use rustix::fs::{AtFlags, Dir as Listing, FileType, fstat, statat, unlinkat};
 use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::ffi::OsStrExt;
 
-/// Removes one name. A directory goes with all that is in it where `delete` was asked for, else only when empty.
+/// Removes one name; a dry run goes the same ways and only looks. A directory goes with all that is in it where `delete` was asked for, else only when empty.
 pub(super) fn remove(target: &Target<'_>, above: BorrowedFd<'_>, name: &[u8], path: &[u8]) -> Result<u64> {
-    match unlinkat(above, name, AtFlags::empty()) {
+    match take_away(target, above, name, AtFlags::empty()) {
         Ok(()) => return Ok(1),
         Err(Errno::NOENT) => return Ok(0),
         Err(Errno::ISDIR | Errno::PERM) => {}
@@ -20,7 +21,7 @@ pub(super) fn remove(target: &Target<'_>, above: BorrowedFd<'_>, name: &[u8], pa
     if target.options.delete {
         removed += empty(target, above, name, path)?;
     }
-    match unlinkat(above, name, AtFlags::REMOVEDIR) {
+    match take_away(target, above, name, AtFlags::REMOVEDIR) {
         Ok(()) => Ok(removed),
         Err(Errno::NOTEMPTY | Errno::EXIST) => Err(Error::new(
             Code::FileIo,
@@ -29,6 +30,14 @@ pub(super) fn remove(target: &Target<'_>, above: BorrowedFd<'_>, name: &[u8], pa
         .with_hint("`--delete` removes what the snapshot does not have")),
         Err(error) => Err(error).at("remove", target.on_disk(path)),
     }
+}
+
+fn take_away(target: &Target<'_>, above: BorrowedFd<'_>, name: &[u8], flags: AtFlags) -> rustix::io::Result<()> {
+    if !target.options.dry_run {
+        return unlinkat(above, name, flags);
+    }
+    let is_directory = || Ok(file_type(&statat(above, name, AtFlags::SYMLINK_NOFOLLOW)?) == FileType::Directory);
+    if flags.is_empty() && is_directory()? { Err(Errno::ISDIR) } else { Ok(()) }
 }
 
 /// Removes everything in a directory, on its own file system only.
@@ -76,11 +85,13 @@ pub(super) fn remove_others(target: &Target<'_>, dir: &Dir<'_>, keep: &mut dyn F
         if target.is_temporary(&name) || keep(&name, &path) {
             continue;
         }
-        let removed = if target.options.dry_run { Ok(1) } else { remove(target, fd, &name, &path) };
-        match removed {
+        match remove(target, fd, &name, &path) {
             Ok(removed) => {
                 count(&target.report.counters.deleted, removed);
-                target.report.event(&Event::Item { path: &path, change: Change::Removed, bytes: 0 });
+                // The snapshot has no such path: what is told is where it was.
+                let on_disk = target.on_disk(&path);
+                let path = on_disk.as_os_str().as_bytes();
+                target.report.event(&Event::Item { path, change: Change::Removed, bytes: 0 });
             }
             Err(error) => target.report.failed(&path, error),
         }

@@ -10,9 +10,10 @@
 //! 2. `.larderignore`, the deepest directory first;
 //! 3. `.gitignore`, the deepest directory first, then `.git/info/exclude`.
 //!
-//! An include brings back what any of the others leaves out. As with git, a directory that is left out is not
-//! entered, so nothing beneath it can be brought back alone. A pattern with a slash is anchored at the source; it may
-//! also be written as an absolute path that begins with the source's.
+//! An include brings back what any of the others leaves out, and with a directory everything beneath it. A `!` brings
+//! nothing back from beneath a directory that is left out, as with git: such a directory is entered only where an
+//! include may match beneath it, and then holds what was included and nothing else. A pattern with a slash is anchored
+//! at the source; it may also be written as an absolute path that begins with the source's.
 
 use super::handle::open_file;
 use super::listing::Listing;
@@ -113,6 +114,20 @@ pub struct Rules {
     above: Scope,
 }
 
+/// How a path stands with the rules, given how the directory above it stood.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Standing {
+    /// No pattern leaves it out.
+    #[default]
+    Plain,
+    /// It or a directory above it was included: no pattern counts from here on.
+    Included,
+    /// A directory that is left out, but for what may be included beneath it.
+    Passage,
+    /// It is left out.
+    Out,
+}
+
 /// The ignore files that hold in a directory.
 #[derive(Clone, Debug, Default)]
 pub struct Scope(Option<Arc<Level>>);
@@ -179,9 +194,36 @@ impl Rules {
         !self.command_line.is_empty() || scope.0.is_some()
     }
 
-    /// Whether a path is left out by a pattern.
+    /// Whether anything is included, so that directories that are left out may have to be entered.
+    pub fn has_includes(&self) -> bool {
+        !self.includes.is_empty()
+    }
+
+    /// Whether a path in a directory that nothing leaves out is left out by a pattern.
     pub fn leaves_out(&self, scope: &Scope, path: &[u8], is_dir: bool) -> bool {
-        if !self.has_patterns(scope) || decide(&self.includes, path, self.prefix.len(), is_dir).is_some() {
+        self.judge(Standing::Plain, scope, path, is_dir) == Standing::Out
+    }
+
+    /// How a path stands in a directory that stands as `above`.
+    pub fn judge(&self, above: Standing, scope: &Scope, path: &[u8], is_dir: bool) -> Standing {
+        match above {
+            Standing::Included | Standing::Out => above,
+            _ if decide(&self.includes, path, self.prefix.len(), is_dir).is_some() => Standing::Included,
+            Standing::Plain if !self.is_excluded(scope, path, is_dir) => Standing::Plain,
+            _ if is_dir && self.may_include_beneath(path) => Standing::Passage,
+            _ => Standing::Out,
+        }
+    }
+
+    /// Whether an include could match beneath a directory. One without a slash matches at any depth.
+    fn may_include_beneath(&self, path: &[u8]) -> bool {
+        let path = path.get(self.prefix.len()..).unwrap_or_default();
+        let is_anchored = |pattern: &Pattern| pattern.mode.contains(Mode::ABSOLUTE) || pattern.text.contains(&b'/');
+        self.includes.iter().any(|pattern| !is_anchored(pattern) || leads_to(&pattern.text, path))
+    }
+
+    fn is_excluded(&self, scope: &Scope, path: &[u8], is_dir: bool) -> bool {
+        if !self.has_patterns(scope) {
             return false;
         }
         if let Some(verdict) = decide(&self.command_line, path, self.prefix.len(), is_dir) {
@@ -211,11 +253,17 @@ impl Rules {
         Ok(above.with(path.len(), larder, git))
     }
 
-    /// Of a directory that a tag marks, keeps only the tag. Answers the tag's name.
-    pub fn keep_only_tag(&self, dir: impl AsFd, listing: &mut Listing) -> Option<&[u8]> {
-        let tag = self.if_present.iter().find(|tag| listing.find(&tag.name).is_some() && tag.is_valid(&dir))?;
-        listing.retain(|name, _| name == tag.name);
-        Some(&tag.name)
+    /// Of a directory that a tag marks, keeps only the tag, and names what goes.
+    pub fn keep_only_tag(&self, dir: impl AsFd, listing: &mut Listing, mut goes: impl FnMut(&[u8])) {
+        let is_there = |tag: &&IfPresent| listing.find(&tag.name).is_some() && tag.is_valid(&dir);
+        let Some(tag) = self.if_present.iter().find(is_there) else { return };
+        listing.retain(|name, _| {
+            let is_tag = name == tag.name;
+            if !is_tag {
+                goes(name);
+            }
+            is_tag
+        });
     }
 
     /// Reads the ignore files between the work tree's root and the source. What cannot be read holds nothing back.
@@ -322,6 +370,21 @@ fn decide(list: &[Pattern], path: &[u8], base: usize, is_dir: bool) -> Option<bo
     list.iter().rev().find(matches).map(|pattern| !pattern.is_negative())
 }
 
+/// Whether a pattern that is anchored could match beneath a directory: as far as the directory's path goes, the parts
+/// of both must agree.
+fn leads_to(pattern: &[u8], dir: &[u8]) -> bool {
+    let mode = wildmatch::Mode::NO_MATCH_SLASH_LITERAL;
+    let mut parts = pattern.split(|byte| *byte == b'/');
+    for name in dir.split(|byte| *byte == b'/') {
+        match parts.next() {
+            Some(b"**") => return true,
+            Some(part) if gix::glob::wildmatch(part.as_bstr(), name.as_bstr(), mode) => {}
+            _ => return false,
+        }
+    }
+    parts.next().is_some()
+}
+
 fn parse(text: &[u8]) -> Vec<Pattern> {
     gix::ignore::parse(text, false).map(|(pattern, ..)| pattern).collect()
 }
@@ -410,6 +473,40 @@ mod tests {
             let (scope, _) = rules.start();
             let (name, is_dir) = path.strip_suffix('/').map_or((*path, false), |name| (name, true));
             assert_eq!(rules.leaves_out(&scope, name.as_bytes(), is_dir), *expected, "{exclude:?} {include:?} {path}");
+        }
+    }
+
+    #[test]
+    fn an_include_reaches_beneath_what_is_left_out_and_covers_what_is_beneath_it() {
+        use Standing::{Included, Out, Passage, Plain};
+        // Excludes, includes, path whose parts are judged one by one from the top, and how the last stands.
+        let table: &[(&[&str], &[&str], &str, Standing)] = &[
+            (&["node"], &["k.txt"], "node/", Passage),
+            (&["node"], &["k.txt"], "node/keep/k.txt", Included),
+            (&["node"], &["k.txt"], "node/keep/other", Out),
+            (&["node/"], &["/node/keep/"], "node/keep/", Included),
+            (&["node/"], &["node/keep/"], "node/keep/deep/x.o", Included),
+            (&["node/**"], &["node/keep/k.txt"], "node/keep/k.txt", Included),
+            (&["node", "*.o"], &["node/keep"], "node/keep/x.o", Included),
+            (&["node"], &["node/keep"], "node/other/", Out),
+            (&["node"], &["other/keep"], "node/", Out),
+            (&["node"], &["other/keep"], "x/", Plain),
+            (&["node"], &["*/a*/k"], "node/abc/", Passage),
+            (&["node"], &["*/a*/k"], "node/b/", Out),
+            (&["node"], &["**/keep/k"], "node/b/", Passage),
+            (&["node"], &["/home/a/node/k"], "node/k", Included),
+            (&["node"], &["node"], "node/x", Included),
+            (&["node"], &[], "node/", Out),
+            (&["*"], &["k.txt"], "x/y/k.txt", Included),
+            (&["*"], &["k.txt"], "x", Out),
+        ];
+        for (exclude, include, path, expected) in table {
+            let rules = rules(exclude, include);
+            let (scope, _) = rules.start();
+            let (whole, is_dir) = path.strip_suffix('/').map_or((*path, false), |name| (name, true));
+            let ends = whole.match_indices('/').map(|(at, _)| (at, true)).chain([(whole.len(), is_dir)]);
+            let judge = |above, (end, is_dir)| rules.judge(above, &scope, &whole.as_bytes()[..end], is_dir);
+            assert_eq!(ends.fold(Plain, judge), *expected, "{exclude:?} {include:?} {path}");
         }
     }
 
@@ -510,14 +607,15 @@ mod tests {
             files.iter().for_each(|(name, text)| write(dir.path().join(name), text).expect("write"));
             let fd = super::super::open_dir(rustix::fs::CWD, dir.path(), false).expect("open");
             let mut listing = Listing::read(&fd, &mut super::super::Scratch::default()).expect("list");
-            let tag = rules.keep_only_tag(&fd, &mut listing).map(<[u8]>::to_vec);
-            (tag.is_some(), listing.len())
+            let mut gone = 0;
+            rules.keep_only_tag(&fd, &mut listing, |_| gone += 1);
+            (gone, listing.len())
         };
         let signature = "Signature: 8a477f597d28d172789f06886806bc55\n# made by a test";
-        assert_eq!(kept(&[("CACHEDIR.TAG", signature), ("x", "")]), (true, 1));
-        assert_eq!(kept(&[("CACHEDIR.TAG", "not a signature"), ("x", "")]), (false, 2));
-        assert_eq!(kept(&[(".nobackup", "yes, really"), ("x", ""), ("y", "")]), (true, 1));
-        assert_eq!(kept(&[(".nobackup", "no"), ("x", "")]), (false, 2));
+        assert_eq!(kept(&[("CACHEDIR.TAG", signature), ("x", "")]), (1, 1));
+        assert_eq!(kept(&[("CACHEDIR.TAG", "not a signature"), ("x", "")]), (0, 2));
+        assert_eq!(kept(&[(".nobackup", "yes, really"), ("x", ""), ("y", "")]), (2, 1));
+        assert_eq!(kept(&[(".nobackup", "no"), ("x", "")]), (0, 2));
         assert!(IfPresent::parse(b"a/b").is_err());
     }
 }

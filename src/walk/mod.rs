@@ -12,7 +12,7 @@ mod listing;
 mod meta;
 mod sources;
 
-pub use exclude::{ExcludeOptions, IfPresent, Rules, Scope, check_brackets};
+pub use exclude::{ExcludeOptions, IfPresent, Rules, Scope, Standing, check_brackets};
 pub use handle::{Stat, has_true_ctime, open_dir, open_file, open_path, stamp_now, stat_at, stat_fd, stat_follow};
 pub use links::LinkCollector;
 pub use listing::{Listing, Scratch};

@@ -76,3 +76,46 @@ fn a_device_is_shown_and_a_lost_one_is_replaced_only_on_purpose() {
     world.larder(&["--key-file", "key", "backup", "-q", "tree"]).clean();
     assert!(show().clean().starts_with(new.trim_end()));
 }
+
+#[test]
+fn children_do_not_inherit_the_descriptor_of_a_passphrase() {
+    let world = World::new();
+    world.write("pw", "a secret line\n");
+    world.larder(&["init", "-q", "--passphrase-file", "pw"]).clean();
+    let reads = "sh -c 'cat <&5 || echo closed'";
+    for line in [
+        format!("larder --passphrase-fd 5 lock -- {reads} 5<pw"),
+        format!(
+            "larder --passphrase-fd 5 backup -q --from-command /leak -- {reads} 5<pw; larder --passphrase-file pw dump latest:/leak"
+        ),
+    ] {
+        let said = world.sh(&line);
+        assert!(said.text().contains("closed") && !said.text().contains("secret"), "{line}: {}", said.text());
+    }
+    // The standard input is read and then empty.
+    assert_eq!(world.sh("larder --passphrase-fd 0 lock -- cat <pw").clean(), "");
+    world.larder(&["key", "init", "-q", "new"]).clean();
+    let line = "larder key add --passphrase-fd 5 --new-passphrase-fd 6 5<pw 6<new";
+    assert_eq!(world.sh(line).clean().trim_end().len(), 64);
+}
+
+#[test]
+fn several_secrets_are_one_too_many() {
+    let world = world();
+    world.write("pw", "a secret line\n");
+    world.larder(&["init", "--passphrase-file", "pw", "--key-file", "nowhere", "two"]).failed(2, "INVALID_ARG");
+    world.larder(&["--passphrase-file", "pw", "snapshots", "--key-file", "key"]).failed(2, "INVALID_ARG");
+    let both = ["snapshots", "--passphrase-file", "pw", "--passphrase-command", "cat pw"];
+    world.larder(&both).failed(2, "INVALID_ARG");
+}
+
+#[test]
+fn what_is_missing_where_nobody_can_be_asked_is_named() {
+    let world = world();
+    let said = world.sh("setsid -w larder key add --key-file key </dev/null");
+    said.failed(12, "INVALID_KEY");
+    assert!(said.err.contains("--new-passphrase-file"), "{}", said.err);
+    let said = world.sh("LARDER_PASSPHRASE=x setsid -w larder lock -- larder snapshots");
+    said.failed(12, "INVALID_KEY");
+    assert!(said.err.contains("takes LARDER_PASSPHRASE away"), "{}", said.err);
+}

@@ -56,7 +56,8 @@ fn a_dry_run_says_what_would_be_done() {
     let source = format!("latest:{}", world.path("tree").display());
     world.write("out/extra", "x");
     let said = world.larder(&["restore", &source, "-t", "out", "--delete", "-n"]);
-    assert!(said.clean().contains("removed") && said.text().contains("new"), "{}", said.text());
+    let removed = "removed    out/extra (";
+    assert!(said.clean().contains(removed) && said.text().contains("new"), "{}", said.text());
     assert_eq!(world.sh("ls out").clean(), "extra\n");
     world.larder(&["restore", &source, "-q", "-t", "out", "--delete"]).clean();
     assert_eq!(world.sh("diff -r tree out").clean(), "");

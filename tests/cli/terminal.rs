@@ -35,7 +35,7 @@ fn plumbing_in_pipelines_does_not_ask() {
     world.write("key", [7; 64]);
     world.larder(&["init", "-q", "--key-file", "key"]).clean();
     let shown = at_terminal(&world, "larder list-objects; echo ended $?", "");
-    assert!(shown.contains("nobody to ask") && shown.contains("ended 12"), "{shown}");
+    assert!(shown.contains("plumbing never asks") && shown.contains("ended 12"), "{shown}");
 }
 
 #[test]

@@ -10,6 +10,10 @@ quietly() {
     [ -z "$(cat out err)" ] || fail "larder $* is not silent: $(cat out err)"
 }
 quietly backup -q "$PWD/tree"
+mkdir tree/cache tree/spare
+printf 'Signature: 8a477f597d28d172789f06886806bc55\n' >tree/cache/CACHEDIR.TAG
+touch tree/cache/x tree/spare/.skip tree/spare/y
+quietly backup -q "$PWD/tree" --exclude-caches --exclude-if-present .skip
 quietly forget -q --keep-daily 7
 quietly gc -q
 quietly verify -q --read-data=5%

@@ -3,7 +3,7 @@
 use crate::commands::Need;
 use crate::globals::Globals;
 use crate::ui::{Ui, terminal};
-use larder::context::{Asker, Place, SecretOptions, lock_wait, writer_options};
+use larder::context::{Asker, Place, SecretOptions, lock_wait, take_descriptor, writer_options};
 use larder::error::{Code, Error, Result};
 use larder::repo::lock::{Lock, Mode};
 use larder::repo::{InitOptions, OpenOptions, Repo, Writer, WriterOptions};
@@ -27,6 +27,7 @@ pub struct Session {
 impl Session {
     /// For this command and these options.
     pub fn new(name: &'static str, may_ask: bool, globals: Globals) -> Session {
+        globals.passphrase_fd.iter().copied().for_each(take_descriptor);
         let ui = Ui::new(&globals, Some(name));
         if globals.banner {
             ui.banner();

@@ -19,7 +19,8 @@ pub struct ExcludeArgs {
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     exclude_file: Vec<PathBuf>,
 
-    /// Store what matches this pattern whatever the other patterns say
+    /// Store what matches this pattern and all beneath it, whatever the other patterns say, also in directories that
+    /// they leave out
     #[arg(short = 'i', long, value_name = "PATTERN")]
     include: Vec<OsString>,
 

@@ -1,5 +1,6 @@
 //! Asking for a passphrase at the terminal, without showing it.
 
+use larder::config;
 use larder::error::{Code, Error, IoContext, Result};
 use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
 use signal_hook::consts::SIGINT;
@@ -35,10 +36,23 @@ pub fn ask_passphrase(is_new: bool) -> Result<Zeroizing<Vec<u8>>> {
     Ok(first)
 }
 
+/// Whether there is no terminal to ask at.
+pub fn is_nobody_there() -> bool {
+    OpenOptions::new().read(true).write(true).open(TERMINAL).is_err()
+}
+
 /// Why nobody is asked, and what to do instead.
 pub fn nobody_to_ask() -> Error {
-    Error::new(Code::InvalidKey, "the repository needs a passphrase, and there is nobody to ask for it")
-        .with_hint("give it with --passphrase-file, --passphrase-command, --passphrase-fd or LARDER_PASSPHRASE_FILE")
+    let message = if is_nobody_there() {
+        "the repository needs a passphrase, and there is no terminal to ask at"
+    } else {
+        "the repository needs a passphrase, and plumbing never asks for it"
+    };
+    let hint = "give it with --passphrase-file, --passphrase-command, --passphrase-fd or LARDER_PASSPHRASE_FILE";
+    Error::new(Code::InvalidKey, message).with_hint(match config::variable(config::LOCK_TOKEN) {
+        Some(_) => format!("{hint}; larder takes LARDER_PASSPHRASE away from the commands it runs"),
+        None => hint.to_string(),
+    })
 }
 
 /// The terminal as it was, to be put back.

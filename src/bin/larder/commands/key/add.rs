@@ -1,7 +1,7 @@
 //! `larder key add`: one more way in.
 
 use super::super::Exit;
-use super::{NewSecret, check_encrypted};
+use super::{NewSecret, check_encrypted, read_new};
 use crate::session::Session;
 use larder::repo::keys::add_slot;
 use serde_json::json;
@@ -19,9 +19,10 @@ pub struct Add {
 
 impl Add {
     pub fn run(self, session: &Session) -> anyhow::Result<Exit> {
+        let new = self.new.options();
         let repo = session.repo()?;
         check_encrypted(repo.config())?;
-        let secret = self.new.options().read_or_ask(session)?;
+        let secret = read_new(&new, session)?;
         let cost = secret.kdf_cost()?;
         let backend = repo.backend().as_ref();
         let name = add_slot(backend, repo.keyring(), repo.id(), secret.as_secret(), &self.label, cost)?;

@@ -9,7 +9,8 @@ mod show;
 
 use super::{Exit, Layer, Manual, Need, Subcommand};
 use crate::session::Session;
-use larder::context::SecretOptions;
+use crate::ui::terminal;
+use larder::context::{OwnedSecret, SecretOptions, take_descriptor};
 use larder::crypto::seal::Scheme;
 use larder::error::{Code, Error, Result};
 use larder::repo::Format;
@@ -99,14 +100,26 @@ struct NewSecret {
 }
 
 impl NewSecret {
-    fn options(&self) -> SecretOptions {
+    /// Where it comes from. To be asked for before anything is opened.
+    fn options(self) -> SecretOptions {
+        self.new_passphrase_fd.iter().copied().for_each(take_descriptor);
         SecretOptions {
-            passphrase_file: self.new_passphrase_file.clone(),
-            passphrase_command: self.new_passphrase_command.clone(),
+            passphrase_file: self.new_passphrase_file,
+            passphrase_command: self.new_passphrase_command,
             passphrase_fd: self.new_passphrase_fd,
-            key_file: self.new_key_file.clone(),
+            key_file: self.new_key_file,
         }
     }
+}
+
+/// Reads the new secret, or asks for it twice.
+fn read_new(new: &SecretOptions, session: &Session) -> Result<OwnedSecret> {
+    let hint = "give it with --new-passphrase-file, --new-passphrase-command, --new-passphrase-fd or --new-key-file";
+    new.read_or_ask(session).map_err(|error| match new.says_something() || !terminal::is_nobody_there() {
+        true => error,
+        false => Error::new(Code::InvalidKey, "the slot needs a new passphrase, and there is no terminal to ask at")
+            .with_hint(hint),
+    })
 }
 
 /// Slots are for encrypted repositories only.

@@ -1,7 +1,7 @@
 //! `larder key passwd`: another secret for a slot.
 
 use super::super::Exit;
-use super::{NewSecret, check_encrypted};
+use super::{NewSecret, check_encrypted, read_new};
 use crate::session::Session;
 use larder::context::Asker;
 use larder::repo::keys::{change_secret, open_slot};
@@ -16,13 +16,14 @@ pub struct Passwd {
 
 impl Passwd {
     pub fn run(self, session: &Session) -> anyhow::Result<Exit> {
+        let new_options = self.new.options();
         let place = session.place()?;
         let (backend, format) = (place.backend(), place.format()?);
         check_encrypted(&format)?;
         let _alone = session.lock(&place, Mode::Exclusive)?;
         let old = session.secrets().find_or_ask(session as &dyn Asker, false)?;
         let (slot, keyring) = open_slot(backend.as_ref(), &format.id, old.as_secret())?;
-        let new = self.new.options().read_or_ask(session)?;
+        let new = read_new(&new_options, session)?;
         let cost = new.kdf_cost()?;
         let name = change_secret(backend.as_ref(), &keyring, &format.id, &slot, new.as_secret(), cost)?;
         session.ui.line(&name.to_hex())?;
