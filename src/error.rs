@@ -228,6 +228,11 @@ impl Error {
         Error::Other { code: self.code(), message: message.into(), hint: self.hint(), source: Some(Box::new(self)) }
     }
 
+    /// The same failure for somebody else, without what lies beneath it.
+    pub fn retold(&self) -> Error {
+        Error::Other { code: self.code(), message: self.to_string(), hint: self.hint(), source: None }
+    }
+
     /// The frozen name of this failure.
     pub fn code(&self) -> Code {
         match self {

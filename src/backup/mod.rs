@@ -26,7 +26,7 @@ use crate::id::Id;
 use crate::monitor::{Event, Monitor};
 use crate::object::Kind;
 use crate::repo::records::SNAPSHOT;
-use crate::repo::{Repo, Writer, WriterOptions};
+use crate::repo::{Repo, Writer, WriterOptions, root_path};
 use crate::snapshot::{Git, SnapshotBody, Snapshots, Stats, check_tag, git_at};
 use crate::state::State;
 use crate::walk::{ExcludeOptions, Listing, Scratch, SourceKind, SourceNode, Sources, open_dir, stat_follow};
@@ -204,7 +204,7 @@ impl<'a> Run<'a> {
     fn begin(repo: &Repo, paths: &[Vec<u8>], options: &'a BackupOptions, monitor: &dyn Monitor) -> Result<Self> {
         let (start, watch) = (clock::now(), Stopwatch::start());
         monitor.event(&Event::Phase("opening"));
-        let snapshots = Snapshots::load(&repo.roots()?, start);
+        let snapshots = snapshots_of(repo, start, monitor)?;
         let parent = snapshots.parent_for(&options.host, paths).map(|parent| (parent.id, parent.body.clone()));
         Ok(Run { options, writer: repo.writer(&options.writer)?, start, watch, parent })
     }
@@ -277,10 +277,19 @@ fn store_all(
     }
 }
 
+/// The snapshots to compare with. What cannot be read of them is told: nobody may look at them before they are needed.
+fn snapshots_of(repo: &Repo, now: Time, monitor: &dyn Monitor) -> Result<Snapshots> {
+    let loaded = repo.load_roots()?;
+    for (name, error) in &loaded.damaged {
+        monitor.event(&Event::Warning(&format!("{} cannot be read: {error}", root_path(name))));
+    }
+    Ok(Snapshots::load(&loaded.roots, now).with_unread(loaded.damaged))
+}
+
 /// Walks only, and says what would be read.
 fn rehearse(repo: &Repo, sources: &Sources, options: &BackupOptions, monitor: &dyn Monitor) -> Result<BackupStats> {
     let watch = Stopwatch::start();
-    let snapshots = Snapshots::load(&repo.roots()?, clock::now());
+    let snapshots = snapshots_of(repo, clock::now(), monitor)?;
     let parent = snapshots.parent_for(&options.host, sources.paths());
     let (before, parent) = (parent.map(|parent| parent.body.tree), parent.map(|parent| parent.id));
     let engine = Engine::new(repo, None, State::open(&repo.local().cache, repo.id()).ok(), options, monitor)?;

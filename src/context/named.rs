@@ -73,7 +73,8 @@ impl Named {
 /// # Errors
 /// As [`Repo::roots`].
 pub fn load_snapshots(repo: &Repo) -> Result<Snapshots> {
-    let snapshots = Snapshots::load(&repo.roots()?, clock::now());
+    let loaded = repo.load_roots()?;
+    let snapshots = Snapshots::load(&loaded.roots, clock::now()).with_unread(loaded.damaged);
     remember(repo, &snapshots);
     Ok(snapshots)
 }
@@ -115,7 +116,10 @@ impl<'r> Names<'r> {
             }
             return match self.snapshots()?.get(&id) {
                 Some(snapshot) => Ok(Named::Snapshot(Box::new(snapshot.clone()))),
-                None => fail(Code::FileNotFound, format!("there is neither an object nor a snapshot {id}")),
+                None => {
+                    self.snapshots()?.must_be_readable(&id.to_string())?;
+                    fail(Code::FileNotFound, format!("there is neither an object nor a snapshot {id}"))
+                }
             };
         }
         let target = self.snapshots()?.resolve(text)?;

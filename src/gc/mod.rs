@@ -308,11 +308,17 @@ fn sound_roots(repo: &Repo) -> Result<Vec<Root>> {
         None => Ok(loaded.roots),
         Some((name, error)) => {
             let path = root_path(&name);
-            Err(error
-                .context(format!("{path} is damaged, and what it keeps is not known: nothing was deleted"))
-                .with_hint(format!(
+            let is_unproven = error.code() == Code::InvalidSignature;
+            let error =
+                error.context(format!("{path} cannot be read, and what it keeps is not known: nothing was deleted"));
+            // A record that nobody can prove may be sound: what proves it has to come back.
+            Err(if is_unproven {
+                error
+            } else {
+                error.with_hint(format!(
                     "bring the file back from another copy of the repository, or move {path} away if it is lost"
-                )))
+                ))
+            })
         }
     }
 }

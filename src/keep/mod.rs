@@ -24,7 +24,7 @@ use crate::reach::{ReachOptions, Start, reachable};
 use crate::record::Record;
 use crate::repo::lease::has_fences;
 use crate::repo::records::{FORGET, Forget, PIN, Pin, RUNS, RunEntry, Runs as Batch};
-use crate::repo::{Repo, Writer, WriterOptions};
+use crate::repo::{Repo, Writer, WriterOptions, root_path};
 use crate::runs::{Run, Runs};
 use rewrite::{Rewrite, may_rewrite, rewrite};
 use std::collections::HashSet;
@@ -283,7 +283,13 @@ fn change(
 fn current(repo: &Repo, now: Time) -> Result<(Runs, bool)> {
     let before: HashSet<Id> = repo.roots()?.iter().map(|root| root.name).collect();
     let has_fenced = has_fences(repo.backend().as_ref())?;
-    let mut roots = repo.roots()?;
+    let loaded = repo.load_roots()?;
+    // It may be a pin, or a use of what seems not to be used.
+    if let Some((name, error)) = loaded.damaged.into_iter().next() {
+        let message = format!("{} cannot be read, and what it keeps is not known: no run was let go", root_path(&name));
+        return Err(error.context(message));
+    }
+    let mut roots = loaded.roots;
     roots.retain(|root| root.record_type != RUNS || before.contains(&root.name));
     let runs = Runs::load(&roots, now);
     match runs.damaged().first() {

@@ -147,6 +147,11 @@ impl ClientState {
         self.dir.join(PIN_FILE).exists()
     }
 
+    /// The public half of this client's own key, where there is a sound one.
+    pub(crate) fn own_public(&self) -> Option<[u8; 32]> {
+        read_key(self, &self.dir.join(KEY_FILE)).ok().flatten().map(|key| key.public())
+    }
+
     /// The devices that are trusted where no keyring can endorse them.
     ///
     /// # Errors

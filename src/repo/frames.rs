@@ -93,7 +93,7 @@ pub(super) fn read_together(core: &Core, pack: &PackFacts, frames: &[u32]) -> Ve
 
 /// The same failure as a value of its own.
 pub(super) fn again(error: &Error) -> Error {
-    Error::new(error.code(), error.to_string())
+    error.retold()
 }
 
 fn sealed_frame(core: &Core, pack: &PackFacts, frame: u32) -> Result<Sealed> {

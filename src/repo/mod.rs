@@ -321,7 +321,7 @@ impl Repo {
     /// Segments that are there and cannot be read, with why. Their packs are read through their own directories.
     pub fn damaged_segments(&self) -> Vec<(Id, Error)> {
         let damaged = index::locked(&self.0.index.damaged);
-        damaged.iter().map(|(name, error)| (*name, Error::new(error.code(), error.to_string()))).collect()
+        damaged.iter().map(|(name, error)| (*name, error.retold())).collect()
     }
 
     /// SQLite's check of the index: `ok`, or what is wrong.
@@ -399,6 +399,15 @@ impl Repo {
     /// FILE_IO and network codes.
     pub fn verify_roots(&self) -> Result<(Loaded, Vec<ChainFault>)> {
         session::inspect_roots(self)
+    }
+
+    /// The files of devices that signed some of these records and are not there or not sound, with why: other clients
+    /// can read nothing that these devices signed.
+    ///
+    /// # Errors
+    /// FILE_IO and network codes.
+    pub fn damaged_devices(&self, roots: &[Root]) -> Result<Vec<(String, Error)>> {
+        session::damaged_devices(self, roots)
     }
 
     /// By whom and how a root record is signed, verified anew.

@@ -14,7 +14,7 @@ use super::records::{FORGET, TAG, TOUCH};
 use super::roots::{ChainFault, Loaded, Root, RootSignature, RootStore};
 use super::{Core, OpenOptions, Repo, WriterOptions};
 use crate::clock;
-use crate::error::{Code, Result, fail};
+use crate::error::{Code, Error, Result, fail};
 use crate::id::Id;
 use crate::object::hash;
 use crate::wire::Cursor;
@@ -225,6 +225,11 @@ pub(crate) fn withdraw(repo: &Repo, root: &Root) -> Result<()> {
 /// Reads and verifies every root record, and tells what is wrong with the history.
 pub(crate) fn inspect_roots(repo: &Repo) -> Result<(Loaded, Vec<ChainFault>)> {
     root_store(repo.core(), &repo.client_state()).inspect()
+}
+
+/// The files of devices that signed some of these records and cannot be read.
+pub(crate) fn damaged_devices(repo: &Repo, roots: &[Root]) -> Result<Vec<(String, Error)>> {
+    root_store(repo.core(), &repo.client_state()).damaged_devices(roots)
 }
 
 /// By whom and how a root record is signed.

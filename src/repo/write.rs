@@ -297,7 +297,7 @@ impl Shared {
     /// Passes an answer on; a failure is one of everything that comes after as well.
     fn lasting<T>(&self, answer: Result<T>) -> Result<T> {
         if let Err(error) = &answer {
-            self.fail(Error::new(error.code(), error.to_string()));
+            self.fail(error.retold());
         }
         answer
     }
@@ -309,7 +309,7 @@ impl Shared {
         }
         let mut slot = locked(&self.failure);
         let error = slot.take().unwrap_or_else(|| Error::new(Code::FileIo, "an earlier write failed"));
-        *slot = Some(Error::new(error.code(), error.to_string()));
+        *slot = Some(error.retold());
         Err(error)
     }
 
@@ -370,7 +370,7 @@ impl Shared {
                 // A flush waits until every frame is done with, so a panic must not take the count along.
                 let stored = catch_unwind(AssertUnwindSafe(|| match &mut compressor {
                     Ok(compressor) => self.store_frame(frame, compressor, &mut decompressor),
-                    Err(error) => Err(Error::new(error.code(), error.to_string())),
+                    Err(error) => Err(error.retold()),
                 }));
                 if let Err(error) =
                     stored.unwrap_or_else(|_| fail(Code::SystemError, "a thread that stores frames panicked"))

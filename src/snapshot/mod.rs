@@ -17,10 +17,10 @@ pub use resolve::Target;
 pub use statements::Statements;
 
 use crate::clock::Time;
-use crate::error::Error;
+use crate::error::{Code, Error, Result};
 use crate::id::{Id, ShortId};
-use crate::repo::Root;
 use crate::repo::records::{Forgotten, SNAPSHOT, Tag};
+use crate::repo::{Root, root_path};
 use std::collections::{BTreeSet, HashSet};
 
 /// A snapshot that was not forgotten.
@@ -122,6 +122,25 @@ impl Snapshots {
         all
     }
 
+    /// With root records that could not be read: any of them may be a snapshot, the newest one, or say what became of one.
+    #[must_use]
+    pub fn with_unread(mut self, damaged: Vec<(Id, Error)>) -> Snapshots {
+        self.damaged.extend(damaged.into_iter().filter(|(name, _)| !self.forgotten.contains(name)));
+        self
+    }
+
+    /// Refuses where the answer hangs on all records.
+    ///
+    /// # Errors
+    /// STORAGE_CORRUPTED or INVALID_SIGNATURE when one cannot be read.
+    pub fn must_be_whole(&self, what: &str) -> Result<()> {
+        let Some((name, error)) = self.damaged.first() else { return Ok(()) };
+        let more =
+            if self.damaged.len() > 1 { format!(", nor can {} more", self.damaged.len() - 1) } else { String::new() };
+        let message = format!("{what}: {} cannot be read{more}: {error}", root_path(name));
+        Err(Error::new(Code::StorageCorrupted, message).with_hint(error.hint().unwrap_or_default()))
+    }
+
     /// All that live, oldest first.
     pub fn all(&self) -> &[Snapshot] {
         &self.live
@@ -160,7 +179,7 @@ impl Snapshots {
         &self.pinned
     }
 
-    /// Records whose seal and signature hold but whose body cannot be read, with why.
+    /// Root records that cannot be read, with why.
     pub fn damaged(&self) -> &[(Id, Error)] {
         &self.damaged
     }

@@ -6,6 +6,7 @@
 use super::{Snapshot, Snapshots};
 use crate::error::{Code, Error, Result, fail};
 use crate::id::{Id, hex};
+use crate::repo::root_path;
 
 /// Fewer digits than these name nothing, as in git.
 const PREFIX_DIGITS_MIN: usize = 4;
@@ -74,6 +75,7 @@ impl Snapshots {
 
     /// The newest but `back` that `is_meant`, among the whole ones.
     fn newest(&self, back: usize, is_meant: impl Fn(&Snapshot) -> bool, what: &str) -> Result<&Snapshot> {
+        self.must_be_whole(&format!("the newest snapshot in {what} is not known"))?;
         let mut count = 0;
         let mut partial = 0;
         for snapshot in self.live.iter().rev().filter(|snapshot| is_meant(snapshot)) {
@@ -124,8 +126,19 @@ impl Snapshots {
             [] if self.forgotten.iter().any(|id| has_prefix(id, &digits)) => {
                 fail(Code::SnapshotNotFound, format!("snapshot {text} was forgotten"))
             }
-            [] => Err(not_found(text)),
+            [] => self.must_be_readable(&digits).and(Err(not_found(text))),
             many => Err(ambiguous(text, many)),
+        }
+    }
+
+    /// Refuses the beginning of an id that is that of a record which cannot be read.
+    ///
+    /// # Errors
+    /// STORAGE_CORRUPTED.
+    pub fn must_be_readable(&self, digits: &str) -> Result<()> {
+        match self.damaged.iter().find(|(name, _)| has_prefix(name, digits)) {
+            Some((name, error)) => Err(error.retold().context(format!("{} cannot be read", root_path(name)))),
+            None => Ok(()),
         }
     }
 

@@ -106,6 +106,7 @@ fn look(repo: &Repo, options: &VerifyOptions, monitor: &dyn Monitor) -> Result<(
     // Roots before segments before packs: whatever a root that we see needs was published before it.
     let (loaded, faults) = repo.verify_roots()?;
     loaded.damaged.iter().for_each(|(name, error)| findings.file(root_path(name), error));
+    repo.damaged_devices(&loaded.roots)?.iter().for_each(|(path, error)| findings.file(path.clone(), error));
     for fault in &faults {
         let path = fault.name.map_or_else(|| format!("roots/ of device {}", fault.device), |name| root_path(&name));
         findings.file(path, &Error::new(Code::RollbackDetected, fault.to_string()));
@@ -256,6 +257,7 @@ fn conclude(
     report.runs_total = owners.runs.records().len() as u64;
     report.runs_invalid = hurt.runs.into_iter().collect();
     report.snapshots_total = (owners.snapshots.len() + bad_roots.len()) as u64;
+    report.roots_unread = bad_roots.len() as u64;
     report.snapshots_invalid = hurt.snapshots.into_iter().chain(bad_roots.iter().copied()).collect();
     report.snapshots_valid = report.snapshots_total - report.snapshots_invalid.len() as u64;
     Ok(())

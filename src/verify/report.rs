@@ -122,8 +122,10 @@ impl Damage {
 /// What a verification found.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Report {
-    /// Snapshots that were looked at.
+    /// Snapshots that were looked at, and root records that cannot be read.
     pub snapshots_total: u64,
+    /// Root records that cannot be read: what they keep is not known, and cannot be restored.
+    pub roots_unread: u64,
     /// Those that are sound, as far as this level looks.
     pub snapshots_valid: u64,
     /// Names of the others.
@@ -173,6 +175,9 @@ impl Report {
         let objects = self.objects.max(self.objects_lost).max(1);
         let objects_share = (objects - self.objects_lost) as f64 / objects as f64;
         // Damage that loses no object (a spare copy, a segment, a signature) must show all the same.
-        (objects_share * 100.0).min(99.99)
+        // What a record keeps that nobody can read is not among the objects.
+        let roots = self.snapshots_total.max(1);
+        let roots_share = (roots - self.roots_unread) as f64 / roots as f64;
+        (objects_share.min(roots_share) * 100.0).min(99.99)
     }
 }

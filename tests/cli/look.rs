@@ -4,7 +4,7 @@ use super::World;
 use super::backup;
 
 /// Two snapshots of a tree that changed in between; their ids.
-fn world() -> (World, [String; 2]) {
+pub fn world() -> (World, [String; 2]) {
     let world = backup::world();
     let backup = |tag: &str| {
         let words = ["backup", "tree", "--tag", tag, "--host", "mars"];

@@ -31,6 +31,7 @@ mod restore;
 mod run_faces;
 mod sync;
 mod terminal;
+mod unread;
 mod verify;
 
 use std::io::Write;

@@ -170,6 +170,25 @@ impl RootStore<'_> {
         Ok((loaded, faults))
     }
 
+    /// The files of devices that signed some of these records and cannot be read, with why. Their own clients read
+    /// such records all the same; nobody else does.
+    ///
+    /// # Errors
+    /// FILE_IO and network codes.
+    pub fn damaged_devices(&self, roots: &[Root]) -> Result<Vec<(String, Error)>> {
+        let devices = Devices::new(self)?;
+        let ids: BTreeSet<ShortId> = roots.iter().map(|root| root.device).collect();
+        let mut damaged = Vec::new();
+        for id in ids {
+            match devices.published(&id) {
+                Ok(_) => {}
+                Err(error) if is_damage(&error) => damaged.push((device_path(&id), error)),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(damaged)
+    }
+
     /// Signs a record as the next of this device and stores it, as the writer of `lease`. Durable on return.
     ///
     /// # Errors
@@ -321,14 +340,25 @@ impl<'a> Devices<'a> {
         if let Some(found) = self.seen.lock().unwrap_or_else(PoisonError::into_inner).get(id) {
             return found.ok_or_else(|| unknown(id));
         }
-        let public = match self.store.backend.get(&device_path(id)) {
-            Ok(bytes) => read_device(&bytes, self.store.keyring, self.store.repository),
-            Err(error) if error.is_not_found() => Err(unknown(id)),
-            Err(error) => return Err(error),
+        let public = match self.published(id) {
+            // What this client signed itself it knows by its own key.
+            Err(error) if is_damage(&error) => {
+                self.store.state.own_public().filter(|own| device_id(own) == *id).ok_or(error)
+            }
+            answer => answer,
         };
-        let public = public.and_then(|public| if device_id(&public) == *id { Ok(public) } else { Err(unknown(id)) });
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(*id, public.as_ref().ok().copied());
         public
+    }
+
+    /// What the medium has of a device, endorsed.
+    fn published(&self, id: &ShortId) -> Result<[u8; 32]> {
+        let public = match self.store.backend.get(&device_path(id)) {
+            Ok(bytes) => read_device(&bytes, self.store.keyring, self.store.repository).map_err(|_| unknown(id))?,
+            Err(error) if error.is_not_found() => return Err(unknown(id)),
+            Err(error) => return Err(error),
+        };
+        if device_id(&public) == *id { Ok(public) } else { Err(unknown(id)) }
     }
 
     fn judged(&self, mut root: Root) -> Root {
@@ -338,5 +368,9 @@ impl<'a> Devices<'a> {
 }
 
 fn unknown(id: &ShortId) -> Error {
-    Error::new(Code::InvalidSignature, format!("the device {id} that signed it is not known to the keyring"))
+    let path = device_path(id);
+    Error::new(Code::InvalidSignature, format!("{path}, which proves who signed it, is not there or is not sound")).with_hint(format!(
+        "bring {path} back from another copy of the repository, or run `larder backup` on the machine that wrote it: \
+         that writes it anew"
+    ))
 }

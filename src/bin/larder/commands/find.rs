@@ -106,6 +106,7 @@ impl Subcommand for Find {
         }
         let stats = outcome?;
         Ok(match (stats.errors, stats.matches) {
+            (0, _) if self.snapshot.is_empty() && !snapshots.damaged().is_empty() => view::outcome(&snapshots),
             (0, 0) => Exit::NEGATIVE,
             (0, _) => Exit::DONE,
             _ => Exit::PARTIAL,

@@ -217,6 +217,7 @@ impl Forget {
         snapshots: &'a Snapshots,
         policy: &Policy,
     ) -> anyhow::Result<Vec<&'a Snapshot>> {
+        snapshots.must_be_whole("what a policy keeps is not known")?;
         let options = RetentionOptions {
             filter: self.filter.filter(),
             group_by: self.group_by,

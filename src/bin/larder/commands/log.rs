@@ -79,7 +79,7 @@ impl Subcommand for Log {
                 session.ui.text(&format!("{space}{}", view::describe(session, snapshot)))?;
             }
         }
-        Ok(Exit::DONE)
+        Ok(view::outcome(names.snapshots()?))
     }
 }
 

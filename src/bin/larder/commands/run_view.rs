@@ -16,8 +16,9 @@ pub const PREFIX: &str = "run:";
 
 /// The runs of a repository; what cannot be read of them is told.
 pub fn load(session: &Session, repo: &Repo) -> Result<Runs> {
-    let runs = Runs::load(&repo.roots()?, clock::now());
-    for (name, error) in runs.damaged() {
+    let loaded = repo.load_roots()?;
+    let runs = Runs::load(&loaded.roots, clock::now());
+    for (name, error) in loaded.damaged.iter().chain(runs.damaged()) {
         session.ui.item_failed(format!("roots/{name}").as_bytes(), error);
     }
     Ok(runs)

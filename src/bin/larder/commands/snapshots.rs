@@ -145,7 +145,7 @@ impl List {
         if session.ui.is_json() && as_array {
             session.ui.json(&serde_json::Value::Array(array))?;
         }
-        Ok(Exit::DONE)
+        Ok(view::outcome(names.snapshots()?))
     }
 }
 

@@ -53,7 +53,7 @@ impl Subcommand for StatsArgs {
             for (id, bytes) in &usage.only_in {
                 session.ui.json(&json!({"type": "snapshot", "id": id.to_hex(), "bytes_only_here": bytes}))?;
             }
-            return Ok(Exit::DONE);
+            return Ok(view::outcome(&snapshots));
         }
         let mut text = String::new();
         for (name, value) in [
@@ -75,6 +75,6 @@ impl Subcommand for StatsArgs {
             }
             session.ui.text(&table.render(session.ui.paint()))?;
         }
-        Ok(Exit::DONE)
+        Ok(view::outcome(&snapshots))
     }
 }

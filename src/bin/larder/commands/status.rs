@@ -35,13 +35,14 @@ impl Subcommand for Status {
         let is_encrypted = format.scheme != Scheme::None;
         let last = snapshots.all().iter().rev().find(|snapshot| !snapshot.body.is_partial);
         let damaged: Vec<String> = repo.damaged_segments().iter().map(|(name, _)| format!("index/{name}")).collect();
+        let unread: Vec<String> = snapshots.damaged().iter().map(|(name, _)| format!("roots/{name}")).collect();
         let partial = repo.backend().beyond().map(|beyond| beyond.location());
         let promised = if partial.is_some() { repo.promised_packs()?.len() } else { 0 };
         if session.ui.is_json() {
-            session.ui.json(&json!({"type": "status", "partial_of": partial, "packs_promised": promised, "damaged": damaged, "location": repo.backend().location(), "id": repo.id().to_hex(),
+            session.ui.json(&json!({"type": "status", "partial_of": partial, "packs_promised": promised, "damaged": damaged.iter().chain(&unread).collect::<Vec<_>>(), "location": repo.backend().location(), "id": repo.id().to_hex(),
                 "encryption": format.scheme.name(), "snapshots": snapshots.all().len(), "packs": packs, "bytes_stored": bytes,
                 "latest": last.map(view::json_of), "locked_by": holders.iter().map(|holder| holder.pid).collect::<Vec<_>>()}))?;
-            return Ok(Exit::DONE);
+            return Ok(view::outcome(&snapshots));
         }
         let encryption = if is_encrypted {
             format.scheme.name().to_string()
@@ -86,6 +87,10 @@ impl Subcommand for Status {
             let what = format!("{file}: its packs are read all the same; the next writer replaces it");
             session.ui.line(&format!("{:<12} {}", "damaged", session.ui.paint().bad(&what)))?;
         }
-        Ok(Exit::DONE)
+        for file in &unread {
+            let what = format!("{file}: it may be a snapshot, the latest one, or what keeps one");
+            session.ui.line(&format!("{:<12} {}", "damaged", session.ui.paint().bad(&what)))?;
+        }
+        Ok(view::outcome(&snapshots))
     }
 }

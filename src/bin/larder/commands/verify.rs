@@ -123,6 +123,10 @@ impl Subcommand for Verify {
         let hint = match (report.objects_lost, report.damage.iter().any(|damage| damage.item == Item::File)) {
             (0, false) => "every damaged copy has a sound one beside it, which is what is read",
             _ if self.repair => "what is named above is hurt, and no replica that was asked has it",
+            _ if report.roots_unread > 0 => {
+                "what is named above is hurt, and what those root records keep cannot be restored before they can be \
+                 read; --repair asks the remotes for them"
+            }
             _ => "what is named above is hurt; everything else can be restored; --repair asks the remotes for it",
         };
         Err(Error::new(Code::StorageCorrupted, message).with_hint(hint).into())

@@ -1,9 +1,10 @@
 //! Snapshots as people and programs see them, the same in every command.
 
+use crate::commands::Exit;
 use crate::session::Session;
 use crate::ui::{escaped, git_quoted, local_time, utc_time};
 use larder::context::{Names, load_snapshots};
-use larder::error::Result;
+use larder::error::{Code, Result};
 use larder::repo::Repo;
 use larder::snapshot::{Filter, Snapshot, Snapshots, Stats};
 use larder::units::format_size;
@@ -55,6 +56,14 @@ pub fn remember_names(repo: &Repo) {
 pub fn tell_damaged(session: &Session, snapshots: &Snapshots) {
     for (name, error) in snapshots.damaged() {
         session.ui.item_failed(format!("roots/{name}").as_bytes(), error);
+    }
+}
+
+/// How a command ends that looked at all snapshots: those that cannot be read are missing from what it said.
+pub fn outcome(snapshots: &Snapshots) -> Exit {
+    match snapshots.damaged().is_empty() {
+        true => Exit::DONE,
+        false => Exit(Code::StorageCorrupted.class().exit_status()),
     }
 }
 
