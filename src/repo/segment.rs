@@ -206,7 +206,9 @@ pub(crate) struct SegmentReader<'a> {
     pack_count: usize,
     frames: Vec<(FramePlace, u64)>,
     next_frame: usize,
-    records: std::vec::IntoIter<Record>,
+    /// The frame that is read, and how much of it was: a merge reads many segments at once.
+    frame: Vec<u8>,
+    frame_read_bytes: usize,
 }
 
 impl<'a> SegmentReader<'a> {
@@ -248,7 +250,8 @@ impl<'a> SegmentReader<'a> {
             packs,
             frames,
             next_frame: 0,
-            records: Vec::new().into_iter(),
+            frame: Vec::new(),
+            frame_read_bytes: 0,
         })
     }
 
@@ -265,25 +268,23 @@ impl<'a> SegmentReader<'a> {
     /// The next record in key order.
     pub(crate) fn next(&mut self) -> Result<Option<Record>> {
         loop {
-            if let Some(record) = self.records.next() {
-                return Ok(Some(record));
-            }
-            let Some((place, count)) = self.frames.get(self.next_frame) else { return Ok(None) };
-            self.next_frame += 1;
-            let medium = self.held.as_ref().map_or(self.core.backend.as_ref(), |held| held as &dyn Backend);
-            let sealed = medium.get_range(&self.path, place.offset, place.sealed_bytes as usize)?;
-            let wrapped = self.cipher.open_vec(Domain::Frame, place.ordinal, sealed)?;
-            let raw = Decompressor::new().unwrap_frame(&wrapped, 2 * SEGMENT_FRAME_BYTES)?;
-            let mut cursor = Cursor::new(&raw, "segment frame");
-            let mut records = Vec::with_capacity((*count as usize).min(raw.len() / 36));
-            while !cursor.is_empty() {
+            let rest = self.frame.get(self.frame_read_bytes..).unwrap_or_default();
+            if !rest.is_empty() {
+                let mut cursor = Cursor::new(rest, "segment frame");
                 let record = get_record(&mut cursor)?;
                 if record.pack as usize >= self.pack_count {
                     return Err(cursor.broken("names a pack it does not list"));
                 }
-                records.push(record);
+                self.frame_read_bytes = self.frame.len() - cursor.remaining();
+                return Ok(Some(record));
             }
-            self.records = records.into_iter();
+            let Some((place, _)) = self.frames.get(self.next_frame) else { return Ok(None) };
+            self.next_frame += 1;
+            let medium = self.held.as_ref().map_or(self.core.backend.as_ref(), |held| held as &dyn Backend);
+            let sealed = medium.get_range(&self.path, place.offset, place.sealed_bytes as usize)?;
+            let wrapped = self.cipher.open_vec(Domain::Frame, place.ordinal, sealed)?;
+            self.frame = Decompressor::new().unwrap_frame(&wrapped, 2 * SEGMENT_FRAME_BYTES)?;
+            self.frame_read_bytes = 0;
         }
     }
 }
