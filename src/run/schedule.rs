@@ -151,7 +151,10 @@ pub enum Ended {
 /// The state of a run.
 #[derive(Debug)]
 pub struct Schedule {
-    nodes: Vec<Node>,
+    loads: Vec<Load>,
+    /// Whom each needs, and whom it only waits for, ascending.
+    needs: Lists,
+    waits: Lists,
     dependents: Lists,
     followers: Lists,
     phases: Vec<Phase>,
@@ -184,6 +187,15 @@ pub struct Schedule {
     is_stopped: bool,
 }
 
+/// What a [`Node`] says beside its lists: there may be hundreds of thousands.
+#[derive(Debug)]
+struct Load {
+    weight: u32,
+    pool: Option<u16>,
+    is_alone: bool,
+    duration_ms: u64,
+}
+
 /// Lists of task numbers, one for each task, in two allocations.
 #[derive(Debug)]
 struct Lists {
@@ -192,23 +204,32 @@ struct Lists {
 }
 
 impl Lists {
+    fn push(&mut self, list: &[u32]) {
+        self.items.extend_from_slice(list);
+        self.starts.push(self.items.len() as u32);
+    }
+
     /// Who names whom, the other way round.
-    fn inverse<'n>(nodes: &'n [Node], of: impl Fn(&'n Node) -> &'n [u32]) -> Lists {
-        let mut starts = vec![0u32; nodes.len() + 1];
-        nodes.iter().flat_map(&of).for_each(|other| starts[*other as usize + 1] += 1);
+    fn inverse(&self) -> Lists {
+        let mut starts = vec![0u32; self.starts.len()];
+        self.items.iter().for_each(|other| starts[*other as usize + 1] += 1);
         for at in 1..starts.len() {
             starts[at] += starts[at - 1];
         }
         let mut ends = starts.clone();
-        let mut items = vec![0; starts.last().copied().unwrap_or(0) as usize];
-        for (task, node) in nodes.iter().enumerate() {
-            for other in of(node) {
+        let mut items = vec![0; self.items.len()];
+        for task in 0..self.starts.len() as u32 - 1 {
+            for other in self.list(task) {
                 let end = &mut ends[*other as usize];
-                items[*end as usize] = task as u32;
+                items[*end as usize] = task;
                 *end += 1;
             }
         }
         Lists { starts, items }
+    }
+
+    fn list(&self, task: u32) -> &[u32] {
+        &self.items[self.of(task)]
     }
 
     fn of(&self, task: u32) -> std::ops::Range<usize> {
@@ -218,23 +239,26 @@ impl Lists {
 
 impl Schedule {
     /// A schedule in which nothing has begun. Numbers of tasks are places in `nodes`, which have no cycles.
-    pub fn new(mut nodes: Vec<Node>, limits: Limits) -> Schedule {
-        for node in &mut nodes {
+    pub fn new(nodes: impl IntoIterator<Item = Node>, limits: Limits) -> Schedule {
+        let empty = || Lists { starts: vec![0], items: Vec::new() };
+        let (mut needs, mut waits, mut loads) = (empty(), empty(), Vec::new());
+        for mut node in nodes {
             node.needs.sort_unstable();
             node.needs.dedup();
             node.waits.sort_unstable();
             node.waits.dedup();
-            let needs = std::mem::take(&mut node.needs);
-            node.waits.retain(|other| needs.binary_search(other).is_err());
-            node.needs = needs;
+            node.waits.retain(|other| node.needs.binary_search(other).is_err());
+            needs.push(&node.needs);
+            waits.push(&node.waits);
+            let Node { weight, pool, is_alone, duration_ms, .. } = node;
+            loads.push(Load { weight, pool, is_alone, duration_ms });
         }
-        let count = nodes.len();
-        let dependents = Lists::inverse(&nodes, |node| &node.needs);
-        let followers = Lists::inverse(&nodes, |node| &node.waits);
+        let count = loads.len();
+        let numbers = 0..count as u32;
         let mut this = Schedule {
             phases: vec![Phase::Waiting; count],
-            unknown: nodes.iter().map(|node| node.needs.len() as u32).collect(),
-            blocked: nodes.iter().map(|node| (node.needs.len() + node.waits.len()) as u32).collect(),
+            unknown: numbers.clone().map(|task| needs.of(task).len() as u32).collect(),
+            blocked: numbers.map(|task| (needs.of(task).len() + waits.of(task).len()) as u32).collect(),
             is_there: vec![false; count],
             is_stale: vec![false; count],
             priorities_ms: Vec::new(),
@@ -253,9 +277,11 @@ impl Schedule {
             left: count,
             is_halted: false,
             is_stopped: false,
-            nodes,
-            dependents,
-            followers,
+            dependents: needs.inverse(),
+            followers: waits.inverse(),
+            needs,
+            waits,
+            loads,
             limits,
         };
         this.priorities_ms = this.longest_chains_ms();
@@ -264,18 +290,17 @@ impl Schedule {
 
     /// For each task how long it and what needs it take at least.
     fn longest_chains_ms(&self) -> Vec<u64> {
-        let mut open: Vec<u32> = vec![0; self.nodes.len()];
-        let mut longest_ms: Vec<u64> = self.nodes.iter().map(|node| node.duration_ms).collect();
-        for task in 0..self.nodes.len() as u32 {
+        let mut open: Vec<u32> = vec![0; self.loads.len()];
+        let mut longest_ms: Vec<u64> = self.loads.iter().map(|load| load.duration_ms).collect();
+        for task in 0..self.loads.len() as u32 {
             open[task as usize] = (self.dependents.of(task).len() + self.followers.of(task).len()) as u32;
         }
-        let mut last: Vec<u32> = (0..self.nodes.len() as u32).filter(|task| open[*task as usize] == 0).collect();
+        let mut last: Vec<u32> = (0..self.loads.len() as u32).filter(|task| open[*task as usize] == 0).collect();
         while let Some(task) = last.pop() {
-            let node = &self.nodes[task as usize];
             let after_ms = longest_ms[task as usize];
-            for before in node.needs.iter().chain(&node.waits) {
+            for before in self.needs.list(task).iter().chain(self.waits.list(task)) {
                 let at = *before as usize;
-                longest_ms[at] = longest_ms[at].max(after_ms.saturating_add(self.nodes[at].duration_ms));
+                longest_ms[at] = longest_ms[at].max(after_ms.saturating_add(self.loads[at].duration_ms));
                 open[at] -= 1;
                 if open[at] == 0 {
                     last.push(*before);
@@ -287,7 +312,7 @@ impl Schedule {
 
     /// Begins: those tasks are as they should be already, the others go their way.
     pub fn begin(&mut self, is_current: &dyn Fn(u32) -> bool) {
-        let count = self.nodes.len() as u32;
+        let count = self.loads.len() as u32;
         for task in (0..count).filter(|task| is_current(*task)) {
             self.finish(task, Phase::Done);
         }

@@ -91,7 +91,7 @@ impl Engine<'_> {
     /// Of all processes that want this action, one runs it.
     fn claim(&self, number: u32, keyed: &Keyed) -> Result<Option<schedule::Ended>> {
         let Some(claims) = &self.claims else { return Ok(None) };
-        if !self.slot(number).attempts.is_empty() {
+        if locked(&self.attempts).contains_key(&number) {
             return Ok(None);
         }
         if !claims.take(&keyed.id) {
@@ -118,7 +118,7 @@ impl Engine<'_> {
 
     fn attempt(&self, number: u32, keyed: &Arc<Keyed>, putter: &mut Putter<'_>) -> Result<schedule::Ended> {
         let task = self.task(number);
-        let attempt = self.slot(number).attempts.len() as u32 + 1;
+        let attempt = locked(&self.attempts).get(&number).map_or(0, Vec::len) as u32 + 1;
         // What is run again because its result could not be read must not rely on what lies beside that.
         putter.set_wary(self.slot(number).is_damaged);
         self.desk.clearing.prepare(&task.outputs, task.keep_outputs)?;
@@ -148,7 +148,7 @@ impl Engine<'_> {
     fn again(&self, number: u32, attempt: u32, ended: &Ended, logs: &LogIds, verdict: &Verdict) -> schedule::Ended {
         let task = self.task(number);
         locked(&self.stats).retries += 1;
-        self.slot(number).attempts.push(Attempt {
+        locked(&self.attempts).entry(number).or_default().push(Attempt {
             exit: exit_of(ended.exit),
             start: ended.start,
             wall_ms: ended.wall_ms,
@@ -329,7 +329,7 @@ impl Engine<'_> {
         record.status = verdict.status;
         record.reason = Some(verdict.why.clone()).filter(|why| !why.is_empty());
         record.exit = exit_of(ended.exit);
-        record.attempts = std::mem::take(&mut self.slot(number).attempts);
+        record.attempts = locked(&self.attempts).remove(&number).unwrap_or_default();
         record.observed = verdict.observed.clone();
         let captured = verdict.captured.as_ref().filter(|_| verdict.status == Status::Success);
         record.result = captured.map(|captured| captured.tree.id);

@@ -14,7 +14,7 @@ use crate::run::logs::LogIds;
 use crate::runs::{Run, Runs};
 use std::collections::HashSet;
 use std::os::unix::ffi::OsStrExt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 /// So many candidates of one action are looked at.
@@ -42,7 +42,7 @@ pub(super) struct Lookup<'a> {
     /// Held while news are read, so that who asks meanwhile knows them, too.
     reading: Mutex<()>,
     /// How often there were news.
-    generation: AtomicU64,
+    generation: AtomicU32,
 }
 
 /// Runs, and the names of the root records that they come from.
@@ -59,7 +59,7 @@ impl<'a> Lookup<'a> {
             project: project.to_string(),
             runs: RwLock::default(),
             reading: Mutex::default(),
-            generation: AtomicU64::default(),
+            generation: AtomicU32::default(),
         }
     }
 
@@ -82,7 +82,7 @@ impl<'a> Lookup<'a> {
     }
 
     /// Changes whenever what [`Lookup::find`] answers may have.
-    pub(super) fn generation(&self) -> u64 {
+    pub(super) fn generation(&self) -> u32 {
         self.generation.load(Ordering::Acquire)
     }
 

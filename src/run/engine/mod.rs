@@ -65,11 +65,10 @@ struct Slot {
     hit: Option<Box<Hit>>,
     /// It was only displaced: its row stays as it is but for the outputs.
     is_displaced: bool,
-    attempts: Vec<Attempt>,
     /// A stored result of it could not be read.
     is_damaged: bool,
     /// Which generation of what is known it was looked up in.
-    looked_at: u64,
+    looked_at: u32,
     end: Option<TaskEnd>,
 }
 
@@ -89,6 +88,8 @@ pub(super) struct Engine<'a> {
     elsewhere: Mutex<Vec<(u32, Id)>>,
     /// Wakes the thread that waits for them.
     elsewhere_changed: Condvar,
+    /// What became of attempts at tasks that are tried again.
+    attempts: Mutex<HashMap<u32, Vec<Attempt>>>,
     /// Who is to run which action.
     actions: Mutex<HashMap<Id, u32>>,
     /// Records of runs that made hits.
@@ -123,7 +124,9 @@ impl<'a> Engine<'a> {
         let durations = Remembered::load(&desk.options.state_dir);
         let limits = limits(desk);
         let slots = limits.slots as usize;
-        let schedule = Schedule::new(nodes(desk, tasks, &number_of, &durations), limits);
+        let average_ms = durations.average_ms();
+        let nodes = tasks.iter().map(|task| node(desk, *task, &number_of, &durations, average_ms));
+        let schedule = Schedule::new(nodes, limits);
         let project = desk.manifest.project.clone().unwrap_or_default();
         Engine {
             desk,
@@ -137,6 +140,7 @@ impl<'a> Engine<'a> {
             claims: Claims::open(&desk.repo.local().cache).ok().filter(|_| !desk.options.force),
             elsewhere: Mutex::default(),
             elsewhere_changed: Condvar::new(),
+            attempts: Mutex::default(),
             actions: Mutex::default(),
             used: Mutex::default(),
             publisher: Publisher::default(),
@@ -411,24 +415,20 @@ fn limits(desk: &Desk<'_>) -> Limits {
     }
 }
 
-fn nodes(desk: &Desk<'_>, tasks: &[TaskNo], number_of: &[u32], durations: &Remembered) -> Vec<Node> {
-    let average_ms = durations.average_ms();
+fn node(desk: &Desk<'_>, task: TaskNo, number_of: &[u32], durations: &Remembered, average_ms: u64) -> Node {
     let numbers = |tasks: &[TaskNo]| {
         let numbers = tasks.iter().filter_map(|task| number_of.get(task.index()).copied());
         numbers.filter(|number| *number != u32::MAX).collect::<Vec<u32>>()
     };
-    let node = |task: &TaskNo| {
-        let task = desk.manifest.task(*task);
-        let mut needs = numbers(&task.deps);
-        needs.extend(numbers(&task.makers));
-        Node {
-            needs,
-            waits: numbers(&task.after),
-            weight: task.weight,
-            pool: task.pool,
-            is_alone: task.interactive,
-            duration_ms: if task.is_group() { 0 } else { durations.ms(&task.name).unwrap_or(average_ms) },
-        }
-    };
-    tasks.iter().map(node).collect()
+    let task = desk.manifest.task(task);
+    let mut needs = numbers(&task.deps);
+    needs.extend(numbers(&task.makers));
+    Node {
+        needs,
+        waits: numbers(&task.after),
+        weight: task.weight,
+        pool: task.pool,
+        is_alone: task.interactive,
+        duration_ms: if task.is_group() { 0 } else { durations.ms(&task.name).unwrap_or(average_ms) },
+    }
 }

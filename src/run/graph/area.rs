@@ -18,12 +18,11 @@ pub struct OutputArea {
 impl OutputArea {
     /// The area of these tasks, as they come in a checked manifest: no two make the same.
     pub fn new(tasks: &[Task]) -> OutputArea {
-        let mut area = OutputArea::default();
-        for (number, task) in tasks.iter().enumerate() {
-            for output in &task.outputs {
-                area.add(TaskNo(number as u32), output);
-            }
-        }
+        let outputs = || (0..).zip(tasks).flat_map(|(number, task)| std::iter::repeat(TaskNo(number)).zip(&task.outputs));
+        // At once: a map that grows path by path is half empty.
+        let paths = outputs().filter_map(|(task, output)| Some((output.as_path()?.into(), task))).collect();
+        let mut area = OutputArea { paths, ..OutputArea::default() };
+        outputs().filter(|(_, output)| output.as_path().is_none()).for_each(|(task, output)| area.add(task, output));
         area
     }
 

@@ -38,7 +38,7 @@ impl Schedule {
     pub(super) fn wait_again(&mut self, task: u32) {
         self.phases[task as usize] = Phase::Waiting;
         let is_lost = |need: &u32| matches!(self.phases[*need as usize], Phase::Failed | Phase::Skipped);
-        if self.nodes[task as usize].needs.iter().any(is_lost) {
+        if self.needs.list(task).iter().any(is_lost) {
             self.finish(task, Phase::Skipped);
             self.skip_dependents(task);
         } else if self.unknown[task as usize] == 0 {

@@ -103,7 +103,7 @@ fn play(schedule: &mut Schedule, world: &World) -> Story {
     loop {
         let at = |ms: u64| start + Duration::from_millis(ms);
         story.steps += 1;
-        assert!(story.steps < 64 * (schedule.nodes.len() + 16), "it goes round in circles");
+        assert!(story.steps < 64 * (schedule.loads.len() + 16), "it goes round in circles");
         match schedule.next(at(now_ms)) {
             Next::Unit(Unit::Resolve(task)) => {
                 story.open.push(Open::Resolve(task));
@@ -114,11 +114,11 @@ fn play(schedule: &mut Schedule, world: &World) -> Story {
             }
             Next::Unit(Unit::Place(tasks)) => story.open.push(Open::Place(tasks)),
             Next::Unit(Unit::Run(task)) => {
-                for need in &schedule.nodes[task as usize].needs {
+                for need in schedule.needs.list(task) {
                     assert!(schedule.is_there[*need as usize], "{task} runs and {need} is not there");
                 }
                 story.order.push(task);
-                running.insert((now_ms + schedule.nodes[task as usize].duration_ms, task));
+                running.insert((now_ms + schedule.loads[task as usize].duration_ms, task));
                 story.most_beside = story.most_beside.max(running.len());
             }
             Next::Wait(_) if !story.open.is_empty() => {
