@@ -16,6 +16,7 @@ use std::path::Path;
 pub(super) struct Checker<'a> {
     pub tasks: &'a mut Vec<Task>,
     pub pending: &'a [Pending],
+    pub places: &'a [Place],
     pub scopes: &'a [FileScope],
     /// Manifests and files of variables, relative to the root.
     pub files: &'a [Vec<u8>],
@@ -109,7 +110,7 @@ impl Checker<'_> {
     fn area(&mut self) -> OutputArea {
         let mut area = OutputArea::default();
         for (number, task) in self.tasks.iter().enumerate() {
-            for (output, at) in task.outputs.iter().zip(&self.pending[number].outputs) {
+            for (output, at) in task.outputs.iter().zip(&self.places[self.pending[number].outputs.clone()]) {
                 let text = shown(&output.text());
                 let own = TaskNo(number as u32);
                 if let Some((other, claim)) = area.claims_meeting(output).find(|(other, _)| *other != own) {
@@ -138,7 +139,7 @@ impl Checker<'_> {
         for number in 0..self.tasks.len() {
             let own = TaskNo(number as u32);
             let mut makers = Vec::new();
-            for (input, at) in self.tasks[number].inputs.iter().zip(&self.pending[number].inputs) {
+            for (input, at) in self.tasks[number].inputs.iter().zip(&self.places[self.pending[number].inputs.clone()]) {
                 let Some(path) = input.as_path() else {
                     if self.tasks[number].outputs.contains(input) {
                         same(&self.tasks[number], input, *at, self.complaints);
@@ -200,7 +201,7 @@ impl Checker<'_> {
         let mut makers_of: HashMap<&Pattern, Vec<TaskNo>> = HashMap::new();
         for (number, task) in self.tasks.iter().enumerate() {
             let own = TaskNo(number as u32);
-            for (input, at) in task.inputs.iter().zip(&self.pending[number].inputs) {
+            for (input, at) in task.inputs.iter().zip(&self.places[self.pending[number].inputs.clone()]) {
                 // A path inside of what a task makes has its edge already.
                 if input.as_path().is_some_and(|path| area.owner(path).is_some()) {
                     continue;
@@ -233,7 +234,7 @@ impl Checker<'_> {
     pub fn tracked(&mut self, root: &Path) {
         let Some(tracked) = Tracked::read(root) else { return };
         for (number, task) in self.tasks.iter().enumerate() {
-            for (output, at) in task.outputs.iter().zip(&self.pending[number].outputs) {
+            for (output, at) in task.outputs.iter().zip(&self.places[self.pending[number].outputs.clone()]) {
                 if let Some(path) = tracked.taken_by(output) {
                     let message = format!(
                         "the output `{}` of `{}` holds `{}`, which git tracks",

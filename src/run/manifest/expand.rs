@@ -10,6 +10,7 @@ use crate::error::Code;
 use crate::run::graph::select::nearest;
 use crate::run::pattern::{Pattern, resolve};
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// A matrix may not make more tasks than this.
@@ -36,9 +37,9 @@ pub(super) struct FileScope {
 pub(super) struct Pending {
     pub deps: Vec<Text>,
     pub after: Vec<Text>,
-    /// Where each of the task's `inputs` and `outputs` stands.
-    pub inputs: Vec<Place>,
-    pub outputs: Vec<Place>,
+    /// Where among [`Expander::places`] each of the task's `inputs` and `outputs` has its own.
+    pub inputs: Range<usize>,
+    pub outputs: Range<usize>,
     /// The place of its file among the scopes.
     pub scope: u16,
 }
@@ -50,12 +51,14 @@ pub(super) struct Expander<'a> {
     pub pools: &'a [Pool],
     pub tasks: Vec<Task>,
     pub pending: Vec<Pending>,
+    /// In one piece of memory: when they go, no holes are left between the tasks.
+    pub places: Vec<Place>,
     known: HashMap<Settings, Arc<Settings>>,
 }
 
 impl<'a> Expander<'a> {
     pub fn new(root: &'a str, args: &'a [String], pools: &'a [Pool]) -> Self {
-        Expander { root, args, pools, tasks: Vec::new(), pending: Vec::new(), known: HashMap::new() }
+        Expander { root, args, pools, tasks: Vec::new(), pending: Vec::new(), places: Vec::new(), known: HashMap::new() }
     }
 
     /// Adds what a raw task stands for.
@@ -87,8 +90,11 @@ impl<'a> Expander<'a> {
                 settings: Arc::new(Settings::default()),
             };
             if command != CommandKind::Group {
-                task.inputs = one.patterns("inputs", &mut pending.inputs).into();
-                task.outputs = one.outputs(&mut pending.outputs).into();
+                let start = self.places.len();
+                task.inputs = one.patterns("inputs", &mut self.places).into();
+                let end = self.places.len();
+                task.outputs = one.outputs(&mut self.places).into();
+                (pending.inputs, pending.outputs) = (start..end, end..self.places.len());
                 task.depfile = one.text("depfile").and_then(|text| one.path(&text)).map(Vec::into);
                 one.settings(&mut settings, self.pools);
                 task.command = one.command(command, &task, &settings, self);
@@ -225,7 +231,7 @@ impl<'t> One<'t> {
 
     fn pending(&mut self, scope: u16) -> Pending {
         let mut names = |key| self.list(key);
-        Pending { deps: names("deps"), after: names("after"), inputs: Vec::new(), outputs: Vec::new(), scope }
+        Pending { deps: names("deps"), after: names("after"), inputs: 0..0, outputs: 0..0, scope }
     }
 
     /// A text with the matrix filled in.
@@ -299,8 +305,9 @@ impl<'t> One<'t> {
     }
 
     fn outputs(&mut self, places: &mut Vec<Place>) -> Vec<Pattern> {
+        let start = places.len();
         let outputs = self.patterns("outputs", places);
-        for (output, at) in outputs.iter().zip(places.iter()) {
+        for (output, at) in outputs.iter().zip(&places[start..]) {
             match output {
                 Pattern::Git(_) => {
                     self.complaints.say(*at, Code::ParseError, "an output cannot be `@git(…)`: that names sources");

@@ -178,7 +178,7 @@ impl Loader {
                 false => toml::read_tasks(&source, &mut self.complaints, &mut each),
             }
         }
-        let (mut tasks, pending) = (all.tasks, all.pending);
+        let (mut tasks, pending, places) = (all.tasks, all.pending, all.places);
         tasks.shrink_to_fit();
         let id = self.id();
         self.files.iter_mut().for_each(|(file, _)| file.text = String::new());
@@ -192,6 +192,7 @@ impl Loader {
         let mut checker = Checker {
             tasks: &mut tasks,
             pending: &pending,
+            places: &places,
             scopes: &scopes,
             files: &inner_files,
             complaints: &mut self.complaints,

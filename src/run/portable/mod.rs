@@ -293,7 +293,10 @@ fn entries_of(bytes: &[u8]) -> Result<Arc<Vec<Entry>>> {
     if tree.profile != Profile::Portable {
         return fail(Code::StorageCorrupted, "it is the tree of a backup, not a result");
     }
-    Ok(Arc::new(tree.entries))
+    let mut entries = tree.entries;
+    // Thousands of trees are held together, and most have one entry.
+    entries.shrink_to_fit();
+    Ok(Arc::new(entries))
 }
 
 /// Adds the entries of one directory to a result, and its directories to those that are still to be read. `count` is

@@ -119,7 +119,7 @@ impl Project {
         let state = State::open(&options.state_dir);
         let mut counters = state.counters()?;
         let tasks_before = counters.tasks;
-        let known = state.plan(&digest)?.and_then(|bytes| Light::decode(&bytes));
+        let known = state.plan(&digest, Light::decode)?;
         let known = known.filter(|light| light.files.iter().all(|(path, stamp)| look_at(path) == *stamp));
         let files = state.files(&counters)?;
         let (light, whole, graph, area, keeps_plan) = match known {
@@ -203,8 +203,8 @@ impl Project {
         if let Some(manifest) = self.whole.get() {
             return Ok(manifest);
         }
-        let packed = self.state().whole_plan(&self.digest)?;
-        match packed.and_then(|bytes| decode_manifest(&bytes)).filter(|whole| whole.tasks.len() == self.light.len()) {
+        let whole = self.state().whole_plan(&self.digest, decode_manifest)?;
+        match whole.filter(|whole| whole.tasks.len() == self.light.len()) {
             Some(manifest) => Ok(self.whole.get_or_init(|| manifest)),
             None => Err(Error::new(Code::CacheError, "run.sqlite is damaged")
                 .with_hint("it holds only what saves time: delete it")),

@@ -15,8 +15,9 @@ use crate::error::{Code, Error, Result};
 use crate::fs::{PRIVATE_DIR, boot_id, create_dir_durable, create_private_if_absent, remove_if_there};
 use files::Files;
 use rows::{PatternRow, RowNo};
+use rusqlite::blob::ZeroBlob;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, MAIN_DB, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
@@ -166,14 +167,14 @@ impl State {
         note_of(reader, name).map_err(sql)
     }
 
-    /// What is needed of a manifest to see that nothing is to be done.
-    pub fn plan(&self, digest: &rows::Digest) -> Result<Option<Vec<u8>>> {
-        self.plan_part("SELECT light FROM plan WHERE digest = ?1", digest)
+    /// What is needed of a manifest to see that nothing is to be done, as `decode` reads it.
+    pub fn plan<T>(&self, digest: &rows::Digest, decode: impl FnOnce(&[u8]) -> Option<T>) -> Result<Option<T>> {
+        self.plan_part("SELECT light FROM plan WHERE digest = ?1", digest, decode)
     }
 
-    /// A whole manifest.
-    pub fn whole_plan(&self, digest: &rows::Digest) -> Result<Option<Vec<u8>>> {
-        self.plan_part("SELECT whole FROM plan WHERE digest = ?1", digest)
+    /// A whole manifest, as `decode` reads it.
+    pub fn whole_plan<T>(&self, digest: &rows::Digest, decode: impl FnOnce(&[u8]) -> Option<T>) -> Result<Option<T>> {
+        self.plan_part("SELECT whole FROM plan WHERE digest = ?1", digest, decode)
     }
 
     /// What was last read of a manifest, whatever it was read with, light and whole: for the numbers of its tasks.
@@ -183,9 +184,11 @@ impl State {
         reader.query_row(select, params![manifest], |row| Ok((row.get(0)?, row.get(1)?))).optional().map_err(sql)
     }
 
-    fn plan_part(&self, select: &str, key: &[u8]) -> Result<Option<Vec<u8>>> {
+    fn plan_part<T>(&self, select: &str, key: &[u8], decode: impl FnOnce(&[u8]) -> Option<T>) -> Result<Option<T>> {
         let Some(reader) = &self.reader else { return Ok(None) };
-        reader.query_row(select, params![key], |row| row.get(0)).optional().map_err(sql)
+        // Where it lies: a copy of it would be as large as what it becomes.
+        let part = reader.query_row(select, params![key], |row| Ok(decode(row.get_ref(0)?.as_blob()?)));
+        Ok(part.optional().map_err(sql)?.flatten())
     }
 
     /// All files.
@@ -213,14 +216,7 @@ impl State {
         let mut rows = TaskRows::default();
         let Some(reader) = &self.reader else { return Ok(rows) };
         match wanted {
-            None => {
-                let mut select = reader.prepare("SELECT n, row FROM task ORDER BY n").map_err(sql)?;
-                let mut found = select.query([]).map_err(sql)?;
-                while let Some(row) = found.next().map_err(sql)? {
-                    let bytes = row.get_ref(1).and_then(|value| Ok(value.as_blob()?)).map_err(sql)?;
-                    rows.push(RowNo(row.get(0).map_err(sql)?), bytes);
-                }
-            }
+            None => self.each_task_row(&mut |number, bytes| rows.push(number, bytes))?,
             Some(wanted) => {
                 let mut select = reader.prepare("SELECT row FROM task WHERE n = ?1").map_err(sql)?;
                 for number in wanted {
@@ -233,6 +229,26 @@ impl State {
             }
         }
         Ok(rows)
+    }
+
+    /// The rows of all tasks, one by one.
+    pub fn each_task(&self, each: &mut dyn FnMut(RowNo, rows::RowView<'_>)) -> Result<()> {
+        self.each_task_row(&mut |number, bytes| {
+            if let Some(row) = pack::checked(bytes).and_then(rows::RowView::read) {
+                each(number, row);
+            }
+        })
+    }
+
+    fn each_task_row(&self, each: &mut dyn FnMut(RowNo, &[u8])) -> Result<()> {
+        let Some(reader) = &self.reader else { return Ok(()) };
+        let mut select = reader.prepare("SELECT n, row FROM task ORDER BY n").map_err(sql)?;
+        let mut found = select.query([]).map_err(sql)?;
+        while let Some(row) = found.next().map_err(sql)? {
+            let bytes = row.get_ref(1).and_then(|value| Ok(value.as_blob()?)).map_err(sql)?;
+            each(RowNo(row.get(0).map_err(sql)?), bytes);
+        }
+        Ok(())
     }
 
     /// All patterns by their text, with their numbers.
@@ -298,10 +314,16 @@ impl State {
             pattern.execute(params![number, text, row])?;
         }
         if let Some(plan) = &change.plan {
+            // As values of the statement they would be copied twice.
+            let (light, whole) = (ZeroBlob(plan.light.len() as u64), ZeroBlob(plan.whole.len() as u64));
             transaction.execute(
                 "INSERT OR REPLACE INTO plan VALUES (?1, ?2, ?3, ?4, ?5)",
-                params![&plan.digest[..], plan.manifest, change.epoch, plan.light, plan.whole],
+                params![&plan.digest[..], plan.manifest, change.epoch, light, whole],
             )?;
+            let row = transaction.last_insert_rowid();
+            for (column, bytes) in [("light", &plan.light), ("whole", &plan.whole)] {
+                transaction.blob_open(MAIN_DB, "plan", column, row, false)?.write_all_at(bytes, 0)?;
+            }
             transaction.execute(
                 "DELETE FROM plan WHERE digest NOT IN (SELECT digest FROM plan ORDER BY used DESC LIMIT ?1)",
                 params![PLANS_MAX],
