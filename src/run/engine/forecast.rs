@@ -206,7 +206,7 @@ impl<'a> Seer<'a> {
                 outlook.known = Some(known);
                 Forecast::Current
             }
-            (Some(Standing::Displaced(known, _)), None) => match portable::read(self.repo()?, &known.result) {
+            (Some(Standing::Displaced(known)), None) => match portable::read(self.repo()?, &known.result) {
                 Ok(read) => {
                     outlook.known = Some(known);
                     tree = Some(Arc::new(read));

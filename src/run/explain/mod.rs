@@ -9,7 +9,7 @@ pub use difference::{Difference, Part, Value};
 
 use super::engine::{Forecast, Outlook, Seer};
 use super::manifest::{Manifest, TaskNo};
-use super::project::{Standing, Survey, Why};
+use super::project::{Project, Standing, Survey, Why};
 use crate::action::Action;
 use crate::clock;
 use crate::error::{Class, Code, Error, Result};
@@ -74,6 +74,7 @@ pub struct Explanation {
 
 /// Explains tasks of one survey.
 pub struct Explainer<'a> {
+    project: &'a Project,
     survey: &'a Survey,
     manifest: &'a Manifest,
     seer: &'a Seer<'a>,
@@ -82,8 +83,11 @@ pub struct Explainer<'a> {
 
 impl<'a> Explainer<'a> {
     /// With a seer that has not looked yet.
-    pub fn new(survey: &'a Survey, manifest: &'a Manifest, seer: &'a Seer<'a>) -> Self {
-        Explainer { survey, manifest, seer, runs: OnceCell::new() }
+    ///
+    /// # Errors
+    /// As [`Project::manifest`].
+    pub fn new(project: &'a Project, survey: &'a Survey, seer: &'a Seer<'a>) -> Result<Self> {
+        Ok(Explainer { project, survey, manifest: project.manifest()?, seer, runs: OnceCell::new() })
     }
 
     /// Explains these tasks, each after what it depends on.
@@ -126,11 +130,7 @@ impl<'a> Explainer<'a> {
                 all.since = self.last(outlook.task)?;
             }
             Forecast::Hit => {
-                let displaced = match self.survey.standing(outlook.task) {
-                    Some(Standing::Displaced(_, why)) => Some(Reason::Seen(why)),
-                    _ => None,
-                };
-                all.reasons.extend(displaced);
+                all.reasons.extend(self.project.why_displaced(self.survey, outlook.task).map(Reason::Seen));
                 self.compare(&outlook, &mut all)?;
             }
             Forecast::Run => {
@@ -245,10 +245,9 @@ impl<'a> Explainer<'a> {
 
     fn seen(&self, task: TaskNo) -> Option<Reason> {
         match self.survey.standing(task) {
-            Some(Standing::Changed(why) | Standing::Displaced(_, why)) => {
-                Some(Reason::Seen(why)).filter(|seen| !matches!(seen, Reason::Seen(Why::Pending(_) | Why::Result(_))))
-            }
-            _ => None,
+            Some(Standing::Changed(Why::Pending(_) | Why::Result(_))) => None,
+            Some(Standing::Changed(why)) => Some(Reason::Seen(why)),
+            _ => self.project.why_displaced(self.survey, task).map(Reason::Seen),
         }
     }
 

@@ -33,7 +33,7 @@ pub enum Standing {
     /// Nothing has changed: its outputs are what its record says.
     Current(Known),
     /// Its action is the same, but an output is not there or not what it was.
-    Displaced(Known, Why),
+    Displaced(Known),
     /// Its action may be another one: it must be keyed.
     Changed(Why),
 }
@@ -117,7 +117,7 @@ impl Survey {
             Mark::Unwanted => None,
             Mark::Group | Mark::OpenGroup => Some(Standing::Group),
             Mark::Current => Some(Standing::Current(self.last(task)?)),
-            Mark::Displaced => Some(Standing::Displaced(self.last(task)?, why())),
+            Mark::Displaced => Some(Standing::Displaced(self.last(task)?)),
             Mark::Changed => Some(Standing::Changed(why())),
         }
     }
@@ -176,6 +176,13 @@ impl Project {
             whys.insert(task, Why::Input(path));
         }
         Ok(Survey { marks, whys, rows, row_of: self.light.rows.clone(), order })
+    }
+
+    /// Why outputs of a task must be put in place, as long as nothing was: of a hundred thousand it is not held.
+    pub fn why_displaced(&self, survey: &Survey, task: TaskNo) -> Option<Why> {
+        survey.displaced(task)?;
+        let files = self.sources.files();
+        displaced(&survey.row(task)?, &files).map(|file| Why::Output(files.path(file).to_vec()))
     }
 
     /// Looks at each file that a row names, once.
@@ -289,15 +296,14 @@ impl Project {
     /// # Errors
     /// CACHE_ERROR.
     pub fn made(&self) -> Result<HashMap<FileNo, u32>> {
-        let rows = self.state().task_rows(None)?;
         let mut made = HashMap::new();
-        for row in (0..self.counters.tasks).filter_map(|number| rows.get(RowNo(number))) {
-            let Some(lists) = row.lists() else { continue };
-            for file in lists.outputs.map(FileNo) {
+        self.state().each_task(&mut |number, row| {
+            let lists = row.lists().filter(|_| number.0 < self.counters.tasks);
+            for file in lists.into_iter().flat_map(|lists| lists.outputs.map(FileNo)) {
                 let keyed: &mut u32 = made.entry(file).or_default();
                 *keyed = row.keyed.max(*keyed);
             }
-        }
+        })?;
         Ok(made)
     }
 
@@ -365,7 +371,7 @@ impl Surveyor<'_> {
             let changed = row.as_ref().map_or(0, |row| row.result_changed);
             match row.map(|row| {
                 self.why_changed(task, &row, files, surroundings, tools, patterns).map_or_else(
-                    || why_displaced(&row, files).map_or((Mark::Current, None), |why| (Mark::Displaced, Some(why))),
+                    || (displaced(&row, files).map_or(Mark::Current, |_| Mark::Displaced), None),
                     |why| (Mark::Changed, Some(why)),
                 )
             }) {
@@ -459,8 +465,7 @@ impl Surveyor<'_> {
     }
 }
 
-/// Why outputs must be put in place.
-fn why_displaced(row: &RowView<'_>, files: &Files) -> Option<Why> {
-    let mut outputs = row.lists()?.outputs.map(FileNo);
-    outputs.find(|file| files.changed(*file) > row.keyed).map(|file| Why::Output(files.path(file).to_vec()))
+/// The first output that must be put in place.
+fn displaced(row: &RowView<'_>, files: &Files) -> Option<FileNo> {
+    row.lists()?.outputs.map(FileNo).find(|file| files.changed(*file) > row.keyed)
 }

@@ -56,7 +56,7 @@ impl Subcommand for Explain {
         let survey = project.survey(&tasks)?;
         let open = || session.repo();
         let seer = Seer::new(&project, &survey, false, &open)?;
-        let explained = Explainer::new(&survey, project.manifest()?, &seer).explain(&tasks)?;
+        let explained = Explainer::new(&project, &survey, &seer)?.explain(&tasks)?;
         let teller = Teller { session, manifest: project.manifest()?, seer: &seer };
         for one in &explained {
             if session.ui.is_json() {

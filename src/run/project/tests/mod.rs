@@ -191,7 +191,7 @@ impl Scene {
                     results.insert(task, Arc::new(tree));
                     outcome.current.push(name);
                 }
-                Standing::Displaced(known, _) => {
+                Standing::Displaced(known) => {
                     let tree = self.records[&known.action].1.clone();
                     let stats = self.place(&tree);
                     project.placed(&survey, task, &tree, &stats);

@@ -153,8 +153,8 @@ fn variables_tools_and_definitions_are_looked_at() {
         let project = scene.open();
         let survey = project.survey(&project.default_targets()).expect("surveyed");
         match survey.standing(TaskNo(0)) {
-            Some(Standing::Changed(why) | Standing::Displaced(_, why)) => Some(why),
-            _ => None,
+            Some(Standing::Changed(why)) => Some(why),
+            _ => project.why_displaced(&survey, TaskNo(0)),
         }
     };
     assert_eq!(why(&scene), Some(Why::Surroundings));
