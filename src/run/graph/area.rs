@@ -18,7 +18,8 @@ pub struct OutputArea {
 impl OutputArea {
     /// The area of these tasks, as they come in a checked manifest: no two make the same.
     pub fn new(tasks: &[Task]) -> OutputArea {
-        let outputs = || (0..).zip(tasks).flat_map(|(number, task)| std::iter::repeat(TaskNo(number)).zip(&task.outputs));
+        let outputs =
+            || (0..).zip(tasks).flat_map(|(number, task)| std::iter::repeat(TaskNo(number)).zip(&task.outputs));
         // At once: a map that grows path by path is half empty.
         let paths = outputs().filter_map(|(task, output)| Some((output.as_path()?.into(), task))).collect();
         let mut area = OutputArea { paths, ..OutputArea::default() };

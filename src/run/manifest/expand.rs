@@ -58,7 +58,15 @@ pub(super) struct Expander<'a> {
 
 impl<'a> Expander<'a> {
     pub fn new(root: &'a str, args: &'a [String], pools: &'a [Pool]) -> Self {
-        Expander { root, args, pools, tasks: Vec::new(), pending: Vec::new(), places: Vec::new(), known: HashMap::new() }
+        Expander {
+            root,
+            args,
+            pools,
+            tasks: Vec::new(),
+            pending: Vec::new(),
+            places: Vec::new(),
+            known: HashMap::new(),
+        }
     }
 
     /// Adds what a raw task stands for.
