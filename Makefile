@@ -35,6 +35,7 @@ test-servers: ## run the media against servers that are too heavy for `make test
 bench: build ## measure larder and the peers that are installed (BENCH_SCALE=0.1 for a quick look)
 	scripts/bench
 	scripts/bench-run
+	scripts/bench-sync
 
 lint: check-fmt ## check formatting, clippy and the documentation, warnings are errors
 	$(CARGO) clippy --locked --all-targets -- -D warnings

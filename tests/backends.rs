@@ -8,8 +8,8 @@
 mod servers;
 
 use larder::backend::{
-    Access, Backend, Creation, FaultBackend, FsBackend, LimitBackend, Limits, Location, MemBackend, Patience, Plan,
-    RecordBackend, RetryBackend, SCHEMES, probe,
+    Access, Backend, Creation, FaultBackend, FsBackend, LimitBackend, Limits, Location, MemBackend, PaceBackend,
+    Patience, Plan, RecordBackend, RetryBackend, SCHEMES, probe,
 };
 use larder::error::{Code, Error};
 use servers::bucket::{Bucket, Creating};
@@ -36,6 +36,7 @@ const ROWS: &[(&str, OpenAlone)] = &[
     ("record", |dir| Arc::new(RecordBackend::new(Arc::new(FsBackend::new(dir))))),
     ("fault", |_| Arc::new(FaultBackend::new(Arc::new(MemBackend::new()), Plan::NONE))),
     ("retry", |dir| Arc::new(RetryBackend::new(Arc::new(FsBackend::new(dir)), Patience::default()))),
+    ("pace", |_| Arc::new(PaceBackend::new(Arc::new(MemBackend::new())))),
     ("limit", |_| {
         let limits = Limits { up_bytes_per_second: Some(1 << 30), down_bytes_per_second: Some(1 << 30) };
         Arc::new(LimitBackend::new(Arc::new(MemBackend::new()), limits))

@@ -67,7 +67,7 @@ fn work_completes_where_asking_again_can_help() {
 
 #[test]
 fn long_files_go_in_parts_and_arrive_whole() {
-    let bytes: Vec<u8> = (0..20_000_000_u32).map(|index| (index % 251) as u8).collect();
+    let bytes: Vec<u8> = (0..40_000_000_u32).map(|index| (index % 251) as u8).collect();
     for fault in [None, Some(Fault::Says(500, "InternalError")), Some(Fault::Drops)] {
         let bucket = Bucket::new(Creating::Enforced);
         let server = fault.map_or_else(|| bucket.serve(), |fault| failing_once(&bucket, fault));
@@ -188,7 +188,7 @@ fn googles_own_client_and_larder_share_a_bucket() {
     medium.put("roots/larder", b"from larder").unwrap();
     assert!(medium.put_new("leases/larder", b"mine").unwrap());
     let mut spool = medium.spool().unwrap();
-    spool.write_all(&bytes(20_000_000)).unwrap();
+    spool.write_all(&bytes(40_000_000)).unwrap();
     medium.put_spool("packs/ab/larder", spool).unwrap();
     bucket.fill("many/", 2_500);
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers/google_client.py");

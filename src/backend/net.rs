@@ -1,6 +1,8 @@
 //! The threads on which media of the network work, behind a trait that waits.
 
+use super::GET_BYTES_MAX;
 use crate::error::{Code, Error, IoContext, Result, fail};
+use futures_util::{Stream, StreamExt};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Handle, Runtime};
@@ -54,14 +56,52 @@ impl Net {
         let patience =
             Duration::from_millis(self.silence_ms_max) + Duration::from_secs(bytes / SLOWEST_BYTES_PER_SECOND);
         let Some(handle) = self.handle() else { return fail(Code::SystemError, "the network is shut down") };
-        handle.block_on(async { tokio::time::timeout(patience, step).await }).map_err(|_| {
-            Error::new(Code::NetworkTimeout, format!("{location} was silent for {} seconds", patience.as_secs_f32()))
-        })
+        handle.block_on(async { tokio::time::timeout(patience, step).await }).map_err(|_| silent(location, patience))
+    }
+
+    /// The pieces of an answer of `len` bytes, together; a piece that goes beyond them is the last. It is done on the
+    /// threads here: to wake whoever waits for each piece costs more than the piece.
+    ///
+    /// # Errors
+    /// NETWORK_TIMEOUT when one of them does not come; the inner failure is that of the stream.
+    pub(super) fn gather<B, E>(
+        &self,
+        location: &str,
+        len: u64,
+        mut pieces: impl Stream<Item = std::result::Result<B, E>> + Send + Unpin + 'static,
+    ) -> Result<std::result::Result<Vec<u8>, E>>
+    where
+        B: AsRef<[u8]> + Send + 'static,
+        E: Send + 'static,
+    {
+        let patience = Duration::from_millis(self.silence_ms_max);
+        let work = async move {
+            let mut bytes = Vec::with_capacity(len.min(GET_BYTES_MAX) as usize);
+            while bytes.len() as u64 <= len {
+                match tokio::time::timeout(patience, pieces.next()).await {
+                    Ok(Some(Ok(piece))) => bytes.extend_from_slice(piece.as_ref()),
+                    Ok(Some(Err(error))) => return Ok(Err(error)),
+                    Ok(None) => break,
+                    Err(_) => return Err(()),
+                }
+            }
+            Ok(Ok(bytes))
+        };
+        let Some(handle) = self.handle() else { return fail(Code::SystemError, "the network is shut down") };
+        match handle.block_on(handle.spawn(work)) {
+            Ok(Ok(bytes)) => Ok(bytes),
+            Ok(Err(())) => Err(silent(location, patience)),
+            Err(_) => fail(Code::SystemError, "a thread of the network broke off"),
+        }
     }
 
     fn handle(&self) -> Option<&Handle> {
         self.runtime.as_ref().map(Runtime::handle)
     }
+}
+
+fn silent(location: &str, patience: Duration) -> Error {
+    Error::new(Code::NetworkTimeout, format!("{location} was silent for {} seconds", patience.as_secs_f32()))
 }
 
 impl Drop for Net {

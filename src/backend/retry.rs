@@ -89,7 +89,7 @@ impl RetryBackend {
 }
 
 /// Whether the same request may work the next time.
-fn is_transient(error: &Error) -> bool {
+pub(super) fn is_transient(error: &Error) -> bool {
     let is_of_the_way = matches!(error.class(), Class::Network | Class::Timeout);
     error.code().is_retryable() && (is_of_the_way || error.code() == Code::RateLimitExceeded)
 }

@@ -3,7 +3,8 @@
 use super::secret::{Asker, OwnedSecret, SecretOptions};
 use super::{REPOSITORY_DIR, lock_token};
 use crate::backend::{
-    Access, Backend, Creation, LimitBackend, Limits, Location, PartialBackend, Patience, Probe, RetryBackend, probe,
+    Access, Backend, Creation, LimitBackend, Limits, Location, PaceBackend, PartialBackend, Patience, Probe,
+    RetryBackend, probe,
 };
 use crate::config::{self, Remotes, Settings};
 use crate::crypto::seal::Scheme;
@@ -381,7 +382,8 @@ fn open_medium(location: &Location, patience: Patience) -> Result<Arc<dyn Backen
     if let Some(command) = &settings.rclone_command {
         access.rclone_command = OsString::from(command);
     }
-    let medium: Arc<dyn Backend> = Arc::new(RetryBackend::new(location.open(&access)?, patience));
+    let medium: Arc<dyn Backend> =
+        Arc::new(RetryBackend::new(Arc::new(PaceBackend::new(location.open(&access)?)), patience));
     let limits = Limits { up_bytes_per_second: settings.limit_upload, down_bytes_per_second: settings.limit_download };
     Ok(if limits.is_any() { Arc::new(LimitBackend::new(medium, limits)) } else { medium })
 }

@@ -6,6 +6,7 @@
 use super::frames::{again, open_frame, read_together, unseal};
 use super::segment::{Place, Record};
 use super::{Repo, pack_path};
+use crate::backend::askers;
 use crate::compress::Decompressor;
 use crate::error::{Class as ErrorClass, Code, Error, Result, fail};
 use crate::id::Id;
@@ -22,8 +23,6 @@ const FRAME_CACHE_BYTES: usize = 24 << 20;
 const GAP_BYTES: u64 = 128 << 10;
 /// So many frames are read in one request at most: about 4 MiB of them.
 const STRETCH_FRAMES: usize = 8;
-/// So many requests are under way at once, where each waits for a medium elsewhere.
-const FAR_READERS: usize = 8;
 /// Zeros to feed a hash with.
 static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
@@ -456,8 +455,7 @@ impl Repo {
             }
             false => frames.chunks(1).collect(),
         };
-        // Who asks for one thread gets one.
-        let jobs = if is_far && jobs > 1 { jobs.max(FAR_READERS) } else { jobs };
+        let jobs = askers(jobs, is_far);
         let next = AtomicUsize::new(0);
         let work = || {
             let mut decompressor = Decompressor::new();

@@ -3,7 +3,7 @@
 //! What was flushed stays when the rest fails, and is not carried again.
 
 use super::plan::{Chosen, Plan, key_of};
-use crate::backend::Spool;
+use crate::backend::{Spool, askers};
 use crate::error::{Code, Error, IoContext, Result, fail};
 use crate::monitor::{Event, Monitor};
 use crate::object::{Class, Key, Kind};
@@ -87,7 +87,10 @@ impl Carrier<'_> {
                 }
             }
         };
-        std::thread::scope(|scope| (0..self.jobs.clamp(1, packs.len())).for_each(|_| _ = scope.spawn(work)));
+        let is_far = [self.source, target.repo()].iter().any(|side| side.backend().local_dir().is_none());
+        std::thread::scope(|scope| {
+            (0..askers(self.jobs, is_far).clamp(1, packs.len())).for_each(|_| _ = scope.spawn(work))
+        });
         let (carried, failure) = shared.into_inner().unwrap_or_else(PoisonError::into_inner);
         carried.is_stopped |= monitor.is_cancelled();
         match failure {

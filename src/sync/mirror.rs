@@ -3,7 +3,7 @@
 //! What is named by its SHA-256 is compared with it on arrival. Roots are listed before segments before packs, and
 //! written in the other order, so that nothing there ever points at what is not there (promise 2). Nothing is deleted.
 
-use crate::backend::Backend;
+use crate::backend::{Backend, askers};
 use crate::error::{Code, Error, IoContext, Result, fail};
 use crate::id::Id;
 use crate::monitor::{Event, Monitor};
@@ -183,6 +183,7 @@ fn copy_files(
     monitor: &dyn Monitor,
 ) -> Result<bool> {
     let (next, done) = (AtomicUsize::new(0), Mutex::new((stats, false, None)));
+    let jobs = askers(jobs, [from, to].iter().any(|side| side.local_dir().is_none()));
     let work = || {
         while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
             let copied =

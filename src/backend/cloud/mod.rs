@@ -34,10 +34,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// Files up to this many bytes go in one request; longer ones in parts of this length, held in memory.
+/// Longer files go in parts of this length, held in memory.
 const PART_BYTES: u64 = 8 << 20;
 /// So many parts of one file are under way at once.
 const PARTS_AT_ONCE: usize = 3;
+/// Files up to this many bytes go in one request: that takes no more memory than parts do, is one put to pay for, and a
+/// store has nothing to put together.
+const WHOLE_BYTES: u64 = PARTS_AT_ONCE as u64 * PART_BYTES;
 /// So often at most we ask a store to throw parts away.
 const ABORTS_MAX: usize = 3;
 /// A store takes so many parts of a file; the parts of longer files are longer.
@@ -114,14 +117,10 @@ impl CloudBackend {
     /// The bytes of an answer, as many as it says.
     fn receive(&self, name: &str, answer: GetResult) -> Result<Vec<u8>> {
         let len = answer.range.end.saturating_sub(answer.range.start);
-        let mut bytes = Vec::with_capacity(len.min(GET_BYTES_MAX) as usize);
-        let mut stream = answer.into_stream();
-        while let Some(piece) = self.wait(0, stream.next())? {
-            let piece = piece.map_err(|error| self.failed("read", name, &error))?;
-            if bytes.len() as u64 + piece.len() as u64 > len {
-                return fail(Code::NetworkError, format!("{} sends more of {name} than there is", self.location));
-            }
-            bytes.extend_from_slice(&piece);
+        let bytes = self.net.gather(&self.location, len, answer.into_stream())?;
+        let bytes = bytes.map_err(|error| self.failed("read", name, &error))?;
+        if bytes.len() as u64 > len {
+            return fail(Code::NetworkError, format!("{} sends more of {name} than there is", self.location));
         }
         if bytes.len() as u64 != len {
             return fail(Code::ConnectionFailed, format!("{} broke off in the middle of {name}", self.location));
@@ -185,7 +184,7 @@ impl Backend for CloudBackend {
 
     fn put(&self, name: &str, bytes: &[u8]) -> Result<()> {
         let path = self.path(name)?;
-        if bytes.len() as u64 > PART_BYTES {
+        if bytes.len() as u64 > WHOLE_BYTES {
             return self.put_parts(name, &path, bytes.len() as u64, &mut &*bytes);
         }
         let answer = self.put_whole(name, &path, bytes.to_vec(), PutMode::Overwrite)?;
@@ -233,7 +232,7 @@ impl Backend for CloudBackend {
         let mut file = spool.as_file();
         let len = file.metadata().at("look at", spool.path())?.len();
         file.rewind().at("read", spool.path())?;
-        if len > PART_BYTES {
+        if len > WHOLE_BYTES {
             return self.put_parts(name, &path, len, &mut file);
         }
         let bytes = exactly(&mut file, len, name)?;
