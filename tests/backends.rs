@@ -295,8 +295,14 @@ fn a_real_sshd_is_spoken_to_and_strangers_are_not_let_in() {
     // A key that is not let in, and a host that is not the one that is known.
     for (good, bad) in [("/user ", "/stranger "), ("/known ", "/unknown ")] {
         let access = Access { ssh_command: sshd.ssh_command.replace(good, bad).into(), ..access.clone() };
-        let answer = open("sftp", dir.path(), &access).stat("roots/a");
-        assert_eq!(code(answer), Some(Code::Unauthorized), "{bad}");
+        for scheme in ["sftp", "ssh"] {
+            let answer = open(scheme, dir.path(), &access).stat("roots/a");
+            assert_eq!(code(answer), Some(Code::Unauthorized), "{scheme} {bad}");
+        }
+    }
+    for scheme in ["sftp", "ssh"] {
+        let nowhere = Location::parse(format!("{scheme}://127.0.0.1:1/there").as_ref()).unwrap().open(&access).unwrap();
+        assert_eq!(code(nowhere.stat("roots/a")), Some(Code::NetworkUnreachable), "{scheme}");
     }
 }
 

@@ -16,8 +16,8 @@ use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 const TOKEN: &str = "hush-hush-hush-hush-24";
@@ -348,6 +348,33 @@ fn who_answers_otherwise_is_not_believed() {
     // Even one that would take it.
     assert_eq!(asked(&serve(None, 204)), [Some(Code::PermissionDenied); 4]);
     assert_eq!(changes.load(Ordering::SeqCst), 0, "something was sent to be stored");
+}
+
+#[test]
+fn each_operation_is_one_request() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = larder_serve(&[], &dir.path().join("there"));
+    let (truth, asked) = (to_port(server.port()), Arc::new(Mutex::new(Vec::new())));
+    let heard = asked.clone();
+    let counting = HttpServer::start(Arc::new(move |request: &Request| {
+        heard.lock().unwrap().push(request.method.clone());
+        truth(request)
+    }));
+    let medium = servers::at(&format!("http://{}", counting.address), 60_000);
+    let since = || std::mem::take(&mut *asked.lock().unwrap()).join(" ");
+    medium.put("packs/ab/x", b"0123456789").unwrap();
+    assert_eq!(since(), "HEAD PUT", "the first thing that is written asks who is there");
+    assert!(!medium.put_new("packs/ab/x", b"other").unwrap());
+    assert_eq!(since(), "PUT");
+    assert_eq!(medium.get_range("packs/ab/x", 2, 3).unwrap(), b"234");
+    assert_eq!(code(medium.get_range("packs/ab/x", 8, 3)), Some(Code::StorageCorrupted));
+    assert_eq!(since(), "GET GET");
+    assert_eq!(names(medium.as_ref(), "packs").len(), 1);
+    assert_eq!(since(), "GET");
+    assert!(medium.modified("packs/ab/x").unwrap().is_some() && medium.stat("packs/ab/x").unwrap() == Some(10));
+    assert_eq!(since(), "HEAD HEAD");
+    medium.delete("packs/ab/x").unwrap();
+    assert_eq!(since(), "DELETE");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! One connection of ssh with its `sftp` subsystem at the other end.
 
 use crate::backend::Program;
+use crate::backend::stdio::ssh_failure;
 use crate::error::{Code, Error, Result, fail};
 use russh_sftp::client::RawSftpSession;
 use russh_sftp::client::error::Error as SftpError;
@@ -15,15 +16,7 @@ use tokio::process::{Child, Command};
 /// So much of what ssh says is kept for the message about its end, bytes.
 const COMPLAINT_BYTES_MAX: usize = 2 << 10;
 /// So long we wait to hear why ssh ended.
-const LAST_WORDS: Duration = Duration::from_millis(500);
-/// What ssh says when asking again is no use.
-const FINAL_WORDS: [&str; 4] = [
-    "Permission denied",
-    "Host key verification failed",
-    "Too many authentication failures",
-    "subsystem request failed",
-];
-
+const LAST_WORDS: Duration = Duration::from_secs(5);
 /// Requests of many threads go over one session at once.
 pub(super) struct Session {
     pub(super) raw: RawSftpSession,
@@ -50,7 +43,7 @@ impl Session {
         };
         let complaints = Arc::new(Mutex::new(Vec::new()));
         let kept = complaints.clone();
-        tokio::spawn(async move {
+        let talking = tokio::spawn(async move {
             let mut piece = [0; 512];
             while let Ok(len @ 1..) = said.read(&mut piece).await {
                 let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
@@ -76,7 +69,8 @@ impl Session {
                 Ok(session)
             }
             Err(error) => {
-                tokio::time::sleep(LAST_WORDS).await;
+                // Until it says nothing more, or the time is over.
+                let _ = tokio::time::timeout(LAST_WORDS, talking).await;
                 Err(session.failed(location, "reach", "", &error))
             }
         }
@@ -127,8 +121,7 @@ impl Session {
                     return say(Code::NetworkTimeout, "there was no answer in time");
                 }
                 let said = self.complaint();
-                let is_final = FINAL_WORDS.iter().any(|words| said.contains(words));
-                let code = if is_final { Code::Unauthorized } else { Code::ConnectionFailed };
+                let code = ssh_failure(&said).unwrap_or(Code::ConnectionFailed);
                 let why = if said.is_empty() { "the connection ended" } else { &said };
                 return say(code, why);
             }

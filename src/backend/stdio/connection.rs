@@ -1,11 +1,12 @@
 //! One running program, and the lines that go to and fro.
 
 use super::pipe::Patient;
-use super::{LINE_BYTES_MAX, Program, VERSION};
+use super::{LINE_BYTES_MAX, Program, VERSION, ssh_failure};
 use crate::error::{Code, Error, IoContext, Result};
 use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, BufWriter, ErrorKind, Read, Write};
 use std::process::{Child, ChildStdin, ChildStdout, ExitStatus};
+use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,8 +14,10 @@ use std::time::{Duration, Instant};
 const COMPLAINT_BYTES_MAX: usize = 2 << 10;
 /// So long a program has to end by itself after its stdin was closed.
 const FAREWELL: Duration = Duration::from_secs(5);
-/// So long we wait to hear how a program ended that closed its stdout.
-const LAST_WORDS: Duration = Duration::from_millis(500);
+/// So long we wait to hear how a program ended that closed its stdout, and what it said of it.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+/// How ssh ends when it is ssh that failed.
+const SSH_FAILED: i32 = 255;
 /// Bytes that are handed on at once.
 const STEP_BYTES: usize = 256 << 10;
 
@@ -70,6 +73,8 @@ pub(super) struct Connection {
     input: Option<BufWriter<Patient<ChildStdin>>>,
     output: BufReader<Patient<ChildStdout>>,
     complaints: Arc<Mutex<VecDeque<u8>>>,
+    /// Ends when the program says nothing more.
+    talking: Receiver<()>,
     location: String,
     is_broken: bool,
 }
@@ -84,11 +89,13 @@ impl Connection {
         else {
             return Err(cannot(ErrorKind::BrokenPipe.into()));
         };
+        let (complaints, talking) = listen(stderr);
         let mut connection = Connection {
             input: Some(BufWriter::new(Patient::new(stdin, silence_ms_max).map_err(cannot)?)),
             output: BufReader::with_capacity(STEP_BYTES, Patient::new(stdout, silence_ms_max).map_err(cannot)?),
             child,
-            complaints: listen(stderr),
+            complaints,
+            talking,
             location: location.to_string(),
             is_broken: false,
         };
@@ -206,12 +213,15 @@ impl Connection {
             return Error::new(Code::NetworkTimeout, format!("{} does not answer", self.location));
         }
         let status = wait_for(&mut self.child, LAST_WORDS);
+        // Nothing is ever sent: it ends, or the time is over.
+        let _ = self.talking.recv_timeout(LAST_WORDS);
         let kept: Vec<u8> = self.complaints.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect();
         let kept = String::from_utf8_lossy(&kept);
         let last = kept.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default().escape_debug().to_string();
         let (code, how) = match status.and_then(|status| status.code()) {
             // What `sh` says of a program that is not there, and of one that must not be run.
             Some(126 | 127) => (Code::SystemError, "the program cannot be run"),
+            Some(SSH_FAILED) => (ssh_failure(&last).unwrap_or(Code::ConnectionFailed), "the connection broke"),
             _ => (Code::ConnectionFailed, "the connection broke"),
         };
         let why = if last.is_empty() { String::new() } else { format!(": {last}") };
@@ -231,8 +241,9 @@ impl Drop for Connection {
     }
 }
 
-/// Keeps the end of what a program says on stderr.
-fn listen(mut stderr: impl Read + Send + 'static) -> Arc<Mutex<VecDeque<u8>>> {
+/// Keeps the end of what a program says on stderr, and tells by an end when that is all.
+fn listen(mut stderr: impl Read + Send + 'static) -> (Arc<Mutex<VecDeque<u8>>>, Receiver<()>) {
+    let (talks, talking) = mpsc::channel();
     let complaints = Arc::new(Mutex::new(VecDeque::new()));
     let kept = complaints.clone();
     std::thread::spawn(move || {
@@ -243,8 +254,9 @@ fn listen(mut stderr: impl Read + Send + 'static) -> Arc<Mutex<VecDeque<u8>>> {
             let surplus = kept.len().saturating_sub(COMPLAINT_BYTES_MAX);
             kept.drain(..surplus);
         }
+        drop(talks);
     });
-    complaints
+    (complaints, talking)
 }
 
 fn wait_for(child: &mut Child, patience: Duration) -> Option<ExitStatus> {

@@ -11,7 +11,7 @@ mod serve;
 
 pub use client::StdioBackend;
 pub(super) use connection::Reply;
-pub use program::{Program, SshAddress, sftp_program, ssh_program};
+pub use program::{Program, SshAddress, sftp_program, ssh_failure, ssh_program};
 pub use serve::serve;
 
 /// The version of the protocol that both sides speak.

@@ -115,6 +115,23 @@ pub fn sftp_program(address: &SshAddress<'_>, access: &Access) -> Program {
     address.program(&["-s"], OsString::from("sftp"), access)
 }
 
+/// What ssh's last words are called, when asking again at once is no use.
+pub fn ssh_failure(said: &str) -> Option<Code> {
+    const NOT_LET_IN: [&str; 4] = [
+        "Permission denied",
+        "Host key verification failed",
+        "Too many authentication failures",
+        "subsystem request failed",
+    ];
+    const NOT_THERE: [&str; 2] = ["ssh: connect to host", "ssh: Could not resolve hostname"];
+    let has = |words: &[&str]| words.iter().any(|words| said.contains(words));
+    match said {
+        _ if has(&NOT_LET_IN) => Some(Code::Unauthorized),
+        _ if has(&NOT_THERE) => Some(Code::NetworkUnreachable),
+        _ => None,
+    }
+}
+
 /// A command of the user's, as `sh` runs it with our words after its own.
 fn with_arguments(command: &OsStr) -> OsString {
     let mut text = command.to_os_string();
