@@ -918,8 +918,8 @@ complete -c larder -n "__fish_larder_using_subcommand gc" -l no-progress -d 'Sho
 complete -c larder -n "__fish_larder_using_subcommand gc" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand gc" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c larder -n "__fish_larder_using_subcommand bench" -l size -d 'Data to measure each piece with' -r
-complete -c larder -n "__fish_larder_using_subcommand bench" -l index -d 'Also measure an index of so many made-up entries, in a directory that is removed afterwards' -r
-complete -c larder -n "__fish_larder_using_subcommand bench" -l dir -d 'Where that directory is made' -r -f -a "(__fish_complete_directories)"
+complete -c larder -n "__fish_larder_using_subcommand bench" -l index -d 'Made-up entries of the index that is measured, in a directory that is removed afterwards; 0 for none' -r
+complete -c larder -n "__fish_larder_using_subcommand bench" -l dir -d 'Where that directory is made; otherwise where temporary files are' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand bench" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand bench" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
 complete -c larder -n "__fish_larder_using_subcommand bench" -l lock-wait -d 'Wait this long for a lock that another process holds, instead of failing at once' -r

@@ -69,6 +69,7 @@ pub fn measure(bytes: usize) -> Result<Vec<Row>> {
         Ok(())
     })?);
     for (algorithm, level) in [
+        (Algorithm::None, None),
         (Algorithm::Lz4, None),
         (Algorithm::Zstd, Some(1)),
         (Algorithm::Zstd, Some(3)),
@@ -84,7 +85,9 @@ pub fn measure(bytes: usize) -> Result<Vec<Row>> {
 }
 
 fn measure_compression(compression: Compression, text: &[u8]) -> Result<Vec<Row>> {
-    let name = format!("{} level {}, text", compression.algorithm.name(), compression.level);
+    let level =
+        if compression.algorithm == Algorithm::None { String::new() } else { format!(" level {}", compression.level) };
+    let name = format!("{}{level}, text", compression.algorithm.name());
     let mut wrapped = Vec::new();
     let mut row = speed(&name, text.len(), || {
         wrapped = wrap_all(compression, text)?;
@@ -159,6 +162,10 @@ mod tests {
     fn every_piece_is_measured() {
         let rows = measure(1 << 20).expect("measured");
         assert!(rows.len() > 15 && rows.iter().all(|row| row.mb_per_second > 0.0));
-        assert!(rows.iter().filter_map(|row| row.ratio).all(|ratio| ratio > 1.2), "{rows:?}");
+        for row in rows.iter().filter(|row| row.ratio.is_some()) {
+            let is_smaller = row.ratio.is_some_and(|ratio| ratio > 1.2);
+            assert_eq!(is_smaller, !row.name.starts_with("none"), "{row:?}");
+        }
+        assert!(rows.iter().any(|row| row.name.starts_with("none")));
     }
 }

@@ -1,15 +1,17 @@
 //! Objects one by one: a stream stored as one, and what there is listed.
 //!
-//! Floor 5. Memory does not grow with the object nor with the list (promise 8).
+//! Floor 5. Memory does not grow with the object nor with the list (promise 8), but with a tree, which is
+//! checked whole.
 
 use crate::clock;
-use crate::error::{IoContext, Result};
+use crate::error::{Code, Error, IoContext, Result};
 use crate::id::Id;
 use crate::monitor::Monitor;
 use crate::object::{Class, Key, Kind};
 use crate::reach::{Reach, ReachOptions, kept, reachable};
 use crate::repo::segment::{Place, Record};
 use crate::repo::{Put, Putter, Repo};
+use crate::tree::read_tree;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
@@ -30,8 +32,11 @@ pub struct Listed {
 /// Stores a stream to its end as one object. `path` stands in messages.
 ///
 /// # Errors
-/// FILE_IO when reading fails, and what [`Putter::put`] answers.
+/// INVALID_ARG for a tree that is none, FILE_IO when reading fails, and what [`Putter::put`] answers.
 pub fn put_stream(putter: &mut Putter<'_>, kind: Kind, input: &mut dyn Read, path: &Path) -> Result<Put> {
+    if kind == Kind::Tree {
+        return put_tree(putter, input, path);
+    }
     let mut buffer = vec![0; READ_BYTES];
     let mut object = putter.object(kind);
     loop {
@@ -42,6 +47,15 @@ pub fn put_stream(putter: &mut Putter<'_>, kind: Kind, input: &mut dyn Read, pat
             Err(error) => return Err(error).at("read", path),
         }
     }
+}
+
+/// Stores a tree, which must be one: what reads it later would take anything else for damage.
+fn put_tree(putter: &mut Putter<'_>, input: &mut dyn Read, path: &Path) -> Result<Put> {
+    let mut bytes = Vec::new();
+    input.read_to_end(&mut bytes).at("read", path)?;
+    read_tree(&bytes)
+        .map_err(|error| Error::new(Code::InvalidArg, format!("{} is no tree", path.display())).with_source(error))?;
+    putter.put(Kind::Tree, &bytes)
 }
 
 /// Calls `each` with every object that is here, each once: first the small ones, then the large ones, by id. Stops when

@@ -155,11 +155,12 @@ impl<'a> Engine<'a> {
     /// Reports an item that is left out, or not as it should be.
     pub fn report(&self, path: &[u8], error: &Error) {
         Counters::add(&self.counters.errors, 1);
-        self.monitor.event(&Event::Failed { path, error });
         if self.options.fail_fast {
-            let shown = String::from_utf8_lossy(path);
-            self.fail(Error::new(error.code(), format!("{shown} could not be stored: {error}")));
+            // It ends the backup, and is told as what ended it.
+            let shown = path.escape_ascii();
+            return self.fail(Error::new(error.code(), format!("{shown} could not be stored: {error}")));
         }
+        self.monitor.event(&Event::Failed { path, error });
     }
 
     /// Whether it is the repository itself: backed up into itself it would grow without end.

@@ -27,7 +27,7 @@ use crate::monitor::{Event, Monitor};
 use crate::object::Kind;
 use crate::repo::records::SNAPSHOT;
 use crate::repo::{Repo, Writer, WriterOptions, root_path};
-use crate::snapshot::{Git, SnapshotBody, Snapshots, Stats, check_tag, git_at};
+use crate::snapshot::{Git, SnapshotBody, Snapshots, Stats, check_host, check_tag, git_at};
 use crate::state::State;
 use crate::walk::{ExcludeOptions, Listing, Scratch, SourceKind, SourceNode, Sources, open_dir, stat_follow};
 use crossbeam_channel::bounded;
@@ -106,6 +106,7 @@ pub struct BackupStats {
 /// answer. An item that cannot be read is no error here: it is reported and counted.
 pub fn backup(repo: &Repo, sources: &[PathBuf], options: &BackupOptions, monitor: &dyn Monitor) -> Result<BackupStats> {
     options.tags.iter().try_for_each(|tag| check_tag(tag))?;
+    check_host(&options.host)?;
     let sources = gather(sources, options)?;
     raise_file_limit();
     if options.dry_run {

@@ -122,7 +122,10 @@ impl<'r> Names<'r> {
                 }
             };
         }
-        let target = self.snapshots()?.resolve(text)?;
+        let target = match self.snapshots()?.resolve(text) {
+            Err(error) if error.code() == Code::SnapshotNotFound => return Err(self.about_an_object(text, error)),
+            target => target?,
+        };
         let snapshot = Box::new(target.snapshot.clone());
         match target.path {
             None => Ok(Named::Snapshot(snapshot)),
@@ -141,6 +144,22 @@ impl<'r> Names<'r> {
         match self.find(text)? {
             Named::Object(id) => Err(Error::new(Code::SnapshotNotFound, format!("{id} is an object, not a snapshot"))),
             named => Ok(named),
+        }
+    }
+
+    /// Says what is wrong with digits that may have been meant for an object.
+    fn about_an_object(&self, text: &[u8], error: Error) -> Error {
+        let name = text.split(|byte| *byte == b':').next().unwrap_or_default();
+        let name = String::from_utf8_lossy(name);
+        match name.parse::<Id>() {
+            Ok(id) if self.has(&id).unwrap_or(false) => {
+                Error::new(Code::SnapshotNotFound, format!("{id} is an object; only a snapshot has paths"))
+                    .with_hint("`larder ls-tree` lists a tree")
+            }
+            Err(_) if name.len() >= 4 && name.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+                error.with_hint("an object is named by all 64 digits of its id")
+            }
+            _ => error,
         }
     }
 

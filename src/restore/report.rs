@@ -77,10 +77,11 @@ impl<'m> Report<'m> {
         if error.class() == Class::Damaged {
             count(&self.counters.damaged, 1);
         }
-        self.monitor.event(&Event::Failed { path, error: &error });
         if self.fail_fast || error.code() == Code::StorageFull {
-            self.stop(error);
+            // It ends the restore, and is told as what ended it.
+            return self.stop(error);
         }
+        self.monitor.event(&Event::Failed { path, error: &error });
     }
 
     /// Ends everything with this failure.

@@ -2,7 +2,7 @@
 
 use crate::cbor::Fields;
 use crate::clock::Time;
-use crate::error::{Code, Result, fail};
+use crate::error::{Code, Error, Result, fail};
 use crate::id::Id;
 use minicbor::bytes::ByteVec;
 
@@ -240,11 +240,33 @@ impl Git {
     }
 }
 
-/// Checks a tag that a user wants to give: not empty, no comma (it separates tags), no control characters.
+/// So many digits of an id are what people see of it.
+const SHOWN_DIGITS: usize = 8;
+
+/// Checks the name of a machine that a user wants to give: not empty, no control characters.
+///
+/// # Errors
+/// INVALID_ARG for anything else.
+pub fn check_host(host: &str) -> Result<()> {
+    if host.is_empty() || host.chars().any(char::is_control) {
+        return fail(Code::InvalidArg, format!("`{}` cannot be the name of a machine", host.escape_debug()));
+    }
+    Ok(())
+}
+
+/// Checks a tag that a user wants to give: not empty, no comma (it separates tags), no control characters, and nothing
+/// that would be taken for an id. A date such as 20261122 is a tag: few ids begin without a letter, and where one does
+/// so, resolving says that both may be meant.
 ///
 /// # Errors
 /// INVALID_ARG for anything else.
 pub fn check_tag(tag: &str) -> Result<()> {
+    let is_hex = tag.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_id =
+        is_hex && (tag.len() == 64 || tag.len() >= SHOWN_DIGITS && !tag.bytes().all(|byte| byte.is_ascii_digit()));
+    if is_id {
+        return Err(Error::new(Code::InvalidArg, format!("`{tag}` cannot be a tag: it looks like an id")));
+    }
     if tag.is_empty() || tag.len() > 255 || tag == "latest" || tag.chars().any(|c| c == ',' || c.is_control()) {
         return fail(Code::InvalidArg, format!("`{}` cannot be a tag", tag.escape_debug()));
     }
@@ -292,7 +314,14 @@ mod tests {
         for tag in ["", "a,b", "x\n", "latest"] {
             assert_eq!(check_tag(tag).unwrap_err().code(), Code::InvalidArg);
         }
-        check_tag("täglich 1").unwrap();
+        for tag in ["e36eec3f", "0123456789abcdef", &"1".repeat(64)] {
+            assert!(check_tag(tag).unwrap_err().to_string().contains("looks like an id"), "{tag}");
+        }
+        for tag in ["täglich 1", "20261122", "cafe", "release1"] {
+            check_tag(tag).unwrap();
+        }
+        assert_eq!(check_host("").unwrap_err().code(), Code::InvalidArg);
+        check_host("web-1.example").unwrap();
     }
 
     proptest! {

@@ -11,7 +11,7 @@ mod statements;
 #[cfg(test)]
 mod tests;
 
-pub use body::{Git, SnapshotBody, Stats, check_tag};
+pub use body::{Git, SnapshotBody, Stats, check_host, check_tag};
 pub use git::{git_at, looks_at_git};
 pub use resolve::Target;
 pub use statements::Statements;

@@ -43,6 +43,7 @@ impl Snapshots {
         let snapshot = match base {
             "latest" => self.newest(back, |_| true, "the repository")?,
             tag if self.is_tag(tag.as_bytes()) => {
+                self.check_no_id(tag)?;
                 self.newest(back, |snapshot| snapshot.tags.contains(tag), &format!("the tag `{tag}`"))?
             }
             // A tag may look like `a~1` itself.
@@ -138,6 +139,21 @@ impl Snapshots {
     pub fn must_be_readable(&self, digits: &str) -> Result<()> {
         match self.damaged.iter().find(|(name, _)| has_prefix(name, digits)) {
             Some((name, error)) => Err(error.retold().context(format!("{} cannot be read", root_path(name)))),
+            None => Ok(()),
+        }
+    }
+
+    /// A tag that other snapshots' ids begin with may mean either.
+    fn check_no_id(&self, tag: &str) -> Result<()> {
+        let is_prefix =
+            (PREFIX_DIGITS_MIN..=64).contains(&tag.len()) && tag.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let digits = tag.to_ascii_lowercase();
+        let is_other = |one: &&Snapshot| has_prefix(&one.id, &digits) && !one.tags.contains(tag);
+        match self.live.iter().find(|one| is_prefix && is_other(one)) {
+            Some(other) => {
+                let message = format!("`{tag}` is a tag, and the beginning of the id {}", other.id);
+                Err(Error::new(Code::InvalidArg, message).with_hint("give more digits of the id that is meant"))
+            }
             None => Ok(()),
         }
     }

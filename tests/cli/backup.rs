@@ -90,3 +90,20 @@ fn an_interrupted_backup_ends_by_the_signal_and_leaves_a_partial_snapshot() {
     assert_eq!(status.code(), Some(143), "{err}");
     assert_eq!(world.larder(&["snapshots"]).clean().lines().count(), 0, "half a stream is no snapshot");
 }
+
+#[test]
+fn what_is_unusual_is_said_once() {
+    let world = world();
+    world.write("list", "nowhere\n");
+    let said = world.larder(&["backup", "tree", "--files-from", "list", "--fail-fast"]);
+    assert_eq!((said.exit, said.err.matches("could not be stored").count()), (10, 1), "{}", said.err);
+    assert_eq!(said.err.matches("larder: ").count(), 1, "{}", said.err);
+    let said = world.larder(&["backup", "-q", "tree", "--time", "2999-01-01"]);
+    assert!(said.err.contains("in the future"), "{}", said.err);
+    said.ok();
+    let said = world.larder(&["backup", "-nv", "tree", "-e", "a"]);
+    let skipped = format!("skipped    {}\n", world.path("tree/a").display());
+    assert!(said.err.contains(&skipped), "{}", said.err);
+    let said = world.larder(&["backup", "tree"]);
+    assert!(!said.err.contains("dedup"), "nothing was added: {}", said.err);
+}

@@ -109,3 +109,18 @@ fn other_shells_can_read_theirs() {
     ));
     assert!(said.ok().starts_with(&id), "{}", said.text());
 }
+
+#[test]
+fn bash_offers_actions_before_options() {
+    let world = World::new();
+    let script = world.larder(&["completions", "bash"]).clean().to_string();
+    let offers = script.lines().filter_map(|line| line.trim().strip_prefix("opts=\""));
+    let mut count = 0;
+    for words in offers {
+        count += 1;
+        let first_option = words.find(" -").unwrap_or(words.len());
+        let late = words[first_option..].split(' ').find(|word| word.starts_with(|c: char| c.is_ascii_lowercase()));
+        assert_eq!(late, None, "{words}");
+    }
+    assert!(count > 20 && script.contains("opts=\"init list add remove passwd show"), "{count}");
+}

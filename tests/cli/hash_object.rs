@@ -38,3 +38,15 @@ fn what_cannot_be_read_is_reported_and_the_rest_is_done() {
     world.larder_with(&["hash-object", "--stdin-paths"], "dir/file\n\n").failed(2, "INVALID_ARG");
     world.larder_with(&["hash-object", "--stdin-paths"], "x".repeat(5_000)).failed(2, "INVALID_ARG");
 }
+
+#[test]
+fn a_tree_that_is_none_is_refused_at_the_door() {
+    let world = World::new();
+    world.larder(&["init", "-q", "--encryption", "none"]).clean();
+    world.larder_with(&["hash-object", "-w", "-t", "tree", "--stdin"], "no tree\n").failed(2, "INVALID_ARG");
+    assert_eq!(world.larder(&["list-objects"]).clean(), "");
+    world.write("d/a", "x");
+    let tree = world.larder(&["write-tree", "--portable", "d"]).clean().to_string();
+    let again = format!("larder cat-object {} | larder hash-object -w -t tree --stdin", tree.trim_end());
+    assert_eq!(world.sh(&again).clean(), tree);
+}

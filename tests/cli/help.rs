@@ -77,3 +77,34 @@ fn error_codes_for_programs() {
     assert!(rows.as_array().unwrap().len() >= 17);
     assert!(world.larder(&["help", "errors"]).clean().contains("| LOCK_HELD | locked | 11 |"));
 }
+
+#[test]
+fn actions_have_their_help_and_headings_hold_what_they_say() {
+    let world = World::new();
+    assert!(world.larder(&["help", "key", "add"]).clean().contains("--new-key-file"));
+    world.larder(&["help", "key", "nothing"]).failed(2, "INVALID_ARG");
+    for (command, heading, other) in [
+        ("backup", "What is left out:", "--dry-run"),
+        ("forget", "What is kept:", "--group-by"),
+        ("backup", "What is left out:", "--jobs"),
+    ] {
+        let help = world.larder(&["help", command]).clean().to_string();
+        let (_, rest) = help.split_once(heading).unwrap();
+        let section: String =
+            rest.lines().skip(1).take_while(|line| line.is_empty() || line.starts_with(' ')).collect();
+        assert!(help.contains(other) && section.contains("--") && !section.contains(other), "{command}: {section}");
+    }
+    let said = world.larder(&["backup", "--stdin", "d"]);
+    said.failed(2, "INVALID_ARG");
+    assert!(said.err.contains("larder help backup") && !said.err.contains("usage:"), "{}", said.err);
+}
+
+#[test]
+fn a_bench_measures_every_piece_or_nothing() {
+    let world = World::new();
+    world.larder(&["bench", "--size", "0"]).failed(2, "INVALID_ARG");
+    let said = world.larder(&["bench", "--size", "64KiB", "--dir", "nowhere"]);
+    assert_eq!((said.exit, said.text()), (10, ""), "{}", said.err);
+    let said = world.larder(&["bench", "--size", "64KiB", "--index", "100"]);
+    assert!(said.clean().contains("none, text") && said.text().contains("index of 100 entries"), "{}", said.text());
+}

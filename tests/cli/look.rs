@@ -162,7 +162,7 @@ fn the_whole_at_a_glance() {
 fn policies_forget_and_gc_frees() {
     let (world, [first, second]) = world();
     let said = world.larder(&["forget", "--keep-last", "1", "--dry-run"]);
-    assert!(said.clean().contains("would forget 1 snapshots"), "{}", said.text());
+    assert!(said.clean().contains("would forget 1 snapshot;"), "{}", said.text());
     world.larder(&["forget", "--keep-last", "0"]).failed(2, "INVALID_ARG");
     world.larder(&["forget"]).failed(2, "INVALID_ARG");
     world.larder(&["forget", "--keep-last", "1", "latest"]).failed(2, "INVALID_ARG");
@@ -211,4 +211,52 @@ fn snapshots_can_be_forgotten_by_the_other_word() {
     let before = count();
     world.larder(&["snapshots", "forget", "latest~1"]).ok();
     assert_eq!(count(), before - 1);
+}
+
+#[test]
+fn whole_snapshots_are_not_named_by_a_path() {
+    let (world, _) = world();
+    for words in [["forget", "old:/tree"], ["snapshots", "old:/tree"]] {
+        world.larder(&words).failed(2, "INVALID_ARG");
+    }
+    world.larder(&["tag", "old:/tree", "--add", "x"]).failed(2, "INVALID_ARG");
+    assert_eq!(world.larder(&["snapshots", "--json"]).clean().lines().count(), 2);
+}
+
+#[test]
+fn a_tag_that_may_be_an_id_is_no_trap() {
+    let (world, [first, second]) = world();
+    world.larder(&["tag", &second, "--add", "e36eec3f"]).failed(2, "INVALID_ARG");
+    // A short one can be given; it is refused where it would mean another snapshot.
+    world.larder(&["tag", "-q", &second, "--add", &first[..7]]).ok();
+    let said = world.larder(&["resolve", &first[..7]]);
+    said.failed(2, "INVALID_ARG");
+    assert!(said.err.contains("is a tag, and the beginning of the id"), "{}", said.err);
+    assert_eq!(world.larder(&["resolve", &first[..12]]).clean().trim_end(), first);
+    world.larder(&["backup", "tree", "--host", ""]).failed(2, "INVALID_ARG");
+}
+
+#[test]
+fn what_finds_nothing_says_so_and_sources_may_be_relative() {
+    let (world, [_, second]) = world();
+    let said = world.larder(&["snapshots", "--path", "tree/"]);
+    assert!(said.clean().contains(&second[..8]), "{}", said.text());
+    let said = world.larder(&["snapshots", "--path", "elsewhere"]);
+    assert_eq!((said.ok(), said.err.as_str()), ("", "no snapshot matches\n"));
+    world.larder(&["snapshots", "-q", "--path", "elsewhere"]).clean();
+    let found = world.larder(&["find", "new", "--json"]);
+    let value: serde_json::Value = serde_json::from_str(found.clean()).unwrap();
+    assert_eq!(value["snapshots"], serde_json::json!([second]));
+}
+
+#[test]
+fn digits_that_may_mean_an_object_are_explained() {
+    let (world, [first, _]) = world();
+    let tree = world.larder(&["resolve", &format!("{first}:")]).clean().trim_end().to_string();
+    let said = world.larder(&["cat-object", "00000000"]);
+    said.failed(10, "SNAPSHOT_NOT_FOUND");
+    assert!(said.err.contains("all 64 digits"), "{}", said.err);
+    let said = world.larder(&["resolve", &format!("{tree}:/x")]);
+    said.failed(10, "SNAPSHOT_NOT_FOUND");
+    assert!(said.err.contains("is an object"), "{}", said.err);
 }

@@ -6,7 +6,7 @@ fn everything_or_a_part_comes_back() {
     world.larder(&["backup", "-q", "tree"]).clean();
     let tree = world.path("tree").display().to_string();
     let said = world.larder(&["restore", &format!("latest:{tree}"), "--target", "out"]);
-    assert!(said.clean().starts_with("restored 2 files, 1 directories: 97.66 KiB, "), "{}", said.text());
+    assert!(said.clean().starts_with("restored 2 files, 1 directory: 97.66 KiB, "), "{}", said.text());
     assert_eq!(world.sh("diff -r tree out").clean(), "");
     let said = world.larder(&["restore", &format!("latest:{tree}"), "--target", "out", "--json"]);
     let summary: serde_json::Value = serde_json::from_str(said.clean().lines().last().unwrap()).unwrap();

@@ -4,6 +4,7 @@ use super::excludes::ExcludeArgs;
 use super::view;
 use super::{Exit, Layer, Manual, Need, Subcommand};
 use crate::session::Session;
+use crate::ui::counted;
 use larder::backup::{BackupOptions, BackupStats, FLUSH_BYTES, Interruptible, backup, backup_command, backup_stream};
 use larder::clock::Time;
 use larder::config;
@@ -16,6 +17,9 @@ use std::ffi::OsString;
 use std::io::Read;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
+
+/// Of less than this that was added, ratios say nothing: sealing and padding outweigh it.
+const RATIO_BYTES_MIN: u64 = 64 << 10;
 
 /// Arguments of `larder backup`.
 #[derive(clap::Args)]
@@ -48,7 +52,7 @@ pub struct Backup {
     from_command: Option<PathBuf>,
 
     /// The command of --from-command and its arguments
-    #[arg(value_name = "COMMAND", last = true, requires = "from_command")]
+    #[arg(value_name = "COMMAND", help_heading = None, last = true, requires = "from_command")]
     command: Vec<OsString>,
 
     /// Give the snapshot these tags
@@ -80,23 +84,23 @@ pub struct Backup {
     no_git: bool,
 
     /// Stop at the first item that cannot be read, and make no snapshot
-    #[arg(long)]
+    #[arg(long, help_heading = None)]
     fail_fast: bool,
 
     /// Go on after an item that cannot be read: what it does unless --fail-fast is given before
-    #[arg(long, overrides_with = "fail_fast")]
+    #[arg(long, help_heading = None, overrides_with = "fail_fast")]
     keep_going: bool,
 
     /// Say what would be read and store nothing
-    #[arg(short = 'n', long)]
+    #[arg(short = 'n', long, help_heading = None)]
     dry_run: bool,
 
     /// Read every file, even those that look unchanged
-    #[arg(short = 'f', long)]
+    #[arg(short = 'f', long, help_heading = None)]
     force: bool,
 
     /// Threads; one for each processor otherwise
-    #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    #[arg(short = 'j', long, help_heading = None, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     jobs: Option<u16>,
 }
 
@@ -141,6 +145,7 @@ impl Subcommand for Backup {
         if is_stream && self.excludes.is_given() {
             return Err(Error::new(Code::InvalidArg, "nothing can be left out of a stream").into());
         }
+        super::time::warn_of_future(session, self.time);
         let repo = session.repo()?;
         let options = self.options(session, listed)?;
         let outcome = {
@@ -239,13 +244,13 @@ fn report(session: &Session, outcome: &BackupStats, dry_run: bool) -> anyhow::Re
         return session.ui.json(&value);
     }
     session.ui.status(&format!(
-        "{} files: {} new, {} changed, {} unmodified; {} directories, {} others",
-        stats.files_new + stats.files_changed + stats.files_unmodified,
+        "{}: {} new, {} changed, {} unmodified; {}, {}",
+        counted(stats.files_new + stats.files_changed + stats.files_unmodified, "file", "files"),
         stats.files_new,
         stats.files_changed,
         stats.files_unmodified,
-        stats.directories,
-        stats.others
+        counted(stats.directories, "directory", "directories"),
+        counted(stats.others, "other", "others")
     ));
     session.ui.status(&sizes(stats, dry_run));
     if stats.errors > 0 {
@@ -275,12 +280,18 @@ fn sizes(stats: &Stats, dry_run: bool) -> String {
     if dry_run {
         return format!("{total} in all, {read} would be read");
     }
+    // A few trees over and over are no data: what they would say of it is nothing.
+    let has_ratios = stats.read_bytes > 0 && stats.added_bytes >= RATIO_BYTES_MIN;
+    let ratios = if has_ratios {
+        let (dedup, compression) = (dedup_ratio(stats), ratio(stats.added_bytes, stats.stored_bytes));
+        format!(" (dedup {dedup:.2}, compression {compression:.2})")
+    } else {
+        String::new()
+    };
     format!(
-        "{total} in all, {read} read, {} added, {} stored (dedup {:.2}, compression {:.2}) in {}",
+        "{total} in all, {read} read, {} added, {} stored{ratios} in {}",
         format_size(stats.added_bytes),
         format_size(stats.stored_bytes),
-        dedup_ratio(stats),
-        ratio(stats.added_bytes, stats.stored_bytes),
         format_duration(seconds)
     )
 }

@@ -14,7 +14,6 @@ use larder::tree::EntryKind;
 use larder::units::parse_size;
 use serde_json::json;
 use std::ffi::OsString;
-use std::os::unix::ffi::OsStrExt;
 
 /// Arguments of `larder find`.
 #[derive(clap::Args)]
@@ -88,7 +87,7 @@ impl Subcommand for Find {
             snapshots.select(&filter).collect()
         } else {
             let names = self.snapshot.iter();
-            names.map(|name| Ok(snapshots.resolve(name.as_bytes())?.snapshot)).collect::<anyhow::Result<_>>()?
+            names.map(|name| view::whole(&snapshots, name)).collect::<Result<_, Error>>()?
         };
         let trees: Vec<Id> = chosen.iter().map(|snapshot| snapshot.body.tree).collect();
         let mut failed = None;
@@ -129,15 +128,14 @@ impl Find {
     }
 
     fn show(&self, session: &Session, found: &FindMatch<'_>, chosen: &[&Snapshot]) -> anyhow::Result<()> {
-        let in_snapshots: Vec<String> =
-            found.trees.iter().filter_map(|at| chosen.get(*at)).map(|one| one.id.short()).collect();
+        let in_snapshots = || found.trees.iter().filter_map(|at| chosen.get(*at));
         if session.ui.is_json() {
             let mut value = entry_json(found.path, found.entry);
             value["type"] = json!("match");
-            value["snapshots"] = json!(in_snapshots);
+            value["snapshots"] = json!(in_snapshots().map(|one| one.id.to_hex()).collect::<Vec<_>>());
             return session.ui.json(&value);
         }
-        let newest = in_snapshots.last().map_or("", String::as_str);
+        let newest = in_snapshots().next_back().map(|one| one.id.short()).unwrap_or_default();
         let path = escaped(found.path);
         let line = if self.long { long_line(found.entry, &path) } else { path };
         session.ui.line(&format!("{newest}  {line}"))

@@ -3,7 +3,7 @@
 use super::view::{self, FilterArgs};
 use super::{Exit, Layer, Manual, Need, Subcommand};
 use crate::session::Session;
-use crate::ui::{Align, Table, escaped, local_time};
+use crate::ui::{Align, Table, counted, escaped, local_time};
 use larder::clock;
 use larder::context::reach_options;
 use larder::error::{Code, Error, Result};
@@ -18,7 +18,6 @@ use larder::usage::would_free;
 use serde_json::json;
 use std::collections::HashSet;
 use std::ffi::OsString;
-use std::os::unix::ffi::OsStrExt;
 
 /// Arguments of `larder forget`.
 #[derive(clap::Args)]
@@ -34,15 +33,15 @@ pub struct Forget {
     keep: KeepArgs,
 
     /// Count snapshots together that have these in common: host, paths, tags; empty for all in one
-    #[arg(long, value_name = "KEYS", default_value = "host,paths", value_parser = GroupBy::parse)]
+    #[arg(long, value_name = "KEYS", help_heading = None, default_value = "host,paths", value_parser = GroupBy::parse)]
     group_by: GroupBy,
 
     /// Let the last snapshot of a source go
-    #[arg(long)]
+    #[arg(long, help_heading = None)]
     allow_empty: bool,
 
     /// Say what would be forgotten and what gc could free then, and forget nothing
-    #[arg(short = 'n', long)]
+    #[arg(short = 'n', long, help_heading = None)]
     dry_run: bool,
 }
 
@@ -150,7 +149,7 @@ impl Subcommand for Forget {
         if session.ui.is_json() {
             session.ui.json(&json!({"type": "summary", "dry_run": false, "forgotten": gone.len()}))?;
         } else {
-            session.ui.status(&format!("forgot {} snapshots", gone.len()));
+            session.ui.status(&format!("forgot {}", counted(gone.len() as u64, "snapshot", "snapshots")));
         }
         Ok(Exit::DONE)
     }
@@ -193,7 +192,7 @@ impl Forget {
     fn by_name<'a>(&self, snapshots: &'a Snapshots) -> Result<Vec<&'a Snapshot>> {
         let mut gone: Vec<&Snapshot> = Vec::new();
         for name in &self.snapshots {
-            let snapshot = snapshots.resolve(name.as_bytes())?.snapshot;
+            let snapshot = view::whole(snapshots, name)?;
             if gone.iter().all(|one| one.id != snapshot.id) {
                 gone.push(snapshot);
             }
@@ -245,8 +244,11 @@ impl Forget {
                 .ui
                 .json(&json!({"type": "summary", "dry_run": true, "forgotten": gone.len(), "bytes_freed": bytes}))?;
         } else {
-            let text =
-                format!("would forget {} snapshots; gc could free about {} then", gone.len(), format_size(bytes));
+            let text = format!(
+                "would forget {}; gc could free about {} then",
+                counted(gone.len() as u64, "snapshot", "snapshots"),
+                format_size(bytes)
+            );
             session.ui.line(&text)?;
         }
         Ok(Exit::DONE)

@@ -58,6 +58,8 @@ impl Subcommand for Gc {
         description: "Deletes packs that nothing needs, writes what is needed of half-empty ones anew, and merges small \
             packs and segments. Backups and restores go on beside it. What a backup that began before may rely on stays \
             until it has ended: a later gc deletes it. A gc can be interrupted or killed at any moment.\n\n\
+            Killed commands leave files named spool-* in tmp/ of the repository, or of the user's cache directory for a \
+            repository elsewhere. No other command needs them, and a gc deletes those that are older than an hour.\n\n\
             On a disk of this machine a killed backup is known to be dead at once. Elsewhere it is taken for dead when it showed \
             no sign of life for an hour, by the clock of the medium; if it goes on all the same, it fails and has to be run \
             again. Where the medium has no clock, and to be rid of what killed ones left, say --no-writers when you know that \

@@ -2,7 +2,7 @@
 
 use super::{Exit, Layer, Manual, Need, Subcommand, run_view};
 use crate::session::Session;
-use crate::ui::{Ui, escaped};
+use crate::ui::{Ui, counted, escaped};
 use larder::context::{Named, Names};
 use larder::error::{Class, Code, Error};
 use larder::id::Id;
@@ -281,7 +281,7 @@ fn report(ui: &Ui, stats: &RestoreStats, is_dry: bool) -> anyhow::Result<()> {
     if ui.is_quiet() {
         return Ok(());
     }
-    let mut parts = vec![format!("{} files", stats.files), format!("{} directories", stats.directories)];
+    let mut parts = vec![counted(stats.files, "file", "files"), counted(stats.directories, "directory", "directories")];
     let more = [
         (stats.others, "others"),
         (stats.hard_links, "hard links"),

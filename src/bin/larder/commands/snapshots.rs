@@ -117,6 +117,9 @@ impl List {
         let filter = self.filter.filter();
         let chosen = view::chosen(&names, &self.names, &filter)?;
         view::tell_damaged(session, names.snapshots()?);
+        if chosen.is_empty() && self.filter != FilterArgs::default() {
+            session.ui.status("no snapshot matches");
+        }
         let mut groups: BTreeMap<GroupKey, Vec<&Snapshot>> = BTreeMap::new();
         for snapshot in chosen {
             groups.entry(self.group_by.key(snapshot)).or_default().push(snapshot);

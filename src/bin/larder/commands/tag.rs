@@ -3,13 +3,13 @@
 use super::view::{self, FilterArgs};
 use super::{Exit, Layer, Manual, Need, Subcommand};
 use crate::session::Session;
+use crate::ui::counted;
 use larder::cbor::Fields;
 use larder::error::{Code, Error};
 use larder::repo::records::{TAG, Tag};
 use larder::snapshot::{Snapshot, check_tag};
 use serde_json::json;
 use std::ffi::OsString;
-use std::os::unix::ffi::OsStrExt;
 
 /// Arguments of `larder tag`.
 #[derive(clap::Args)]
@@ -61,10 +61,7 @@ impl Subcommand for TagArgs {
         let filter = self.filter.filter();
         let chosen: Vec<&Snapshot> = match self.snapshots.as_slice() {
             [] => snapshots.select(&filter).collect(),
-            names => names
-                .iter()
-                .map(|name| Ok(snapshots.resolve(name.as_bytes())?.snapshot))
-                .collect::<anyhow::Result<_>>()?,
+            names => names.iter().map(|name| Ok(view::whole(&snapshots, name)?)).collect::<anyhow::Result<_>>()?,
         };
         let changes: Vec<Tag> = chosen.iter().filter_map(|snapshot| self.change(snapshot)).collect();
         if !changes.is_empty() {
@@ -78,7 +75,9 @@ impl Subcommand for TagArgs {
         if session.ui.is_json() {
             session.ui.json(&json!({"type": "summary", "changed": changes.len()}))?;
         } else {
-            session.ui.status(&format!("changed the tags of {} snapshots", changes.len()));
+            session
+                .ui
+                .status(&format!("changed the tags of {}", counted(changes.len() as u64, "snapshot", "snapshots")));
         }
         Ok(Exit::DONE)
     }

@@ -1,11 +1,19 @@
 //! Times as people type them.
 
+use crate::session::Session;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use larder::clock::{self, Time};
 use larder::error::{Code, Error, Result};
 use larder::units::parse_duration_seconds;
+
+/// Says that a time to come will not be believed (FORMAT.md, root records).
+pub fn warn_of_future(session: &Session, time: Option<Time>) {
+    if time.is_some_and(|time| time > clock::now()) {
+        session.ui.warn("this time is in the future: until it comes, the snapshot counts as made now");
+    }
+}
 
 /// `2026-11-21`, `2026-11-21 10:00`, `2026-11-21T10:00:00Z`, `@1795251600`, or `3d` for three days ago.
 ///

@@ -2,7 +2,7 @@
 
 use super::{Exit, Layer, Manual, Need, Subcommand};
 use crate::session::Session;
-use crate::ui::{escaped, utc_time};
+use crate::ui::{counted, escaped, utc_time};
 use larder::context::{Names, SETS_BYTES, jobs};
 use larder::error::{Code, Error};
 use larder::id::Id;
@@ -119,7 +119,9 @@ impl Subcommand for Verify {
             return Ok(if report.is_stopped { Exit::PARTIAL } else { Exit::DONE });
         }
         let wrong = report.damage.len();
-        let message = format!("{wrong} things are wrong, {} objects are lost", report.objects_lost);
+        let things = if wrong == 1 { "1 thing is wrong".to_string() } else { format!("{wrong} things are wrong") };
+        let objects = counted(report.objects_lost, "object is", "objects are");
+        let message = format!("{things}, {objects} lost");
         let hint = match (report.objects_lost, report.damage.iter().any(|damage| damage.item == Item::File)) {
             (0, false) => "every damaged copy has a sound one beside it, which is what is read",
             _ if self.repair => "what is named above is hurt, and no replica that was asked has it",

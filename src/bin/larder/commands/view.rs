@@ -4,12 +4,12 @@ use crate::commands::Exit;
 use crate::session::Session;
 use crate::ui::{escaped, git_quoted, local_time, utc_time};
 use larder::context::{Names, load_snapshots};
-use larder::error::{Code, Result};
+use larder::error::{Code, Error, Result};
 use larder::repo::Repo;
 use larder::snapshot::{Filter, Snapshot, Snapshots, Stats};
 use larder::units::format_size;
 use serde_json::{Value, json};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
 /// Which snapshots are meant.
@@ -33,10 +33,18 @@ impl FilterArgs {
     pub fn filter(&self) -> Filter {
         Filter {
             hosts: self.host.clone(),
-            paths: self.path.iter().map(|path| path.as_bytes().to_vec()).collect(),
+            paths: self.path.iter().map(|path| absolute(path)).collect(),
             tags: self.tag.iter().map(|tags| Filter::tag_list(tags)).collect(),
         }
     }
+}
+
+/// A source as snapshots name it: `backup` makes it absolute, too.
+fn absolute(path: &OsStr) -> Vec<u8> {
+    let whole = std::path::absolute(path).unwrap_or_else(|_| path.into());
+    let bytes = whole.as_os_str().as_bytes();
+    // A slash at its end says nothing here.
+    bytes.strip_suffix(b"/").filter(|bytes| !bytes.is_empty()).unwrap_or(bytes).to_vec()
 }
 
 /// The snapshots of a repository; what cannot be read of them is told.
@@ -73,7 +81,20 @@ pub fn chosen<'a>(names: &'a Names<'_>, words: &[OsString], filter: &'a Filter) 
     if words.is_empty() {
         return Ok(snapshots.select(filter).collect());
     }
-    words.iter().map(|word| Ok(snapshots.resolve(word.as_bytes())?.snapshot)).collect()
+    words.iter().map(|word| whole(snapshots, word)).collect()
+}
+
+/// The snapshot that a name means, where no path in it can be meant.
+pub fn whole<'a>(snapshots: &'a Snapshots, word: &OsStr) -> Result<&'a Snapshot> {
+    let target = snapshots.resolve(word.as_bytes())?;
+    match target.path {
+        Some(path) if !path.is_empty() => {
+            let message = format!("`{}` is a path in a snapshot", word.as_bytes().escape_ascii());
+            let hint = format!("this is done with whole snapshots: name {}", target.snapshot.id.short());
+            Err(Error::new(Code::InvalidArg, message).with_hint(hint))
+        }
+        _ => Ok(target.snapshot),
+    }
 }
 
 /// A snapshot for programs.

@@ -9,7 +9,7 @@ use larder::error::{Code, Error, Result};
 use larder::id::Id;
 use larder::object::Kind;
 use larder::repo::records::SNAPSHOT;
-use larder::snapshot::{SnapshotBody, check_tag};
+use larder::snapshot::{SnapshotBody, check_host, check_tag};
 use larder::stored::summary;
 use serde_json::json;
 use std::ffi::OsString;
@@ -65,6 +65,8 @@ impl Subcommand for WriteSnapshot {
 
     fn run(self, session: &Session) -> anyhow::Result<Exit> {
         self.tag.iter().try_for_each(|tag| check_tag(tag))?;
+        self.host.iter().try_for_each(|host| check_host(host))?;
+        super::time::warn_of_future(session, self.time);
         let repo = session.repo()?;
         let names = Names::new(&repo);
         let tree = names.find(self.tree.as_bytes())?.object()?;

@@ -42,7 +42,12 @@ impl Failure {
             causes: texts,
             hint: ours.and_then(|ours| {
                 let is_usage = ours.class() == Class::Usage;
-                ours.hint().or_else(|| is_usage.then(|| help_on(command)))
+                let frees = ours.code() == Code::StorageFull && matches!(command, Some("gc" | "forget"));
+                if frees {
+                    Some(ROOM_FIRST.to_string())
+                } else {
+                    ours.hint().or_else(|| is_usage.then(|| help_on(command)))
+                }
             }),
         }
     }
@@ -90,6 +95,10 @@ impl Failure {
     }
 }
 
+/// What frees space needs a little itself.
+const ROOM_FIRST: &str = "a few kilobytes are needed before any can be freed: where the repository is on this disk, \
+    its index.sqlite and what is in its tmp/ may be deleted while no larder runs, and are made again";
+
 /// Where to read how a command is used.
 fn help_on(command: Option<&str>) -> String {
     match command {
@@ -129,11 +138,25 @@ pub fn from_usage(error: &clap::Error, command: Option<&str>) -> Error {
     let failure = Error::new(code, joined(message));
     match beneath.and_then(Error::hint) {
         Some(hint) => failure.with_hint(hint),
-        None if hints.is_empty() => failure.with_hint(help_on(command)),
+        // For options that contradict each other the usage that clap makes up says what it refuses.
+        None if hints.is_empty() || error.kind() == ErrorKind::ArgumentConflict => failure.with_hint(help_on(command)),
         None => failure.with_hint(hints.join("; ")),
     }
 }
 
 fn joined(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_frees_space_says_where_to_begin() {
+        let error = anyhow::Error::from(Error::new(Code::StorageFull, "no space"));
+        let hint = |command| Failure::of(&error, Some(command)).hint.unwrap_or_default();
+        assert!(hint("gc").contains("index.sqlite") && hint("forget").contains("tmp/"));
+        assert!(!hint("backup").contains("index.sqlite"));
+    }
 }

@@ -17,7 +17,7 @@ pub use paint::Paint;
 pub use progress::Progress;
 pub use run_progress::RunProgress;
 pub use table::{Align, Table};
-pub use text::{escaped, git_quoted, json_path, local_time, utc_time};
+pub use text::{counted, escaped, git_quoted, json_path, local_time, utc_time};
 
 use crate::commands::Exit;
 use crate::globals::Globals;

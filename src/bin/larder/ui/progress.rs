@@ -67,24 +67,32 @@ impl<'a> Progress<'a> {
             counter.store(0, Relaxed);
         }
         if let Some(bar) = &self.bar {
-            bar.reset();
-            bar.unset_length();
+            // The style first: another thread may draw at any moment.
             bar.set_style(spinner_style());
             bar.set_prefix(phase.to_string());
             bar.set_message("");
+            bar.reset();
+            bar.unset_length();
         }
     }
 
     fn set_total(&self, items: u64, bytes: u64) {
         self.items_total.store(items, Relaxed);
         self.bytes_total.store(bytes, Relaxed);
-        if let Some(bar) = &self.bar {
+        // Of nothing no share can be shown.
+        if let Some(bar) = self.bar.as_ref().filter(|_| items > 0 || bytes > 0) {
             let was_known = bar.length().is_some();
-            bar.set_length(if bytes > 0 { bytes } else { items });
             // What was first found may have been names only: sizes come later.
-            if self.counts_bytes.swap(bytes > 0, Relaxed) != (bytes > 0) || !was_known {
-                bar.set_style(bar_style(bytes > 0, self.phase()));
+            let is_other = self.counts_bytes.swap(bytes > 0, Relaxed) != (bytes > 0) || !was_known;
+            if is_other {
+                let done = if bytes > 0 { &self.bytes } else { &self.items };
+                bar.set_style(spinner_style());
+                bar.set_position(done.load(Relaxed));
+            }
+            bar.set_length(if bytes > 0 { bytes } else { items });
+            if is_other {
                 bar.reset_eta();
+                bar.set_style(bar_style(bytes > 0, self.phase()));
             }
         }
     }
@@ -153,10 +161,14 @@ impl<'a> Progress<'a> {
             let mut value = text::json_path("path", path);
             value["type"] = "item".into();
             value["change"] = word.into();
-            value["bytes"] = bytes.into();
+            if change != Change::Skipped {
+                value["bytes"] = bytes.into();
+            }
             self.ui.json_event(&value);
         } else {
-            let line = format!("{word:<10} {} ({})\n", super::escaped(path), format_size(bytes));
+            // What is skipped is not looked at.
+            let size = if change == Change::Skipped { String::new() } else { format!(" ({})", format_size(bytes)) };
+            let line = format!("{word:<10} {}{size}\n", super::escaped(path));
             if self.names_items {
                 // That nobody reads it any more is seen by the engine as a wish to stop.
                 let _ = self.ui.text(&line);

@@ -64,6 +64,11 @@ pub fn json_path(key: &str, path: &[u8]) -> Value {
     value
 }
 
+/// A number with what it counts: `1 file`, `2 files`.
+pub fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
 /// An error and its causes on one line.
 pub fn one_line(error: &Error) -> String {
     let mut text = error.to_string();

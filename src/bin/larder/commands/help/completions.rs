@@ -19,7 +19,7 @@ pub fn script(shell: &str) -> anyhow::Result<String> {
     Ok(match shell {
         "zsh" => zsh(&plain(Shell::Zsh)?),
         "fish" => plain(Shell::Fish)? + &Names::of_the_table().fish(),
-        _ => plain(Shell::Bash)? + &Names::of_the_table().bash(),
+        _ => actions_first(&plain(Shell::Bash)?) + &Names::of_the_table().bash(),
     })
 }
 
@@ -126,6 +126,21 @@ impl Names {
         }
         lines
     }
+}
+
+/// The words that bash offers for each command: actions before options, which clap_complete has the other way round.
+fn actions_first(script: &str) -> String {
+    let sorted = |words: &str| {
+        let (options, actions): (Vec<&str>, Vec<&str>) = words.split(' ').partition(|word| word.starts_with('-'));
+        let (values, actions): (Vec<&str>, Vec<&str>) =
+            actions.into_iter().partition(|word| word.starts_with(['[', '<']));
+        [actions, options, values].concat().join(" ")
+    };
+    let line = |line: &str| match line.trim_start().strip_prefix("opts=\"").and_then(|rest| rest.strip_suffix('"')) {
+        Some(words) => format!("{}opts=\"{}\"\n", &line[..line.len() - line.trim_start().len()], sorted(words)),
+        None => format!("{line}\n"),
+    };
+    script.lines().map(line).collect()
 }
 
 fn zsh(script: &str) -> String {

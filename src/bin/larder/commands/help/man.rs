@@ -307,6 +307,8 @@ fn escape(text: &str) -> String {
             '^' => out.push_str("\\(ha"),
             '~' => out.push_str("\\(ti"),
             '\n' => out.push(' '),
+            // In ASCII a line is as long as it looks to every tool.
+            c if !c.is_ascii() => out.push_str(&format!("\\[u{:04X}]", u32::from(c))),
             c => out.push(c),
         }
     }

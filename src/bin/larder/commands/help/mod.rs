@@ -23,9 +23,9 @@ pub struct Help {
     #[arg(long, num_args = 2, value_names = ["KIND", "DIR"], conflicts_with = "topic")]
     generate: Vec<PathBuf>,
 
-    /// A command, or `errors` for the list of error codes
-    #[arg(value_name = "TOPIC")]
-    topic: Option<String>,
+    /// A command and perhaps its action, such as key add, or `errors` for the list of error codes
+    #[arg(value_name = "TOPIC", num_args = 0..=2)]
+    topic: Vec<String>,
 }
 
 impl Subcommand for Help {
@@ -40,6 +40,7 @@ impl Subcommand for Help {
             A program named larder-NAME on the PATH is started by `larder NAME`.",
         examples: &[
             ("larder help digest", "Explains one command."),
+            ("larder help key add", "Explains one of its actions."),
             ("larder help -a", "Lists all commands."),
             ("larder help errors --json | jq length", "Counts the error codes."),
             ("larder help --generate man man/", "Writes the manual pages."),
@@ -52,19 +53,30 @@ impl Subcommand for Help {
         if let [kind, dir] = self.generate.as_slice() {
             return generate(&kind.to_string_lossy(), dir);
         }
-        match self.topic.as_deref() {
-            None => ui.text(&front_page(self.all))?,
-            Some("errors") if ui.is_json() => ui.json(&errors_json())?,
-            Some("errors") => ui.text(&reference::errors())?,
-            Some(name) => match Row::find(name) {
-                Some(row) => ui.text(&row.command().render_long_help().to_string())?,
-                None => {
-                    let error = Error::new(Code::InvalidArg, format!("there is no help on `{}`", name.escape_debug()));
-                    return Err(error.with_hint("`larder help -a` lists all commands").into());
-                }
-            },
+        let words: Vec<&str> = self.topic.iter().map(String::as_str).collect();
+        match words.as_slice() {
+            [] => ui.text(&front_page(self.all))?,
+            ["errors"] if ui.is_json() => ui.json(&errors_json())?,
+            ["errors"] => ui.text(&reference::errors())?,
+            [name, action @ ..] => ui.text(&explained(name, action.first().copied())?)?,
         }
         Ok(Exit::DONE)
+    }
+}
+
+/// The help of a command, or of one of its actions.
+fn explained(name: &str, action: Option<&str>) -> larder::error::Result<String> {
+    let nothing = |hint: &str| {
+        let topic = [name].into_iter().chain(action).collect::<Vec<_>>().join(" ");
+        Error::new(Code::InvalidArg, format!("there is no help on `{}`", topic.escape_debug())).with_hint(hint)
+    };
+    let row = Row::find(name).ok_or_else(|| nothing("`larder help -a` lists all commands"))?;
+    let mut command = row.command();
+    let Some(action) = action else { return Ok(command.render_long_help().to_string()) };
+    command.build();
+    match command.find_subcommand_mut(action) {
+        Some(found) => Ok(found.render_long_help().to_string()),
+        None => Err(nothing(&format!("`larder help {name}` lists what it does"))),
     }
 }
 

@@ -23,6 +23,27 @@ use std::cell::OnceCell;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+/// One task by plumbing, as docs/PLUMBING.md has it.
+const PLUMBING: &str = r#"larder lock -- sh -euc '
+    of_task() { larder parse-manifest | jq -j --arg task "$1" ".tasks[] | select(.name == \$task) | $2"; }
+    outputs() { of_task "$1" ".outputs[] + \"\\u0000\""; }
+
+    action=$(larder action-id --raw "$1" | larder hash-object -w -t action --stdin)
+    outputs "$1" | xargs -0 -r rm -rf --
+    if result=$(larder record get --field result "$action"); then
+        larder restore-tree "$result" .
+        exit
+    fi
+    outputs "$1" | xargs -0 -r dirname -z -- | xargs -0 -r mkdir -p --
+    ran=$(of_task "$1" ".env[] | select(.value != null) | \"--env=\(.name)=\(.value)\\u0000\"" |
+        xargs -0 larder exec-task -w --action "$action")
+    [ "$(larder action-id "$1")" = "$action" ] || { echo "an input of $1 has changed" >&2; exit 1; }
+    field() { echo "$ran" | sed -n "s/^$1[[:blank:]]//p"; }
+    larder record put --action "$action" --result "$(outputs "$1" | xargs -0 larder write-tree --portable)" --task "$1" \
+        --stdout "$(field stdout)" --stderr "$(field stderr)" --interleave "$(field interleave)" \
+        --start "$(field start)" --wall-ms "$(field wall-ms)" >&2
+' sh "$TASK""#;
+
 /// Arguments of `larder run`.
 #[derive(clap::Args)]
 pub struct Run {
@@ -148,7 +169,7 @@ impl Subcommand for Run {
             (16, "A task reads what it may not, or a file that is longer than the limit."),
             (20, "A task failed."),
         ],
-        ..Manual::EMPTY
+        plumbing: PLUMBING,
     };
 
     fn run(self, session: &Session) -> anyhow::Result<Exit> {
@@ -288,4 +309,12 @@ fn forget(session: &Session, project: &Project, targets: &[String]) -> anyhow::R
     drop(progress);
     session.ui.status(&format!("forgot {removed} stored runs; gc frees what only they kept"));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_manual_has_the_script_that_is_tested() {
+        assert!(include_str!("../../../../../docs/PLUMBING.md").contains(super::PLUMBING));
+    }
 }
