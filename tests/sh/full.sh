@@ -21,8 +21,13 @@ larder verify -q --read-data
 larder restore -q "latest:$PWD/tree" --target before
 cmp tree/first before/first
 
+# It goes on: what was written before is used, not stored once more.
+before=$(du -sb medium/repository/packs | cut -f1)
+[ "$before" -gt 20000000 ] || fail "nothing was kept: $before bytes"
 mount -o remount,size=200m medium
 larder backup -q "$PWD/tree"
+after=$(du -sb medium/repository/packs | cut -f1)
+[ "$after" -lt 105000000 ] || fail "99 MB of noise became $after bytes, $before of them from before"
 larder verify -q --read-data
 larder restore -q "latest:$PWD/tree" --target after
 "$TOP/scripts/same-tree" tree after
