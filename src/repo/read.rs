@@ -465,7 +465,10 @@ impl Repo {
         };
         match jobs.min(stretches.len()) {
             0 | 1 => work(),
-            threads => std::thread::scope(|scope| (0..threads).for_each(|_| _ = scope.spawn(work))),
+            threads => std::thread::scope(|scope| {
+                (1..threads).for_each(|_| _ = scope.spawn(work));
+                work();
+            }),
         }
         Ok(())
     }

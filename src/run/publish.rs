@@ -14,7 +14,7 @@ const BATCH_AGE: Duration = Duration::from_secs(2);
 /// A batch is published when so many bytes were put.
 const BATCH_BYTES: u64 = 32 << 20;
 /// A batch is published when so many rows wait for it: they are held in memory.
-const BATCH_ROWS: usize = 4096;
+const BATCH_ROWS: usize = 2048;
 /// How often it is looked whether another process waits.
 const LOOK_INTERVAL: Duration = Duration::from_millis(25);
 

@@ -16,8 +16,9 @@ use std::time::Instant;
 /// With so many tasks waiting for a slot, running goes before resolving, and nothing is resolved while all slots are
 /// taken: what was resolved is held in memory.
 const READY_ENOUGH: usize = 256;
-/// So many results are placed together: what is known of each meanwhile is held in memory.
-const PLACED_TOGETHER: usize = 4096;
+/// So many results are placed together: what is known of each meanwhile is held in memory, and each thread's part of it
+/// is kept by the allocator for that thread.
+const PLACED_TOGETHER: usize = 1024;
 
 /// A task as the schedule sees it.
 #[derive(Clone, Debug, Default)]

@@ -468,7 +468,10 @@ impl<'p> Placer<'p> {
         };
         match self.options.jobs.min(count / 8) {
             0 | 1 => run(),
-            threads => std::thread::scope(|scope| (0..threads).for_each(|_| _ = scope.spawn(run))),
+            threads => std::thread::scope(|scope| {
+                (1..threads).for_each(|_| _ = scope.spawn(run));
+                run();
+            }),
         }
     }
 }
