@@ -35,6 +35,9 @@ fn the_latest_snapshot_is_not_guessed() {
     assert!(world.larder(&["snapshots"]).text().contains(&first[..8]));
     let status = world.larder(&["status", "--json"]);
     assert!(status.exit == 13 && status.text().contains(&format!("\"roots/{second}\"")), "{}", status.text());
+    world.larder(&["-r", "other", "init", "-q", "--encryption", "none"]).clean();
+    names_it(&world.larder(&["copy", "--to", "other"]), 13);
+    assert_eq!(world.larder(&["-r", "other", "snapshots", "--json"]).clean().lines().count(), 1, "the other one came");
     // Whatever hangs on the newest one is refused.
     for words in [
         &["resolve", "latest"][..],

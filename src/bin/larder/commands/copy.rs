@@ -1,6 +1,6 @@
 //! `larder copy`: snapshots into a repository with other keys.
 
-use super::view::FilterArgs;
+use super::view::{self, FilterArgs};
 use super::{Exit, Layer, Manual, Need, Subcommand};
 use crate::session::Session;
 use larder::clock::Stopwatch;
@@ -68,7 +68,7 @@ impl Subcommand for Copy {
             (3, "It was interrupted. What had been copied stays."),
             (5, "The other one is a replica of this one, or there is none."),
             (10, "There is no such snapshot."),
-            (13, "Something that should be copied is damaged."),
+            (13, "Something that should be copied is damaged, or a root record cannot be read."),
         ],
         ..Manual::EMPTY
     };
@@ -87,6 +87,10 @@ impl Subcommand for Copy {
         let names = Names::new(&source);
         let snapshots: Result<Vec<Id>> =
             (self.snapshots.iter()).map(|word| Ok(names.snapshots()?.resolve(word.as_bytes())?.snapshot.id)).collect();
+        let looks_at_all = self.snapshots.is_empty();
+        if looks_at_all {
+            view::tell_damaged(session, names.snapshots()?);
+        }
         let options = CopyOptions {
             snapshots: snapshots?,
             filter: self.filter.filter(),
@@ -116,6 +120,10 @@ impl Subcommand for Copy {
                 ),
             })?;
         }
-        Ok(if is_stopped { Exit::PARTIAL } else { Exit::DONE })
+        match is_stopped {
+            true => Ok(Exit::PARTIAL),
+            false if looks_at_all => Ok(view::outcome(names.snapshots()?)),
+            false => Ok(Exit::DONE),
+        }
     }
 }

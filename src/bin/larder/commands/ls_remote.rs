@@ -53,9 +53,11 @@ impl Subcommand for LsRemote {
         let (_, there) = session.remote(self.name.as_deref())?;
         let repo = there.open(OpenOptions::default(), &session.secrets(), session)?;
         let filter = self.filter.filter();
+        let mut exit = Exit::DONE;
         if !self.only_runs {
             let names = Names::new(&repo);
             view::tell_damaged(session, names.snapshots()?);
+            exit = view::outcome(names.snapshots()?);
             for snapshot in names.snapshots()?.select(&filter) {
                 if session.ui.is_json() {
                     session.ui.json(&view::json_of(snapshot))?;
@@ -74,7 +76,7 @@ impl Subcommand for LsRemote {
             }
         }
         if self.only_snapshots || self.filter != FilterArgs::default() {
-            return Ok(Exit::DONE);
+            return Ok(exit);
         }
         let runs = run_view::load(session, &repo)?;
         for run in runs.newest_first() {
@@ -86,6 +88,6 @@ impl Subcommand for LsRemote {
                 session.ui.line(&format!("run\t{}\t{time}\t{}\t{}", run.record, run.status.name(), run.action))?;
             }
         }
-        Ok(Exit::DONE)
+        Ok(exit)
     }
 }
