@@ -411,6 +411,9 @@ fn an_upload_that_is_cut_off_leaves_nothing_under_its_name() {
     assert_eq!(left().len(), 1, "it may be somebody's who goes on");
     let long_ago = SystemTime::now() - Duration::from_secs(2 * 86_400);
     std::fs::File::options().write(true).open(&left()[0]).unwrap().set_modified(long_ago).unwrap();
+    drop(larder_serve(&[], &there));
+    assert_eq!(left().len(), 1, "in a directory that is no repository it is not ours");
+    std::fs::write(there.join("config.toml"), "").unwrap();
     let again = larder_serve(&[], &there);
     assert!(left().is_empty());
     let seen = medium(&again, None);

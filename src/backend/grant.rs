@@ -1,12 +1,15 @@
 //! A medium as somebody else may use it: what every server of larder's has between itself and who asks.
 //!
 //! Only what a repository shares is there (FORMAT section 1): what is local to a machine, such as its index, can neither be
-//! seen nor written, though it lies in the same directory.
+//! seen nor written, though it lies in the same directory. And what is named by the hash of its bytes is taken only with these
+//! bytes, so that a name which is there can be relied on, whoever put it there.
 
 use super::{Backend, GET_BYTES_MAX, Spool, check_name};
 use crate::clock::Time;
 use crate::error::{Code, IoContext, Result, fail};
-use std::io::{self, Read};
+use crate::id::Id;
+use crate::object::{Hasher, hash};
+use std::io::{self, Read, Seek};
 use std::sync::Arc;
 
 /// Files up to this many bytes are held in memory on their way.
@@ -18,6 +21,9 @@ pub const TAKEN_BYTES_MAX: u64 = 1 << 30;
 const SHARED: [&str; 8] = ["config.toml", "gc/", "index/", "keys/", "leases/", "packs/", "roots/", "tmp/"];
 /// A file below one of these has the hash of its bytes for a name.
 const NAMED_BY_HASH: [&str; 3] = ["packs/", "index/", "roots/"];
+
+/// Bytes of a file that are hashed at once.
+const STEP_BYTES: u64 = 1 << 20;
 
 /// What the other side may do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,6 +64,20 @@ impl GrantBackend {
         if self.grant == Grant::Read { refused("write") } else { Ok(()) }
     }
 
+    /// Whether the file that is there has these bytes already.
+    fn holds(&self, name: &str, len: u64, sum: &Id) -> Result<bool> {
+        if self.inner.stat(name)? != Some(len) {
+            return Ok(false);
+        }
+        let (mut hasher, mut offset) = (Hasher::new(), 0);
+        while offset < len {
+            let step = STEP_BYTES.min(len - offset);
+            hasher.update(&self.inner.get_range(name, offset, step as usize)?);
+            offset += step;
+        }
+        Ok(hasher.finish() == *sum)
+    }
+
     fn check_read(name: &str) -> Result<()> {
         if GrantBackend::shares(name)? { Ok(()) } else { fail(Code::FileNotFound, "there is no such file") }
     }
@@ -71,9 +91,21 @@ fn refused<T>(what: &str) -> Result<T> {
     fail(Code::PermissionDenied, format!("this connection may not {what}"))
 }
 
-/// What is to be put is there: with the same bytes, if its name is their hash.
-fn taken(name: &str) -> Result<()> {
-    if NAMED_BY_HASH.iter().any(|dir| name.starts_with(dir)) { Ok(()) } else { refused("replace") }
+/// The hash that a file is named by.
+fn named_sum(name: &str) -> Option<Id> {
+    let is_below = NAMED_BY_HASH.iter().any(|dir| name.starts_with(dir));
+    name.rsplit('/').next().filter(|_| is_below)?.parse().ok()
+}
+
+/// Whether a name proves what comes under it.
+///
+/// # Errors
+/// CHUNK_INVALID when it says otherwise.
+fn proven(name: &str, sum: &Id) -> Result<bool> {
+    match named_sum(name) {
+        Some(named) if named != *sum => fail(Code::ChunkInvalid, format!("what came for {name} has another hash")),
+        named => Ok(named.is_some()),
+    }
 }
 
 impl Backend for GrantBackend {
@@ -83,15 +115,21 @@ impl Backend for GrantBackend {
 
     fn put(&self, name: &str, bytes: &[u8]) -> Result<()> {
         self.check_write(name)?;
-        match self.grant {
-            Grant::Append if !self.inner.put_new(name, bytes)? => taken(name),
-            Grant::Append => Ok(()),
-            Grant::All | Grant::Read => self.inner.put(name, bytes),
+        let sum = hash(bytes);
+        let is_proven = proven(name, &sum)?;
+        if self.grant != Grant::Append {
+            return self.inner.put(name, bytes);
         }
+        // What is asked once more because its answer was lost is there. What is damaged is put right by what is proven.
+        if self.inner.put_new(name, bytes)? || self.holds(name, bytes.len() as u64, &sum)? {
+            return Ok(());
+        }
+        if is_proven { self.inner.put(name, bytes) } else { refused("replace") }
     }
 
     fn put_new(&self, name: &str, bytes: &[u8]) -> Result<bool> {
         self.check_write(name)?;
+        proven(name, &hash(bytes))?;
         self.inner.put_new(name, bytes)
     }
 
@@ -101,8 +139,13 @@ impl Backend for GrantBackend {
 
     fn put_spool(&self, name: &str, spool: Spool) -> Result<()> {
         self.check_write(name)?;
-        if self.grant == Grant::Append && self.inner.stat(name)?.is_some() {
-            return taken(name);
+        let (sum, len) = sum_of(&spool)?;
+        if self.grant == Grant::Append && self.holds(name, len, &sum)? {
+            return Ok(());
+        }
+        // Another may put a file there meanwhile: only the same one, if the name proves it.
+        if !proven(name, &sum)? && self.grant == Grant::Append && self.inner.stat(name)?.is_some() {
+            return refused("replace");
         }
         self.inner.put_spool(name, spool)
     }
@@ -145,6 +188,22 @@ impl Backend for GrantBackend {
 
     fn creates_exclusively(&self) -> bool {
         self.inner.creates_exclusively()
+    }
+}
+
+/// The hash and the length of what lies in a spool.
+fn sum_of(spool: &Spool) -> Result<(Id, u64)> {
+    let (mut file, path) = (spool.as_file(), spool.path());
+    file.rewind().at("read", path)?;
+    let (mut hasher, mut len, mut part) = (Hasher::new(), 0, vec![0; STEP_BYTES as usize]);
+    loop {
+        match file.read(&mut part).at("read", path)? {
+            0 => return Ok((hasher.finish(), len)),
+            count => {
+                hasher.update(&part[..count]);
+                len += count as u64;
+            }
+        }
     }
 }
 
@@ -232,6 +291,41 @@ mod tests {
             (read.get("roots/a").expect("there"), read.get("keys/a").expect("there")),
             (b"first".into(), b"first".into())
         );
+    }
+
+    #[test]
+    fn a_name_that_is_a_hash_is_believed_and_nothing_else() {
+        let medium = Arc::new(MemBackend::new());
+        let sound = vec![7; 100_000];
+        let name = format!("packs/ab/{}", hash(&sound));
+        for grant in [Grant::All, Grant::Append] {
+            let shared = GrantBackend::new(medium.clone(), grant);
+            let spool = |bytes: &[u8]| {
+                let mut spool = shared.spool().expect("a spool");
+                io::Write::write_all(&mut spool, bytes).expect("written");
+                spool
+            };
+            let invalid = Some(Code::ChunkInvalid);
+            assert_eq!((code(shared.put(&name, b"junk")), code(shared.put_new(&name, b"junk"))), (invalid, invalid));
+            assert_eq!(code(shared.put_spool(&name, spool(b"junk"))), invalid);
+            assert_eq!(medium.stat(&name).expect("asked"), None);
+            // What was there before and is not what its name says gives way.
+            for by_spool in [false, true] {
+                medium.put(&name, b"junk").expect("put");
+                match by_spool {
+                    true => shared.put_spool(&name, spool(&sound)).expect("mended"),
+                    false => shared.put(&name, &sound).expect("mended"),
+                }
+                assert_eq!(medium.get(&name).expect("there"), sound, "{grant:?} {by_spool}");
+                shared.put(&name, &sound).expect("it is there");
+                shared.put_spool(&name, spool(&sound)).expect("it is there");
+            }
+            medium.delete(&name).expect("deleted");
+        }
+        let append = GrantBackend::new(medium.clone(), Grant::Append);
+        append.put("keys/a", b"mine").expect("new");
+        append.put("keys/a", b"mine").expect("asked once more");
+        assert_eq!(code(append.put("keys/a", b"other")), Some(Code::PermissionDenied));
     }
 
     #[test]

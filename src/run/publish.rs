@@ -118,6 +118,8 @@ impl<R> Publisher<R> {
             if batch.failure.is_some() {
                 batch.entries.clear();
                 batch.rows.clear();
+                // What comes after it wakes this thread again, to be dropped and not to pile up.
+                batch.since = None;
                 if batch.is_ending {
                     return None;
                 }

@@ -44,7 +44,7 @@ impl Served {
             (_, true) => Grant::Append,
             _ => Grant::All,
         };
-        if grant != Grant::Read {
+        if grant != Grant::Read && dir.join("config.toml").is_file() {
             // A server that was killed left what it was given half. It may have been the only one that writes here.
             remove_old_litter(&dir, SECONDS_A_DAY)?;
         }
