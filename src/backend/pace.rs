@@ -13,7 +13,7 @@
 use super::retry::is_transient;
 use super::{Backend, Spool};
 use crate::clock::{Stopwatch, Time};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -152,18 +152,13 @@ impl PaceBackend {
         let now_us = (self.watch.elapsed_seconds() * 1e6) as u64;
         let state = &mut *self.lock();
         match &answer {
-            Err(error) if is_too_much(error) => state.window.failed(pass.halvings, now_us),
+            Err(error) if is_transient(error) => state.window.failed(pass.halvings, now_us),
             Ok(answer) => state.window.answered(bytes(answer), state.under_way, now_us),
             // That there is no such file says nothing of how much is asked.
             Err(_) => {}
         }
         answer
     }
-}
-
-/// Whether fewer requests may help.
-fn is_too_much(error: &Error) -> bool {
-    is_transient(error)
 }
 
 impl Backend for PaceBackend {

@@ -243,7 +243,8 @@ impl Directory {
 
     /// What became of it, now that it is finished.
     fn done(&self, engine: &Engine<'_>, finished: Finished) -> Result<Done> {
-        let is_whole = !self.is_partial.load(Ordering::Relaxed);
+        // What was there and could not be read was told; it is no sign of a source that is not mounted.
+        let is_whole = !self.is_partial.load(Ordering::Relaxed) && engine.counters.errors.load(Ordering::Relaxed) == 0;
         let is_empty = || finished.tree == hash(&TreeWriter::new(Profile::Full).finish());
         match self.if_empty {
             IfEmpty::Drop if is_empty() => Ok(Done::LeftOut),

@@ -451,6 +451,15 @@ fn what_is_included_is_stored_from_beneath_what_is_left_out() {
     // Nothing is found though directories were entered: the source is empty, as without an include.
     let refused = stored(&["*"], &["nothing"]).map_err(|error| error.code());
     assert_eq!(refused, Err(Code::SnapshotInvalid));
+    // Where something could not be read, that is told, and what there is gets its snapshot.
+    let include = ExcludeOptions {
+        exclude: vec![b"*".to_vec()],
+        include: vec![b"nothing".to_vec()],
+        ..ExcludeOptions::default()
+    };
+    let listed = vec![place.temp.path().join("not-there")];
+    let stats = place.backup_with(&BackupOptions { excludes: include, listed, ..options() }, &Silent).expect("backup");
+    assert!(stats.stats.errors == 1 && stats.snapshot.is_some());
 }
 
 #[test]
