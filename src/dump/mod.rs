@@ -17,6 +17,7 @@ use crate::error::{Class, Code, Error, IoContext, Result, fail};
 use crate::id::Id;
 use crate::monitor::{Event, Monitor};
 use crate::repo::Repo;
+use crate::repo::lease::ReadLease;
 use crate::stored::{Descend, HardLinks, Visitor, require, walk};
 use crate::tree::{Entry, EntryKind, Xattrs, decode_xattrs};
 use crate::walk::Xattr;
@@ -124,6 +125,8 @@ pub fn dump(
     monitor: &dyn Monitor,
 ) -> Result<DumpStats> {
     let watch = Stopwatch::start();
+    // As in a restore, what is forgotten meanwhile is there to the end.
+    let _lease = ReadLease::take(repo, "dump");
     let found = require(repo, &source.tree, source.path)?;
     // Hard links are known by whole paths.
     let mut path = source.path.strip_suffix(b"/").unwrap_or(source.path).to_vec();

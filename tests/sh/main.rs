@@ -28,6 +28,7 @@ scripts! {
     pipes
     quickstart
     quiet
+    readers
     replicas
     restores
     rollback
