@@ -207,7 +207,13 @@ impl<'a> Run<'a> {
         monitor.event(&Event::Phase("opening"));
         let snapshots = snapshots_of(repo, start, monitor)?;
         let parent = snapshots.parent_for(&options.host, paths).map(|parent| (parent.id, parent.body.clone()));
-        Ok(Run { options, writer: repo.writer(&options.writer)?, start, watch, parent })
+        let writer = repo.writer(&options.writer)?;
+        if writer.has_lost_packs() {
+            let message = "packs of the repository are lost: what the sources still have of them is stored again; \
+                           `larder verify` says what else was in them";
+            monitor.event(&Event::Warning(message));
+        }
+        Ok(Run { options, writer, start, watch, parent })
     }
 
     /// Makes the snapshot of which the tree and what lies in it are known.

@@ -126,7 +126,7 @@ pub fn gc(repo: &Repo, options: &GcOptions, monitor: &dyn Monitor) -> Result<GcS
     let kept = kept(repo, &withdraw_void(repo, &verdicts(repo, &others.fenced)?)?, clock::now())?;
     repo.refresh()?;
     let doomed: HashSet<Id> = hold.dooms.iter().flat_map(|doom| &doom.packs).copied().collect();
-    let adopted = repo.adopt_from(&files.keys().copied().collect::<Vec<_>>(), &others.alive, &doomed)?;
+    let adopted = repo.adopt_from(&files.keys().copied().collect(), &others.alive, &doomed)?;
     stats.packs_adopted = adopted.packs;
     stats.damaged.extend(adopted.damaged.into_iter().map(|(name, error)| (name, error.to_string())));
     if others.alive.is_empty() {
@@ -251,7 +251,7 @@ fn doomed_now(
     // copy is marked, so that the next gc lets another survive.
     let damaged: HashSet<Id> = rewritten.damaged.iter().map(|(name, _)| *name).collect();
     for (key, number) in &rewritten.bad {
-        let _ = repo.index().mark_bad(key, *number);
+        let _ = repo.index().mark_bad(&[*key], *number);
     }
     let spared = usage.spare_copies(scan, reach, &damaged)?;
     packs.retain(|name| !spared.contains(name));

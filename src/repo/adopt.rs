@@ -49,11 +49,10 @@ impl Repo {
     }
 
     /// As [`Repo::adopt_orphans`], for whoever holds the lease `own` and knows what is doomed: such packs are in no
-    /// segment because they are about to go.
-    pub(super) fn adopt_beside(&self, own: &ShortId, doomed: &HashSet<Id>) -> Result<Adopted> {
+    /// segment because they are about to go. `files` were listed before: who is not seen in the listing of leases has written
+    /// none of them.
+    pub(super) fn adopt_beside(&self, own: &ShortId, files: &HashSet<Id>, doomed: &HashSet<Id>) -> Result<Adopted> {
         let core = self.core();
-        // Packs, then leases: who is not seen by the second listing has written nothing that the first one saw.
-        let files: Vec<Id> = self.pack_files()?.into_keys().collect();
         let liveness = Liveness::new(core.backend.as_ref(), None);
         let mut others = Vec::new();
         for lease in list_leases(core.backend.as_ref(), &core.keyring, self.id())? {
@@ -62,11 +61,16 @@ impl Repo {
                 others.push(lease);
             }
         }
-        self.adopt_from(&files, &others, doomed)
+        self.adopt_from(files, &others, doomed)
     }
 
     /// Gives those of `files` a segment that are in none, are not doomed, and are older than all `others`.
-    pub(crate) fn adopt_from(&self, files: &[Id], others: &[LeaseView], doomed: &HashSet<Id>) -> Result<Adopted> {
+    pub(crate) fn adopt_from(
+        &self,
+        files: &HashSet<Id>,
+        others: &[LeaseView],
+        doomed: &HashSet<Id>,
+    ) -> Result<Adopted> {
         let listed = self.index().pack_names(true)?;
         let mut adopted = Adopted::default();
         let is_free = |name: &&Id| !listed.contains(name) && !doomed.contains(name);

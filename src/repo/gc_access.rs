@@ -78,7 +78,7 @@ impl Repo {
         let is_of_damaged = |(name, _): &(Id, Vec<Id>)| damaged.contains(name);
         let packs = before.into_iter().filter(is_of_damaged).flat_map(|(_, packs)| packs);
         // They were published: nobody's flush is waited for.
-        let adopted = self.adopt_from(&packs.filter(keeps).collect::<Vec<Id>>(), &[], &HashSet::new())?;
+        let adopted = self.adopt_from(&packs.filter(keeps).collect::<HashSet<Id>>(), &[], &HashSet::new())?;
         match adopted.damaged.into_iter().next() {
             Some((_, error)) => Err(error),
             None => Ok(whole),

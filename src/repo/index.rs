@@ -404,20 +404,30 @@ impl Index {
         Ok(facts)
     }
 
-    /// Remembers that a copy is damaged: absent to writers, tried last by readers.
+    /// Remembers that copies in a pack are damaged: absent to writers, tried last by readers.
     ///
     /// # Errors
     /// CACHE_ERROR.
-    pub(crate) fn mark_bad(&self, key: &Key, pack: u32) -> Result<()> {
-        self.with(|db| {
-            db.prepare_cached("INSERT OR IGNORE INTO bad VALUES(?1, ?2, ?3)")?.execute(params![
-                key.class.code(),
-                key.id.as_bytes(),
-                pack
-            ])?;
-            db.execute("INSERT INTO meta VALUES('losses', 1) ON CONFLICT(name) DO UPDATE SET value = value + 1", [])
+    pub(crate) fn mark_bad(&self, keys: &[Key], pack: u32) -> Result<()> {
+        let fresh = self.with(|db| {
+            let tx = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+            let mut fresh = 0;
+            for key in keys {
+                fresh += tx.prepare_cached("INSERT OR IGNORE INTO bad VALUES(?1, ?2, ?3)")?.execute(params![
+                    key.class.code(),
+                    key.id.as_bytes(),
+                    pack
+                ])?;
+            }
+            if fresh > 0 {
+                tx.execute("INSERT INTO meta VALUES('losses', 1) ON CONFLICT(name) DO UPDATE SET value = value + 1", [])?;
+            }
+            tx.commit()?;
+            Ok(fresh)
         })?;
-        locked(&self.found_bad).push(*key);
+        if fresh > 0 {
+            locked(&self.found_bad).extend(keys);
+        }
         Ok(())
     }
 

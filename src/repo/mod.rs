@@ -5,6 +5,7 @@
 //! and in the gc engine.
 
 mod adopt;
+mod agree;
 mod connections;
 mod filter;
 mod fold;
@@ -354,7 +355,7 @@ impl Repo {
     /// CACHE_ERROR, and what listing `gc/` can answer.
     pub fn generation(&self) -> Result<u64> {
         let dooms = Dooms::list(self.0.core.backend.as_ref(), &self.0.core.keyring, self.id())?.dooms;
-        session::generation(self, &dooms.iter().map(|doom| doom.name).collect::<Vec<_>>())
+        session::generation(self, dooms.iter().map(|doom| &doom.name))
     }
 
     /// Begins to write: takes the repository lock for sharing and a lease.

@@ -23,6 +23,8 @@ const FRAME_CACHE_BYTES: usize = 24 << 20;
 const GAP_BYTES: u64 = 128 << 10;
 /// So many frames are read in one request at most: about 4 MiB of them.
 const STRETCH_FRAMES: usize = 8;
+/// Under this name the index keeps 1 when packs were missed.
+const LOST_NOTE: &str = "packs-lost";
 /// Zeros to feed a hash with.
 static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
@@ -374,14 +376,32 @@ impl Repo {
         path.zip(self.backend().local_dir()).is_some_and(|(path, dir)| dir.join(path).exists())
     }
 
-    /// Marks copies as bad whose packs are gone for good, so that the next writer stores them again.
+    /// Marks copies as bad whose packs are gone for good, so that the next writer stores them again, and looks what else
+    /// was in them.
     fn mark_lost(&self, key: &Key) {
         for location in self.index().lookup(key).unwrap_or_default() {
             let Ok(facts) = self.index().pack(location.pack) else { continue };
             if matches!(self.backend().stat(&pack_path(&facts.name)), Ok(None)) {
-                let _ = self.index().mark_bad(key, location.pack);
+                let _ = self.index().mark_bad(&[*key], location.pack);
+                self.note_lost_packs();
             }
         }
+    }
+
+    /// Notes that packs are missing here: whoever writes lists them from now on, wherever they are.
+    pub(crate) fn note_lost_packs(&self) {
+        // Where the index cannot be written to, nobody writes.
+        let _ = self.index().set_note(LOST_NOTE, 1);
+    }
+
+    /// Whether anybody missed a pack since all of them were there.
+    pub(super) fn may_lack_packs(&self) -> Result<bool> {
+        Ok(self.index().note(LOST_NOTE)?.unwrap_or(0) != 0)
+    }
+
+    /// Notes that all packs are there.
+    pub(super) fn note_whole(&self) -> Result<()> {
+        if self.may_lack_packs()? { self.index().set_note(LOST_NOTE, 0) } else { Ok(()) }
     }
 
     /// Marks a copy as bad when the failure says so, and names object, pack and path.
@@ -390,11 +410,21 @@ impl Repo {
             return error;
         }
         // A replica that cannot be written to is read all the same.
-        let _ = self.index().mark_bad(key, pack);
+        let _ = self.index().mark_bad(&self.frame_of(key, pack), pack);
         match self.index().pack(pack) {
             Ok(facts) => error.context(format!("{} is damaged in {}", describe(key), pack_path(&facts.name))),
             Err(_) => error,
         }
+    }
+
+    /// What hangs on a damaged copy: all that is in its frame, if the pack can say what that is.
+    fn frame_of(&self, key: &Key, pack: u32) -> Vec<Key> {
+        let found = || {
+            let directory = self.pack_directory(&self.index().pack(pack).ok()?.name).ok()?;
+            let mut frames = directory.frames.into_iter().map(|(_, entries)| entries);
+            frames.find(|entries| entries.iter().any(|entry| entry.key == *key))
+        };
+        found().map_or_else(|| vec![*key], |entries| entries.iter().map(|entry| entry.key).collect())
     }
 
     fn cached_frame(&self, pack: u32, frame: u32) -> Result<Arc<Vec<u8>>> {

@@ -12,6 +12,7 @@ use super::lease::{Held, has_fences};
 use super::lock::{Lock, Mode};
 use super::records::{FORGET, TAG, TOUCH};
 use super::roots::{ChainFault, Loaded, Root, RootSignature, RootStore};
+use super::view::PackBrief;
 use super::{Core, OpenOptions, Repo, WriterOptions};
 use crate::clock;
 use crate::error::{Code, Error, Result, fail};
@@ -27,14 +28,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub(crate) struct Session {
     repo: Repo,
     held: Held,
-    /// Packs that a doom named when this writer began, and packs that the index listed and that were not there.
+    /// Packs that a doom named when this writer began.
     doomed: HashSet<Id>,
+    /// Packs that the index listed and that were not there, or not to their end.
+    gone: HashSet<Id>,
+    /// The packs that were there, where they were listed and all of them are meant to be here.
+    files: Option<HashSet<Id>>,
     /// A doom could not be read: what it names is not known.
     is_doom_damaged: bool,
     dooms_seen: Vec<Id>,
     generation: u64,
-    /// Packs that are there, where the index may list some that are not: a writer that was declared dead may have woken up
-    /// and published the segment of a pack that is gone; or in a partial repository. `None` elsewhere.
+    /// Packs that are there, where the index may come to list some that are not: a writer that was declared dead may have
+    /// woken up and published the segment of a pack that is gone; or in a partial repository. `None` elsewhere.
     there: Option<Mutex<HashSet<Id>>>,
     /// How often something was published, and how much of that before it was last seen that there is no fence: what was
     /// published after that may count or not, and a segment may list what a sweep has deleted.
@@ -57,21 +62,34 @@ impl Session {
         let (has_fences, is_partial) = (has_fences(core.backend.as_ref())?, repo.is_partial());
         repo.refresh()?;
         repo.index().forget_strays()?;
-        let mut doomed: HashSet<Id> = dooms.into_iter().flat_map(|doom| doom.packs).collect();
-        let mut there = None;
-        if has_fences || is_partial {
-            let files = if is_partial { repo.own_packs()? } else { repo.pack_files()?.into_keys().collect() };
+        let doomed: HashSet<Id> = dooms.into_iter().flat_map(|doom| doom.packs).collect();
+        // The index first: what it lists was there before. Whoever deletes a listed pack has left a doom until it is not
+        // listed any more, so that what is missing otherwise is lost, and has to be stored again.
+        let known = repo.index().view()?.packs()?;
+        let mut gone = HashSet::new();
+        let files: Option<HashSet<Id>> = match repo.backend().local_dir() {
             // What is promised is not relied on either, but it may come under its name.
-            if has_fences {
-                doomed.extend(repo.index().pack_names(false)?.difference(&files));
+            _ if is_partial => Some(repo.own_packs()?),
+            None if !has_fences && !repo.may_lack_packs()? => None,
+            _ => {
+                let files = repo.pack_files()?;
+                let is_whole = |pack: &PackBrief| files.get(&pack.name) == Some(&pack.file_bytes);
+                let lost = known.iter().filter(|pack| !is_whole(pack) && !doomed.contains(&pack.name));
+                gone.extend(lost.map(|pack| pack.name));
+                Some(files.into_keys().collect())
             }
-            there = Some(Mutex::new(files));
+        };
+        if gone.is_empty() && files.is_some() && !is_partial {
+            repo.note_whole()?;
         }
-        let generation = generation(repo, &dooms_seen)?;
+        let there = files.clone().filter(|_| has_fences || is_partial).map(Mutex::new);
+        let generation = generation(repo, dooms_seen.iter().chain(&gone))?;
         Ok(Session {
             repo: repo.clone(),
             held,
             doomed,
+            gone,
+            files: files.filter(|_| !is_partial),
             is_doom_damaged: !damaged.is_empty(),
             dooms_seen,
             generation,
@@ -89,7 +107,7 @@ impl Session {
 
     /// Whether nothing that the index lists can go while this writer is at work.
     pub(super) fn is_undisturbed(&self) -> bool {
-        !self.sees_dooms() && self.there.is_none()
+        !self.sees_dooms() && self.there.is_none() && self.gone.is_empty()
     }
 
     /// See [`super::Writer::sees_dooms`].
@@ -100,12 +118,15 @@ impl Session {
     /// Whether a pack of the index is doomed or gone, so that a writer must not rely on it. By its name: numbers change
     /// when another process makes the index anew.
     pub(crate) fn is_doomed(&self, pack: u32) -> Result<bool> {
-        if self.doomed.is_empty() && self.there.is_none() {
+        if self.doomed.is_empty() && self.gone.is_empty() && self.there.is_none() {
             return Ok(false);
         }
-        let is_gone = |name: &Id| self.there.as_ref().is_some_and(|there| !locked(there).contains(name));
+        let is_missing = |name: &Id| self.there.as_ref().is_some_and(|there| !locked(there).contains(name));
         match self.repo.index().pack(pack) {
-            Ok(facts) => Ok(self.doomed.contains(&facts.name) || is_gone(&facts.name)),
+            Ok(facts) => {
+                let name = &facts.name;
+                Ok(self.doomed.contains(name) || self.gone.contains(name) || is_missing(name))
+            }
             // It left the index since it was looked up.
             Err(error) if error.code() == Code::ChunkNotFound => Ok(true),
             Err(error) => Err(error),
@@ -122,6 +143,11 @@ impl Session {
     /// The packs that dooms named when this writer began.
     pub(crate) fn doomed(&self) -> &HashSet<Id> {
         &self.doomed
+    }
+
+    /// See [`super::Writer::has_lost_packs`]. Of a writer that was declared dead, segments may list packs that a gc deleted.
+    pub(crate) fn has_lost_packs(&self) -> bool {
+        self.there.is_none() && !self.gone.is_empty()
     }
 
     /// Whether this writer was declared dead.
@@ -146,7 +172,11 @@ impl Session {
             return Ok(Adopted::default());
         }
         self.publishes();
-        self.repo.adopt_beside(self.held.writer(), &self.doomed)
+        let files = match &self.files {
+            Some(files) => files.clone(),
+            None => self.repo.pack_files()?.into_keys().collect(),
+        };
+        self.repo.adopt_beside(self.held.writer(), &files, &self.doomed)
     }
 
     /// Shows a sign of life.
@@ -190,12 +220,13 @@ impl Drop for Session {
     }
 }
 
-/// What was known to be present may be relied on only by who sees the same dooms, in an index that lost nothing since.
-pub(crate) fn generation(repo: &Repo, dooms_seen: &[Id]) -> Result<u64> {
+/// What was known to be present may be relied on only by who sees the same dooms and misses the same packs, in an index
+/// that lost nothing since.
+pub(crate) fn generation<'a>(repo: &Repo, names: impl Iterator<Item = &'a Id>) -> Result<u64> {
     let (making, losses) = repo.index().epoch()?;
     let mut bytes: Vec<u8> = [making, losses].iter().flat_map(|n| n.to_le_bytes()).collect();
     // Names and not numbers: a number comes back when all dooms were swept.
-    let mut names = dooms_seen.to_vec();
+    let mut names: Vec<&Id> = names.collect();
     names.sort_unstable();
     names.iter().for_each(|name| bytes.extend(name.as_bytes()));
     Cursor::new(hash(&bytes).as_bytes(), "hash").u64()

@@ -1,5 +1,6 @@
 //! The store as a whole: what is put comes back, after reopening, without the index, and never wrong.
 
+mod agree;
 pub(crate) mod faults;
 mod fold;
 mod orphans;

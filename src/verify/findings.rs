@@ -79,7 +79,7 @@ impl Findings {
                 && !found.packs.is_empty();
             for number in found.packs.iter().filter_map(|name| numbers.get(name)) {
                 // The mark only saves time: a replica that cannot be written to is verified all the same.
-                let _ = repo.index().mark_bad(&key, *number);
+                let _ = repo.index().mark_bad(&[key], *number);
             }
             damage.push(found.damage);
         }

@@ -74,15 +74,29 @@ pub struct VerifyOptions {
 /// SNAPSHOT_NOT_FOUND for a snapshot that does not live; CACHE_ERROR, FILE_IO and network codes, when it could not be
 /// looked at; SYSTEM_ERROR when the monitor says stop before anything can be said.
 pub fn verify(repo: &Repo, options: &VerifyOptions, monitor: &dyn Monitor) -> Result<Report> {
-    let mut attempt = 0;
+    let (mut attempt, mut is_anew) = (0, false);
     loop {
         attempt += 1;
-        let (report, packs) = look(repo, options, monitor)?;
-        // A gc beside us may have moved what we looked for. What it left is looked at once more, all of it: what was lost
-        // and what was forgotten cannot be told apart otherwise.
-        if report.is_clean() || report.is_stopped || attempt == ATTEMPTS || !has_swept(repo, &packs)? {
+        let (mut report, packs) = look(repo, options, monitor)?;
+        if is_anew {
+            report.remarks.push("the index said other things than the segments: it was made anew".to_string());
+        }
+        if report.is_clean() || report.is_stopped {
             return Ok(report);
         }
+        // A gc beside us may have moved what we looked for. What it left is looked at once more, all of it: what was lost
+        // and what was forgotten cannot be told apart otherwise.
+        if attempt < ATTEMPTS && has_swept(repo, &packs)? {
+            continue;
+        }
+        // The index is derived: what is wrong with it is no damage.
+        if is_anew || repo.index_agrees()? {
+            return Ok(report);
+        }
+        let cursor = repo.index().note(CURSOR_NOTE)?;
+        repo.rebuild_index()?;
+        cursor.map_or(Ok(()), |cursor| repo.index().set_note(CURSOR_NOTE, cursor))?;
+        is_anew = true;
     }
 }
 
@@ -131,6 +145,9 @@ fn look(repo: &Repo, options: &VerifyOptions, monitor: &dyn Monitor) -> Result<(
     let frames = FrameMap::new(&view)?;
     monitor.event(&Event::Phase("checking the index"));
     let indexed = check_index(repo, &view, &frames, &reach, &findings)?;
+    if !indexed.gone.is_empty() {
+        repo.note_lost_packs();
+    }
     (report.packs, report.objects) = ((frames.packs.len() - indexed.gone.len()) as u64, reach.len());
     (report.packs_promised, report.bytes_promised) = indexed.promised;
     if options.level != Level::Quick {

@@ -253,3 +253,25 @@ fn a_sound_spare_copy_saves_the_snapshot() {
     assert_eq!((lost, after.snapshots_invalid.len()), (0, 0), "{after:?}");
     assert!(!after.is_clean() && after.health_percentage() < 100.0);
 }
+
+#[test]
+fn what_is_wrong_with_the_index_alone_is_no_damage() {
+    let dir = tempfile::tempdir().expect("temp");
+    store(dir.path());
+    let (mut found, mut cured) = (0, 0);
+    for class in 0..4 {
+        let db = rusqlite::Connection::open(dir.path().join("repo/index.sqlite")).expect("opened");
+        let sql = "DELETE FROM entries WHERE class = ?1 AND id = (SELECT min(id) FROM entries WHERE class = ?1)";
+        found += db.execute(sql, [class]).expect("changed");
+        drop(db);
+        let report = verify(&reopen(dir.path()), &options(ALL), &Silent).expect("verify");
+        assert!(report.is_clean(), "{report:?}");
+        cured += report.remarks.len();
+        assert_eq!(reopen(dir.path()).check_index().expect("checked"), "ok");
+    }
+    assert!(found >= 3 && cured >= 3, "{found} {cured}");
+    // Damage that is damage stays so, and what was said of the index does not come with it.
+    flip(&files(dir.path(), "packs")[0], 300);
+    let report = verify(&reopen(dir.path()), &options(ALL), &Silent).expect("verify");
+    assert!(!report.is_clean() && report.remarks.is_empty(), "{report:?}");
+}

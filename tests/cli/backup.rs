@@ -107,3 +107,24 @@ fn what_is_unusual_is_said_once() {
     let said = world.larder(&["backup", "tree"]);
     assert!(!said.err.contains("dedup"), "nothing was added: {}", said.err);
 }
+
+#[test]
+fn what_was_in_packs_that_are_gone_is_stored_again() {
+    let world = world();
+    world.larder(&["backup", "tree"]).ok();
+    world.larder(&["gc"]).ok();
+    std::fs::remove_dir_all(world.path(".larder/packs")).unwrap();
+    // The index and the stat cache know nothing of it.
+    let said = world.larder(&["backup", "tree"]);
+    said.ok();
+    assert!(said.err.contains("packs of the repository are lost"), "{}", said.err);
+    world.larder(&["restore", "latest", "out"]).ok();
+    for name in ["a", "sub/b"] {
+        let kept = std::fs::read(world.path("out").join(name)).unwrap();
+        assert_eq!(kept, std::fs::read(world.path("tree").join(name)).unwrap());
+    }
+    world.larder(&["gc"]).ok();
+    let said = world.larder(&["backup", "tree"]);
+    assert!(said.exit == 0 && !said.err.contains("are lost"), "{}", said.err);
+    world.larder(&["verify", "--read-data"]).ok();
+}

@@ -1,5 +1,6 @@
 //! Packs that no segment lists: read all the same, taken in by the next writer, never while they may be somebody's.
 
+use super::faults::repo_over_new;
 use super::*;
 use crate::repo::doom::Doom;
 
@@ -194,16 +195,69 @@ fn without_encryption_a_changed_byte_is_noticed_by_the_name() {
 }
 
 #[test]
-fn what_was_in_a_lost_pack_is_stored_again() {
+fn what_was_in_a_lost_pack_is_stored_again_at_once() {
+    // Gone, or cut anywhere.
+    let harms: [&dyn Fn(&Path); 2] = [
+        &|path| fs::remove_file(path).expect("lost"),
+        &|path| fs::write(path, &fs::read(path).expect("read")[..200]).expect("cut"),
+    ];
+    for harm in harms {
+        let dir = tempfile::tempdir().expect("a directory");
+        let repo = repo_in(dir.path());
+        let bytes = noise(700, 3);
+        store(&repo, &bytes);
+        harm(&files(dir.path(), "packs")[0]);
+        // Nobody has read it since, and the index knows it well.
+        let repo = reopen(dir.path());
+        let writer = repo.writer(&writer_options()).expect("writer");
+        assert!(writer.has_lost_packs());
+        assert_ne!(writer.generation(), repo.generation().expect("generation"), "the stat cache is not believed");
+        assert!(writer.putter().put(Kind::Blob, &bytes).expect("put").is_new);
+        writer.finish().expect("finish");
+        assert_reads(&repo, &bytes);
+    }
+}
+
+#[test]
+fn far_away_packs_are_looked_for_once_something_was_missed() {
+    let medium = Arc::new(crate::backend::MemBackend::new());
+    let dir = tempfile::tempdir().expect("a directory");
+    let repo = repo_over_new(medium.clone(), dir.path());
+    let [one, two] = [noise(700, 3), noise(800, 5)];
+    let writer = repo.writer(&writer_options()).expect("writer");
+    [&one, &two].iter().for_each(|bytes| _ = writer.putter().put(Kind::Blob, bytes).expect("put"));
+    writer.finish().expect("finish");
+    let packs: Vec<Id> = repo.pack_files().expect("packs").into_keys().collect();
+    packs.iter().for_each(|name| medium.delete(&pack_path(name)).expect("lost"));
+    assert!(!repo.writer(&writer_options()).expect("writer").has_lost_packs());
+    assert_eq!(repo.read(&hash(&one)).expect_err("lost").code(), Code::ChunkNotFound);
+    let writer = repo.writer(&writer_options()).expect("writer");
+    assert!(writer.has_lost_packs());
+    // Also what nobody missed yet.
+    assert!(writer.putter().put(Kind::Blob, &two).expect("put").is_new);
+    writer.finish().expect("finish");
+    assert_reads(&repo, &two);
+}
+
+#[test]
+fn with_one_copy_all_that_is_in_its_frame_is_known_to_be_damaged() {
     let dir = tempfile::tempdir().expect("a directory");
     let repo = repo_in(dir.path());
-    let bytes = noise(700, 3);
-    store(&repo, &bytes);
-    fs::remove_file(files(dir.path(), "packs").remove(0)).expect("lost");
+    let [one, two] = [noise(700, 3), noise(800, 5)];
+    let store = |repo: &Repo| {
+        let writer = repo.writer(&writer_options()).expect("writer");
+        let mut putter = writer.putter();
+        let are_new = [&one, &two].map(|bytes| putter.put(Kind::Blob, bytes).expect("put").is_new);
+        drop(putter);
+        writer.finish().expect("finish");
+        are_new
+    };
+    store(&repo);
+    flip(&files(dir.path(), "packs")[0], 200);
     let repo = reopen(dir.path());
-    assert_eq!(repo.read(&hash(&bytes)).expect_err("lost").code(), Code::ChunkNotFound);
-    store(&repo, &bytes);
-    assert_reads(&repo, &bytes);
+    assert!(repo.read(&hash(&one)).is_err());
+    assert_eq!(store(&repo), [true, true]);
+    assert_reads(&repo, &two);
 }
 
 #[test]

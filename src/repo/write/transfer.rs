@@ -25,6 +25,12 @@ impl Writer {
         self.shared.session.doomed()
     }
 
+    /// Whether segments list packs that are not there and that no gc took: what was in them is stored again when it is met
+    /// again. At a medium elsewhere nobody looks before something was missed there.
+    pub fn has_lost_packs(&self) -> bool {
+        self.shared.session.has_lost_packs()
+    }
+
     /// Whether this writer was declared dead: what it relied on must be looked at again.
     ///
     /// # Errors

@@ -30,7 +30,7 @@ impl Subcommand for Index {
     const ABOUT: &'static str = "Check, rebuild or measure the index";
     const MANUAL: Manual = Manual {
         description: "index.sqlite says what is where. It is derived: it can be deleted at any moment, and the next \
-            command makes it anew. check prints `ok`. stats prints a name, a tab and a number a line: segments, packs, \
+            command makes it anew. check compares it with the segments and prints `ok`. stats prints a name, a tab and a number a line: segments, packs, \
             pack_bytes, entries, entry_bytes.",
         examples: &[
             ("larder index check", "Prints ok."),
@@ -46,7 +46,10 @@ impl Subcommand for Index {
         let ui = &session.ui;
         match self.action {
             Action::Check => {
-                let answer = repo.check_index()?;
+                let answer = match repo.check_index()? {
+                    answer if answer == "ok" && !repo.index_agrees()? => "it says other things than the segments".into(),
+                    answer => answer,
+                };
                 if answer != "ok" {
                     let error = Error::new(Code::CacheError, format!("the index is damaged: {answer}"));
                     return Err(error.with_hint("`larder index rebuild` makes it anew").into());
