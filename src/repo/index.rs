@@ -420,7 +420,10 @@ impl Index {
                 ])?;
             }
             if fresh > 0 {
-                tx.execute("INSERT INTO meta VALUES('losses', 1) ON CONFLICT(name) DO UPDATE SET value = value + 1", [])?;
+                tx.execute(
+                    "INSERT INTO meta VALUES('losses', 1) ON CONFLICT(name) DO UPDATE SET value = value + 1",
+                    [],
+                )?;
             }
             tx.commit()?;
             Ok(fresh)

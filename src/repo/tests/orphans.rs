@@ -197,10 +197,9 @@ fn without_encryption_a_changed_byte_is_noticed_by_the_name() {
 #[test]
 fn what_was_in_a_lost_pack_is_stored_again_at_once() {
     // Gone, or cut anywhere.
-    let harms: [&dyn Fn(&Path); 2] = [
-        &|path| fs::remove_file(path).expect("lost"),
-        &|path| fs::write(path, &fs::read(path).expect("read")[..200]).expect("cut"),
-    ];
+    let harms: [&dyn Fn(&Path); 2] = [&|path| fs::remove_file(path).expect("lost"), &|path| {
+        fs::write(path, &fs::read(path).expect("read")[..200]).expect("cut")
+    }];
     for harm in harms {
         let dir = tempfile::tempdir().expect("a directory");
         let repo = repo_in(dir.path());

@@ -47,7 +47,9 @@ impl Subcommand for Index {
         match self.action {
             Action::Check => {
                 let answer = match repo.check_index()? {
-                    answer if answer == "ok" && !repo.index_agrees()? => "it says other things than the segments".into(),
+                    answer if answer == "ok" && !repo.index_agrees()? => {
+                        "it says other things than the segments".into()
+                    }
                     answer => answer,
                 };
                 if answer != "ok" {
