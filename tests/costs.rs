@@ -122,7 +122,7 @@ fn each_operation_asks_for_what_it_needs() {
     let local = scene::local(medium.dir.path());
     let repo = Repo::init(medium.record.clone(), local, &options, Some(Secret::KeyFile(&scene::KEY))).unwrap();
     let (cost, calls) = medium.spent("init");
-    assert_eq!((cost.puts, cost.lists, cost.gets, cost.deletes), (2, 2, 0, 0), "{calls:?}");
+    assert_eq!((cost.puts, cost.lists, cost.gets, cost.deletes), (2, 3, 0, 0), "{calls:?}");
     let first = scene::back_up(&repo, &source).unwrap().snapshot.unwrap();
     let (cost, _) = medium.spent("first backup, 44 MB");
     assert!(cost.puts <= 14 && cost.gets <= 4, "{cost:?}");

@@ -394,6 +394,10 @@ fn text_pair((name, value): (OsString, OsString)) -> Option<(String, String)> {
 }
 
 fn nothing_at(path: &Path) -> Error {
+    let has_records = |dir: &PathBuf| dir.join("roots").read_dir().is_ok_and(|mut records| records.next().is_some());
+    if let Some(dir) = [path.to_path_buf(), path.join(REPOSITORY_DIR)].iter().find(|dir| has_records(dir)) {
+        return crate::repo::format::config_lost(&dir.display().to_string());
+    }
     Error::new(Code::ConfigMissing, format!("there is no repository at {}", path.display()))
         .with_hint(format!("`larder init {}` makes one", path.display()))
 }

@@ -177,12 +177,32 @@ impl Format {
     }
 }
 
+/// Whether there are root records.
+///
+/// # Errors
+/// What listing the medium answers.
+pub fn has_records(backend: &dyn Backend) -> Result<bool> {
+    let mut found = false;
+    backend.list("roots", &mut |_, _| {
+        found = true;
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// What is said of a place that holds the records of a repository and no configuration.
+pub fn config_lost(location: &str) -> Error {
+    Error::new(Code::ConfigInvalid, format!("{location} holds the records of a repository, but its {CONFIG_FILE} is gone"))
+        .with_hint(format!("{CONFIG_FILE} never changes: bring it back from any replica, mirror or copy of this repository"))
+}
+
 /// Reads the configuration of a repository, with its text for [`check_mac`].
 ///
 /// # Errors
-/// CONFIG_MISSING when there is none; CONFIG_INVALID as [`Format::parse`]; FILE_IO and network codes.
+/// CONFIG_MISSING when there is none; CONFIG_INVALID when it alone is gone, and as [`Format::parse`]; FILE_IO and network codes.
 pub fn load(backend: &dyn Backend) -> Result<(Format, Vec<u8>)> {
     match backend.stat(CONFIG_FILE)? {
+        None if has_records(backend)? => return Err(config_lost(&backend.location())),
         None => return fail(Code::ConfigMissing, format!("there is no repository at {}", backend.location())),
         Some(len) if len > CONFIG_BYTES_MAX => return Err(invalid("is too long")),
         Some(_) => {}

@@ -190,6 +190,10 @@ impl Repo {
         if backend.stat(format::CONFIG_FILE)?.is_some() {
             return fail(Code::ConfigInvalid, format!("{} holds a repository already", backend.location()));
         }
+        // A new one over it would only add records that nobody can read to those that are there.
+        if format::has_records(backend.as_ref())? {
+            return Err(format::config_lost(&backend.location()));
+        }
         let id = ShortId::new(random()?);
         let format = Format::new(id, clock::now().seconds, options.scheme, options.sizes, options.compression);
         let keyring = match (options.scheme, secret) {

@@ -98,3 +98,19 @@ fn a_repository_like_another_says_what_it_costs() {
         .failed(5, "CONFIG_INVALID");
     world.larder(&["init", "--like", "a", "--chunk-profile", "fine", "c"]).failed(2, "INVALID_ARG");
 }
+
+#[test]
+fn a_lost_configuration_is_no_missing_repository() {
+    let (world, _) = super::look::world();
+    let config = world.path(".larder/config.toml");
+    let kept = std::fs::read(&config).unwrap();
+    std::fs::remove_file(&config).unwrap();
+    for words in [&["-r", ".larder", "snapshots"][..], &["-r", ".", "snapshots"], &["init", "--encryption", "none"]] {
+        let said = world.larder(words);
+        said.failed(5, "CONFIG_INVALID");
+        assert!(said.err.contains("config.toml is gone") && said.err.contains("bring it back"), "{}", said.err);
+    }
+    assert!(!config.exists());
+    std::fs::write(&config, kept).unwrap();
+    assert_eq!(world.larder(&["snapshots", "--json"]).clean().lines().count(), 2);
+}
