@@ -192,8 +192,13 @@ pub fn has_records(backend: &dyn Backend) -> Result<bool> {
 
 /// What is said of a place that holds the records of a repository and no configuration.
 pub fn config_lost(location: &str) -> Error {
-    Error::new(Code::ConfigInvalid, format!("{location} holds the records of a repository, but its {CONFIG_FILE} is gone"))
-        .with_hint(format!("{CONFIG_FILE} never changes: bring it back from any replica, mirror or copy of this repository"))
+    Error::new(
+        Code::ConfigInvalid,
+        format!("{location} holds the records of a repository, but its {CONFIG_FILE} is gone"),
+    )
+    .with_hint(format!(
+        "{CONFIG_FILE} never changes: bring it back from any replica, mirror or copy of this repository"
+    ))
 }
 
 /// Reads the configuration of a repository, with its text for [`check_mac`].
