@@ -279,7 +279,7 @@ complete -c larder -n "__fish_larder_using_subcommand restore" -s t -l target -d
 complete -c larder -n "__fish_larder_using_subcommand restore" -l path -d 'Restore what stands at this path of the snapshot; the same as SNAPSHOT:PATH' -r -F
 complete -c larder -n "__fish_larder_using_subcommand restore" -l include -d 'Restore only what matches (gitignore syntax); may be given several times' -r
 complete -c larder -n "__fish_larder_using_subcommand restore" -l exclude -d 'Restore nothing that matches (gitignore syntax); may be given several times' -r
-complete -c larder -n "__fish_larder_using_subcommand restore" -l overwrite -d 'What becomes of files that are there: never, if-changed, if-newer or always' -r
+complete -c larder -n "__fish_larder_using_subcommand restore" -l overwrite -d 'What becomes of files that are there: always, if-changed (believes size and time), if-newer or never' -r
 complete -c larder -n "__fish_larder_using_subcommand restore" -l owners -d 'Whose the files are: numeric, names or none' -r
 complete -c larder -n "__fish_larder_using_subcommand restore" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand restore" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r
@@ -1079,7 +1079,7 @@ complete -c larder -n "__fish_larder_using_subcommand ls-tree" -l banner -d 'At 
 complete -c larder -n "__fish_larder_using_subcommand ls-tree" -l no-progress -d 'Show no progress'
 complete -c larder -n "__fish_larder_using_subcommand ls-tree" -l accept-rollback -d 'Accept a history that went back, once: an old copy of the repository was brought back on purpose'
 complete -c larder -n "__fish_larder_using_subcommand ls-tree" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c larder -n "__fish_larder_using_subcommand restore-tree" -l overwrite -d 'What becomes of files that are there: never, if-changed, if-newer or always' -r
+complete -c larder -n "__fish_larder_using_subcommand restore-tree" -l overwrite -d 'What becomes of files that are there: always, if-changed (believes size and time), if-newer or never' -r
 complete -c larder -n "__fish_larder_using_subcommand restore-tree" -l links -d 'The object that lists hard links, as `show` names it; of a snapshot it is known' -r
 complete -c larder -n "__fish_larder_using_subcommand restore-tree" -s r -l repo -d 'The repository: a directory, an address such as ssh://host/path, or the name of a remote. Otherwise LARDER_REPOSITORY, otherwise `.larder` here or above' -r -f -a "(__fish_complete_directories)"
 complete -c larder -n "__fish_larder_using_subcommand restore-tree" -l progress-interval -d 'Where stderr is no terminal, say how far it is this often: 90s, 5m' -r

@@ -20,6 +20,7 @@ use crate::error::Result;
 use crate::reach::ReachOptions;
 use crate::repo::lock::Wait;
 use crate::repo::{Repo, WriterOptions};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// The name of a repository inside a directory that it serves.
@@ -41,6 +42,19 @@ pub fn writer_options(command: &str, lock_wait_seconds: Option<u64>) -> Result<W
         lock_wait,
         lock_token: lock_token(),
     })
+}
+
+/// What larder of this user stands on beside a repository: its directories of state, settings and cache, and the files
+/// that passphrases and keys come from. What writes the user's files leaves these alone.
+///
+/// # Errors
+/// PARSE_ERROR of the settings.
+pub fn own_paths(secrets: &SecretOptions) -> Result<Vec<PathBuf>> {
+    let mut paths = secrets.files()?;
+    // Where no home says where one of them is, there is none.
+    paths.extend([config::state_dir(), config::cache_dir()].into_iter().flatten());
+    paths.extend(config::settings_file().iter().filter_map(|file| file.parent()).map(PathBuf::from));
+    Ok(paths)
 }
 
 /// How long to wait for a lock: as the option says, else the settings, else not at all.

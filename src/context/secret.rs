@@ -142,13 +142,7 @@ impl SecretOptions {
         if let Some(secret) = self.read()? {
             return Ok(Some(secret));
         }
-        let of_environment = SecretOptions {
-            passphrase_file: config::variable(PASSPHRASE_FILE).map(PathBuf::from),
-            passphrase_command: config::variable(PASSPHRASE_COMMAND),
-            passphrase_fd: None,
-            key_file: config::variable(config::KEY_FILE).map(PathBuf::from),
-        };
-        if let Some(secret) = of_environment.read_first()? {
+        if let Some(secret) = SecretOptions::of_environment().read_first()? {
             return Ok(Some(secret));
         }
         if let Some(passphrase) = config::variable(PASSPHRASE) {
@@ -156,14 +150,37 @@ impl SecretOptions {
             let bytes = Zeroizing::new(passphrase.into_vec());
             return checked(bytes, "the environment").map(Some);
         }
-        let settings = Settings::load()?;
-        let of_settings = SecretOptions {
+        SecretOptions::of_settings(Settings::load()?).read_first()
+    }
+
+    /// What the environment says.
+    fn of_environment() -> Self {
+        SecretOptions {
+            passphrase_file: config::variable(PASSPHRASE_FILE).map(PathBuf::from),
+            passphrase_command: config::variable(PASSPHRASE_COMMAND),
+            passphrase_fd: None,
+            key_file: config::variable(config::KEY_FILE).map(PathBuf::from),
+        }
+    }
+
+    /// What the user's settings say.
+    fn of_settings(settings: &Settings) -> Self {
+        SecretOptions {
             passphrase_file: settings.passphrase_file.clone(),
             passphrase_command: settings.passphrase_command.as_ref().map(OsString::from),
             passphrase_fd: None,
             key_file: settings.key_file.clone(),
-        };
-        of_settings.read_first()
+        }
+    }
+
+    /// The files that these options, the environment and the settings name, whichever of them is read.
+    ///
+    /// # Errors
+    /// PARSE_ERROR of the settings.
+    pub(super) fn files(&self) -> Result<Vec<PathBuf>> {
+        let others = [SecretOptions::of_environment(), SecretOptions::of_settings(Settings::load()?)];
+        let all = std::iter::once(self).chain(&others);
+        Ok(all.flat_map(|from| [&from.passphrase_file, &from.key_file]).flatten().cloned().collect())
     }
 
     /// Reads a new secret from where the options say, or asks for it twice.

@@ -15,6 +15,7 @@ mod meta;
 mod node;
 mod options;
 mod output;
+mod own;
 mod plan;
 mod remove;
 mod report;
@@ -63,11 +64,12 @@ pub struct RestoreSource<'a> {
 
 /// Restores a stored tree, or what stands at a path of it, into the directory `target`.
 ///
-/// What fails is told to the monitor and counted; the rest is restored.
+/// What fails is told to the monitor and counted; the rest is restored. The repository itself, and what else `options`
+/// says larder stands on, is left as it is.
 ///
 /// # Errors
-/// FILE_NOT_FOUND when there is nothing at the path; INVALID_ARG for bad patterns or a target that is a file;
-/// STORAGE_FULL, which ends it, as with `fail_fast` any failure does; what reading the first tree or the links answers.
+/// FILE_NOT_FOUND when there is nothing at the path; INVALID_ARG for bad patterns or a target that is a file
+/// or lies in the repository; STORAGE_FULL, which ends it, as with `fail_fast` any failure does; what reading the first tree or the links answers.
 pub fn restore(
     repo: &Repo,
     source: &RestoreSource<'_>,

@@ -1,15 +1,16 @@
 //! What a restore is asked for, and what it answers.
 
 use crate::error::{Code, Error, Result, fail};
+use std::path::PathBuf;
 use std::str::FromStr;
 
 /// What becomes of files that are already there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Overwrite {
     /// They are compared with the snapshot byte by byte, and what differs is replaced.
+    #[default]
     Always,
     /// As `Always`, but equal size and modification time are taken for equal content.
-    #[default]
     IfChanged,
     /// Only what is newer in the snapshot replaces what is there.
     IfNewer,
@@ -79,6 +80,8 @@ pub struct RestoreOptions {
     pub strict_metadata: bool,
     /// The first item that fails ends it, with its error.
     pub fail_fast: bool,
+    /// What larder itself stands on beside the repository, such as the key file: it is left as it is.
+    pub own: Vec<PathBuf>,
     /// Threads that write; 0 is one for each processor.
     pub jobs: usize,
 }

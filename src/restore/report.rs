@@ -3,6 +3,8 @@
 use super::options::RestoreStats;
 use crate::error::{Class, Code, Error, Result};
 use crate::monitor::{Change, Event, Monitor};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
@@ -36,6 +38,8 @@ pub(super) struct Report<'m> {
     stopped: AtomicBool,
     /// Whether entries said more than this version knows.
     has_unknown: AtomicBool,
+    /// What was left as it is because larder itself stands on it.
+    kept: Mutex<BTreeSet<PathBuf>>,
 }
 
 /// Adds to a counter.
@@ -53,6 +57,7 @@ impl<'m> Report<'m> {
             fatal: Mutex::new(None),
             stopped: AtomicBool::new(false),
             has_unknown: AtomicBool::new(false),
+            kept: Mutex::default(),
         }
     }
 
@@ -107,11 +112,22 @@ impl<'m> Report<'m> {
         }
     }
 
+    /// Something of larder's own stands here, and stays as it is.
+    pub(super) fn kept(&self, path: PathBuf) {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).insert(path);
+    }
+
     /// The end: what was done, or the failure that ended it.
     pub(super) fn finish(self) -> Result<RestoreStats> {
         let fatal = self.fatal.into_inner().unwrap_or_else(PoisonError::into_inner);
         if let Some(error) = fatal {
             return Err(error);
+        }
+        let kept = self.kept.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if !kept.is_empty() {
+            let kept: Vec<_> = kept.iter().map(|path| path.display().to_string()).collect();
+            let message = format!("left as it is, because larder itself uses it: {}", kept.join(", "));
+            self.monitor.event(&Event::Warning(&message));
         }
         let mut stats = self.counters.stats();
         stats.cancelled = self.monitor.is_cancelled();

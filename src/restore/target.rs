@@ -6,6 +6,7 @@
 
 use super::meta::{Have, Spot};
 use super::options::{Overwrite, Owners, RestoreOptions};
+use super::own::{Own, refusal};
 use super::remove::remove;
 use super::report::Report;
 use crate::clock::Time;
@@ -28,6 +29,8 @@ pub(super) struct Target<'r> {
     pub(super) repo: &'r Repo,
     pub(super) report: Report<'r>,
     pub(super) options: &'r RestoreOptions,
+    /// What is left as it is.
+    pub(super) own: Own,
     pub(super) path: PathBuf,
     /// Length of the path in the snapshot that the target stands for.
     pub(super) prefix_bytes: usize,
@@ -89,6 +92,7 @@ impl<'r> Target<'r> {
             repo,
             report,
             options,
+            own: Own::find(repo, &options.own),
             path: path.to_path_buf(),
             prefix_bytes: prefix.len(),
             euid: rustix::process::geteuid().as_raw(),
@@ -105,6 +109,7 @@ impl<'r> Target<'r> {
 
     /// Opens the target, making it where it is not there. `entry` is the stored directory that it stands for.
     pub(super) fn open(&self, entry: Option<&Entry>, path_in_snapshot: &[u8]) -> Result<Arc<Dir<'_>>> {
+        self.own.check_target(&self.path)?;
         let was_there = match std::fs::metadata(&self.path) {
             Ok(there) if !there.is_dir() => {
                 return fail(Code::InvalidArg, format!("the target {} is not a directory", self.path.display()));
@@ -119,6 +124,8 @@ impl<'r> Target<'r> {
                 return Ok(Arc::new(dir));
             }
             std::fs::create_dir_all(&self.path).at("create the directory", &self.path)?;
+            // What could not be found before was a way like `new/../repository`.
+            self.own.check_target(&self.path)?;
         }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         dir.fd = Some(openat(CWD, &self.path, flags, Mode::empty()).at("open", &self.path)?);
@@ -163,7 +170,18 @@ impl<'r> Target<'r> {
             Overwrite::IfNewer => entry.meta.as_ref().is_some_and(|meta| meta.mtime <= mtime(&there)),
             Overwrite::Never => true,
         };
-        Ok(if stays { Decision::Skip } else { Decision::Replace(Box::new(there)) })
+        if stays {
+            return Ok(Decision::Skip);
+        }
+        if !self.own.needs(&there) {
+            return Ok(Decision::Replace(Box::new(there)));
+        }
+        let path = self.on_disk(&dir.join(&entry.name));
+        if file_type(&there) == FileType::Directory {
+            return Err(refusal(&path));
+        }
+        self.report.kept(path);
+        Ok(Decision::Skip)
     }
 
     /// Makes or opens the directory of an entry; `None` when something else stands there and stays.
@@ -182,7 +200,7 @@ impl<'r> Target<'r> {
         if self.options.dry_run {
             dir.fd = open_dir(above, name).ok();
             dir.is_fresh = dir.fd.is_none();
-            return Ok(Some(Arc::new(dir)));
+            return Ok((!self.is_kept(&dir)?).then(|| Arc::new(dir)));
         }
         let mode = self.wanted_mode(entry).unwrap_or(0o777) & 0o777 | 0o700;
         let mut made = mkdirat(above, name, Mode::from_raw_mode(mode));
@@ -200,6 +218,9 @@ impl<'r> Target<'r> {
                 Err(error) => return Err(error).at("open", self.on_disk(path)),
             }
         }
+        if self.is_kept(&dir)? {
+            return Ok(None);
+        }
         if dir.fd.is_some() {
             dir.learn().at("look at", self.on_disk(path))?;
             if !self.may_dress(&dir) {
@@ -212,6 +233,17 @@ impl<'r> Target<'r> {
         dir.fd = Some(open_dir(above, name).at("open", self.on_disk(path))?);
         dir.inherit(parent, mode).at("look at", self.on_disk(path))?;
         Ok(Some(Arc::new(dir)))
+    }
+
+    /// Whether a directory that was there is left as it is, which is told then.
+    fn is_kept(&self, dir: &Dir<'_>) -> Result<bool> {
+        let Some(fd) = &dir.fd else { return Ok(false) };
+        let path = self.on_disk(&dir.path);
+        let is_own = self.own.has_open(fd).at("look at", &path)?;
+        if is_own {
+            self.report.kept(path);
+        }
+        Ok(is_own)
     }
 
     /// Opens a directory of ours that we took our own rights from; its stored mode comes back at the end.

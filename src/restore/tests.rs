@@ -562,3 +562,76 @@ fn a_restore_that_is_stopped_leaves_nothing_half() {
     bench.restore(stored, &RestoreOptions::default());
     bench.assert_equal(stored);
 }
+
+#[test]
+fn what_larder_stands_on_stays_as_it_is() {
+    let bench = Bench::new();
+    bench.write("keep/file", "x");
+    bench.write("key", "of yesterday");
+    let stored = store(&bench.repo, &bench.source());
+    // The target has the repository of the bench far beneath it, found by a symlink, and a key that is in use.
+    let temp = bench.temp.path();
+    let write = |name: &str| {
+        fs::create_dir_all(temp.join(name).parent().expect("a parent")).expect("create");
+        fs::write(temp.join(name), "x").expect("write");
+    };
+    ["new", "out/other/x", "out/way/y", "out/way/z/f", "out/key"].iter().for_each(|name| write(name));
+    fs::create_dir(temp.join("out/way/to")).expect("create");
+    fs::rename(temp.join("repo"), temp.join("out/way/to/repo")).expect("rename");
+    symlink("out/way/to/repo", temp.join("repo")).expect("symlink");
+    let listing = || {
+        let mut all = Vec::new();
+        let mut todo = vec![temp.join("out/way/to/repo")];
+        while let Some(dir) = todo.pop() {
+            for entry in fs::read_dir(dir).expect("list").map(|entry| entry.expect("entry")) {
+                let is_dir = entry.file_type().expect("type").is_dir();
+                if is_dir { todo.push(entry.path()) } else { all.push(entry.path()) }
+            }
+        }
+        // What reading alone makes is left out.
+        all.retain(|path| {
+            ["/packs/", "/keys/", "/index/", "/config.toml"].iter().any(|part| path.to_string_lossy().contains(part))
+        });
+        all.sort();
+        all
+    };
+    let before = listing();
+    let own = vec![temp.join("out/key"), temp.join("nowhere")];
+    let delete = RestoreOptions { delete: true, own, ..RestoreOptions::default() };
+    for (dry_run, deleted) in [(true, 5), (false, 5), (false, 0)] {
+        let stats = bench.restore(stored, &RestoreOptions { dry_run, ..delete.clone() });
+        assert_eq!((stats.deleted, stats.skipped, stats.errors), (deleted, 1, 0), "dry run: {dry_run}");
+    }
+    assert_eq!((bench.read("key"), bench.read("keep/file")), (b"x".to_vec(), b"x".to_vec()));
+    assert!(!temp.join("out/other").exists() && !temp.join("out/way/y").exists());
+    assert_eq!(listing(), before);
+    // Neither it nor a directory on the way to it is replaced by something else.
+    bench.write("way", "a file");
+    let stored = store(&bench.repo, &bench.source());
+    let before = listing();
+    let notes = Notes::default();
+    let stats = bench.restore_with(stored, TOP, &delete, &notes);
+    assert_eq!((stats.deleted, stats.errors, stats.unmodified), (0, 1, 1));
+    assert!(notes.0.lock().expect("unpoisoned").1.keys().any(|path| path.ends_with("/way")));
+    assert_eq!(listing(), before);
+}
+
+#[test]
+fn nothing_is_restored_into_the_repository() {
+    let bench = Bench::new();
+    bench.write("repo/file", "x");
+    let stored = store(&bench.repo, &bench.source());
+    let temp = bench.temp.path();
+    symlink("repo/packs", temp.join("link")).expect("symlink");
+    let source = RestoreSource { tree: stored.tree, links: stored.links, path: TOP, sources: &[] };
+    let into = |name: &str| restore(&bench.repo, &source, &temp.join(name), &RestoreOptions::default(), &Silent);
+    for name in ["repo", "repo/new/er", "repo/packs", "link", "link/new", "in/../repo", "new/../repo"] {
+        let refused = into(name).map_err(|error| error.code());
+        assert_eq!(refused, Err(Code::InvalidArg), "{name}");
+    }
+    assert!(!temp.join("repo/new").exists() && !temp.join("repo/repo").exists() && !temp.join("repo/file").exists());
+    // A directory of the snapshot that would be the repository is passed over.
+    let stats = into(".").expect("restore");
+    assert_eq!((stats.files, stats.skipped, stats.errors), (0, 1, 0));
+    assert!(!temp.join("repo/file").exists());
+}

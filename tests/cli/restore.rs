@@ -1,3 +1,4 @@
+use super::World;
 use super::backup::world;
 
 #[test]
@@ -75,4 +76,52 @@ fn what_is_wrong_is_said() {
     let said = world.larder(&["restore", "latest", "-t", "out"]);
     assert_eq!(said.exit, 13, "{}", said.err);
     assert_eq!(world.sh("find . -path ./.larder -prune -o -type f -path './out/*' -print").clean(), "");
+}
+
+#[test]
+fn the_repository_and_the_key_outlive_a_restore_in_place() {
+    let world = World::new();
+    world.write("p/src/a", "1");
+    world.write("p/key", "0123456789abcdef");
+    let here = |words: &str| world.sh(&format!("cd p && {words}"));
+    here("larder --key-file key init -q && larder --key-file key backup -q . -e key").clean();
+    world.write("p/src/b", "2");
+    world.write("p/more/c", "3");
+    for options in ["--delete --dry-run", "--delete", "--delete"] {
+        let said = here(&format!("larder --key-file key --no-progress restore latest . {options}"));
+        assert_eq!(said.exit, 0, "{}", said.err);
+        let kept = "warning: left as it is, because larder itself uses it: ./.larder, ./key\n";
+        assert!(said.err.ends_with(kept), "{options}: {}", said.err);
+    }
+    assert_eq!(here("ls -A . src").clean(), ".:\n.larder\nkey\nsrc\n\nsrc:\na\n");
+    here("larder --key-file key verify --all -q").clean();
+    for command in ["restore latest .larder", "restore latest -t .larder/packs/x", "restore-tree latest .larder/x"] {
+        here(&format!("larder --key-file key {command}")).failed(2, "INVALID_ARG");
+    }
+    assert_eq!(here("find .larder -name src -o -name x").clean(), "");
+}
+
+#[test]
+fn what_larder_remembers_outlives_a_restore_of_the_home() {
+    let world = World::new();
+    world.write("home/doc", "1");
+    let home = |words: &str| world.sh(&format!("HOME=$PWD/home larder -r repo {words}"));
+    home("init -q --encryption none").clean();
+    world.sh("mkdir -p home/.config/larder && touch home/.config/larder/config.toml home/extra").clean();
+    home("backup -q home -e .config -e .local").clean();
+    let before = world.sh("find home/.local home/.config | sort").clean().to_string();
+    home("restore -q latest home --delete").ok();
+    assert_eq!(world.sh("find home/.local home/.config | sort").clean(), before);
+}
+
+#[test]
+fn rot_under_the_same_size_and_time_is_mended() {
+    let world = world();
+    world.larder(&["backup", "-q", "tree"]).clean();
+    world.sh("touch -r tree/a time; printf abd >tree/a; touch -r time tree/a").clean();
+    let believing = world.larder(&["restore", "latest", "tree", "--overwrite", "if-changed"]);
+    assert!(believing.clean().contains("2 already right"), "{}", believing.text());
+    let said = world.larder(&["restore", "latest", "tree"]);
+    assert!(said.clean().starts_with("restored 1 file, 1 directory, 1 already right: "), "{}", said.text());
+    assert_eq!(world.sh("cat tree/a").clean(), "abc");
 }

@@ -3,7 +3,7 @@
 use super::{Exit, Layer, Manual, Need, Subcommand, run_view};
 use crate::session::Session;
 use crate::ui::{Ui, counted, escaped};
-use larder::context::{Named, Names};
+use larder::context::{Named, Names, own_paths};
 use larder::error::{Class, Code, Error};
 use larder::id::Id;
 use larder::record::Record;
@@ -36,8 +36,8 @@ pub struct Restore {
     #[arg(long, value_name = "PATTERN")]
     exclude: Vec<OsString>,
 
-    /// What becomes of files that are there: never, if-changed, if-newer or always
-    #[arg(long, value_name = "RULE", default_value = "if-changed")]
+    /// What becomes of files that are there: always, if-changed (believes size and time), if-newer or never
+    #[arg(long, value_name = "RULE", default_value = "always")]
     overwrite: Overwrite,
 
     /// Remove what the snapshot does not have
@@ -103,9 +103,12 @@ impl Subcommand for Restore {
             /tmp/x/home/...; `latest:/home/me` makes /tmp/x what /home/me was. A single file goes into the directory. \
             With DIR instead of --target and no path, DIR becomes what the source was; of several sources, the deepest \
             directory that has them all.\n\n\
-            What is right already is read instead of fetched. Each file is written whole or not at all. A file whose \
+            Files that are there are read and compared, and only what differs is fetched and written; `--overwrite \
+            if-changed` takes equal size and time for equal content instead. Each file is written whole or not at all. A file whose \
             stored data is damaged is named and left out; the rest is restored. Nothing outside of the target is \
-            touched, whatever links the snapshot or the target holds.\n\n\
+            touched, whatever links the snapshot or the target holds. The repository in use, its key file, and larder's \
+            own directories of state, settings and cache stay as they are wherever they lie, with --delete too; a \
+            warning names them.\n\n\
             Of a run, what it left: `run:` and its id, or the beginning of it, or `latest`. With --inputs, what it read \
             comes first; runs keep that only if they were told to. The target gets the paths of the project.\n\n\
             Who is not root cannot set every owner and attribute: one warning says so, unless --strict-metadata.",
@@ -157,6 +160,7 @@ impl Subcommand for Restore {
             owners: self.owners,
             strict_metadata: self.strict_metadata,
             fail_fast: self.fail_fast,
+            own: own_paths(&session.secrets())?,
             jobs: 0,
         };
         let mut stats = RestoreStats::default();

@@ -2,7 +2,7 @@
 
 use super::{Exit, Layer, Manual, Need, Subcommand};
 use crate::session::Session;
-use larder::context::{Named, Names};
+use larder::context::{Named, Names, own_paths};
 use larder::restore::{Overwrite, RestoreOptions, RestoreSource, restore};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
@@ -11,8 +11,8 @@ use std::path::PathBuf;
 /// Arguments of `larder restore-tree`.
 #[derive(clap::Args)]
 pub struct RestoreTree {
-    /// What becomes of files that are there: never, if-changed, if-newer or always
-    #[arg(long, value_name = "RULE", default_value = "if-changed")]
+    /// What becomes of files that are there: always, if-changed (believes size and time), if-newer or never
+    #[arg(long, value_name = "RULE", default_value = "always")]
     overwrite: Overwrite,
 
     /// The object that lists hard links, as `show` names it; of a snapshot it is known
@@ -56,7 +56,11 @@ impl Subcommand for RestoreTree {
             path,
             sources: body.map_or(&[], |body| body.paths.as_slice()),
         };
-        let options = RestoreOptions { overwrite: self.overwrite, ..RestoreOptions::default() };
+        let options = RestoreOptions {
+            overwrite: self.overwrite,
+            own: own_paths(&session.secrets())?,
+            ..RestoreOptions::default()
+        };
         let stats = restore(&repo, &source, &self.dir, &options, &session.ui.progress("restoring"))?;
         Ok(super::restore::exit_of(&stats))
     }
