@@ -43,6 +43,7 @@ fn batches_answer_one_line_for_each_name() {
     ");
     let said = world.larder_with(&["cat-object", "--batch", "-z"], asked.replace('\n', "\0"));
     assert_eq!(said.clean(), format!("{ABC} blob 3\nabc\n{zeros} missing\nnothing missing\n{EMPTY} blob 0\n\n"));
+    assert_eq!(world.larder_with(&["cat-object", "--batch-check"], "\nno\n").clean(), " missing\nno missing\n");
 }
 
 #[test]

@@ -151,6 +151,9 @@ fn flush_before_waiting(session: &Session, input: &BufReader<Stdin>) -> anyhow::
 }
 
 fn find(repo: &Repo, names: &Names<'_>, name: &[u8]) -> Result<(Id, ObjectInfo)> {
+    if name.is_empty() {
+        return Err(Error::new(Code::FileNotFound, "an empty name names nothing"));
+    }
     let id = names.find(name)?.object()?;
     let missing = || Error::new(Code::FileNotFound, format!("the object {id} is not here"));
     repo.find(&id)?.map(|info| (id, info)).ok_or_else(missing)

@@ -63,10 +63,13 @@ pub fn about_a_file(error: anyhow::Error) -> anyhow::Result<Error> {
 /// Calls `each` with every entry of standard input: lines, or with `ends_with_nul` entries that end with a NUL byte.
 ///
 /// # Errors
-/// As [`next_entry`], and what `each` answers.
+/// As [`next_entry`]; INVALID_ARG for an empty entry; what `each` answers.
 pub fn each_entry(ends_with_nul: bool, mut each: impl FnMut(OsString) -> anyhow::Result<()>) -> anyhow::Result<()> {
     let mut input = std::io::stdin().lock();
     while let Some(entry) = next_entry(&mut input, ends_with_nul)? {
+        if entry.is_empty() {
+            return Err(Error::new(Code::InvalidArg, "an entry of standard input is empty").into());
+        }
         each(entry)?;
     }
     Ok(())
@@ -75,7 +78,7 @@ pub fn each_entry(ends_with_nul: bool, mut each: impl FnMut(OsString) -> anyhow:
 /// The next entry of a list, `None` at its end.
 ///
 /// # Errors
-/// INVALID_ARG for an empty or overlong entry, FILE_IO.
+/// INVALID_ARG for an overlong entry, FILE_IO.
 pub fn next_entry(input: &mut impl BufRead, ends_with_nul: bool) -> Result<Option<OsString>> {
     let end = if ends_with_nul { 0 } else { b'\n' };
     let mut entry = Vec::new();
@@ -88,9 +91,6 @@ pub fn next_entry(input: &mut impl BufRead, ends_with_nul: bool) -> Result<Optio
     } else if entry.len() as u64 == limit {
         let message = format!("an entry of standard input is longer than {ENTRY_BYTES_MAX} bytes");
         return Err(Error::new(Code::InvalidArg, message));
-    }
-    if entry.is_empty() {
-        return Err(Error::new(Code::InvalidArg, "an entry of standard input is empty"));
     }
     Ok(Some(OsString::from_vec(entry)))
 }
