@@ -18,8 +18,8 @@ use larder::sync::{
 };
 use larder::verify::{Item, Report};
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// What this client keeps of a further replica.
 fn replica_local(dir: &Path, name: &str) -> Local {
@@ -196,6 +196,26 @@ struct Liar {
     inner: Arc<dyn Backend>,
     lies: AtomicBool,
     is_swept: AtomicBool,
+    wrong_config: Mutex<Option<WrongConfig>>,
+}
+
+/// The byte of `config.toml` behind these words is another one in the answer, or in what is stored, that comes after so
+/// many right ones.
+#[derive(Clone, Copy)]
+struct WrongConfig {
+    behind: &'static str,
+    is_stored: bool,
+    right: usize,
+}
+
+/// Makes the text no configuration, one with other settings, and one of another repository (or none, by chance).
+const WRONG: [&str; 3] = ["[chunking]\nalgorithm = \"", "level = ", "\nid = \""];
+
+fn wrong_config(bytes: &[u8], behind: &str) -> Vec<u8> {
+    let at = bytes.windows(behind.len()).position(|window| window == behind.as_bytes()).unwrap() + behind.len();
+    let mut bytes = bytes.to_vec();
+    bytes[at] ^= 1;
+    bytes
 }
 
 fn packs_of(medium: &dyn Backend) -> Vec<String> {
@@ -213,7 +233,21 @@ fn packs_of(medium: &dyn Backend) -> Vec<String> {
 impl Liar {
     fn new() -> Liar {
         let (lies, is_swept) = (AtomicBool::new(false), AtomicBool::new(false));
-        Liar { inner: Arc::new(MemBackend::new()), lies, is_swept }
+        Liar { inner: Arc::new(MemBackend::new()), lies, is_swept, wrong_config: Mutex::new(None) }
+    }
+
+    fn config(&self, name: &str, is_stored: bool, bytes: Vec<u8>) -> Vec<u8> {
+        let mut wrong = self.wrong_config.lock().unwrap();
+        match wrong.as_mut() {
+            Some(lie) if name == "config.toml" && lie.is_stored == is_stored => match lie.right {
+                0 => wrong_config(&bytes, wrong.take().unwrap().behind),
+                _ => {
+                    lie.right -= 1;
+                    bytes
+                }
+            },
+            _ => bytes,
+        }
     }
 
     fn changed(&self, name: &str, bytes: Result<Vec<u8>>) -> Result<Vec<u8>> {
@@ -234,10 +268,10 @@ impl Backend for Liar {
         "liar".into()
     }
     fn put(&self, name: &str, bytes: &[u8]) -> Result<()> {
-        self.inner.put(name, bytes)
+        self.inner.put(name, &self.config(name, true, bytes.to_vec()))
     }
     fn put_new(&self, name: &str, bytes: &[u8]) -> Result<bool> {
-        self.inner.put_new(name, bytes)
+        self.inner.put_new(name, &self.config(name, true, bytes.to_vec()))
     }
     fn spool(&self) -> Result<Spool> {
         self.inner.spool()
@@ -249,7 +283,7 @@ impl Backend for Liar {
         self.inner.put_spool(name, spool)
     }
     fn get(&self, name: &str) -> Result<Vec<u8>> {
-        self.changed(name, self.inner.get(name))
+        self.changed(name, self.inner.get(name).map(|bytes| self.config(name, false, bytes)))
     }
     fn get_range(&self, name: &str, offset: u64, len: usize) -> Result<Vec<u8>> {
         self.changed(name, self.inner.get_range(name, offset, len))
@@ -297,6 +331,145 @@ fn altered_bytes_are_never_stored() {
     liar.lies.store(false, Ordering::SeqCst);
     assert_eq!(both_ways(&here, &fresh).pulled.snapshots, 1);
     assert_whole(&here);
+}
+
+#[test]
+fn a_wrong_configuration_makes_no_replica() {
+    let dir = scene::quick_dir();
+    let here = scene::init(dir.path());
+    scene::back_up(&here, &source(dir.path(), 1)).unwrap();
+    let files = FsBackend::new(scene::repository(dir.path()));
+    let right = files.get("config.toml").unwrap();
+    let liar = Arc::new(Liar::new());
+    mirror(&files, &*liar, false, 2, &Silent).unwrap();
+    let there = here.open_replica(liar.clone(), replica_local(dir.path(), "there")).unwrap();
+    for (at, behind) in WRONG.into_iter().enumerate() {
+        let lie = |is_stored, right| Some(WrongConfig { behind, is_stored, right });
+        // What comes is judged before anything is stored, and what was judged is stored.
+        *liar.wrong_config.lock().unwrap() = lie(false, 0);
+        let target = Arc::new(MemBackend::new());
+        let local = || replica_local(dir.path(), &format!("pulled{at}"));
+        assert_eq!(there.make_replica(target.clone(), local()).err().unwrap().code(), Code::ConfigInvalid);
+        assert!(target.list("keys", &mut |_, _| panic!("stored")).is_ok());
+        assert!(liar.wrong_config.lock().unwrap().is_none() && target.stat("config.toml").unwrap().is_none());
+        *liar.wrong_config.lock().unwrap() = lie(false, 1);
+        there.make_replica(target.clone(), local()).unwrap();
+        assert!(liar.wrong_config.lock().unwrap().is_some(), "it was read twice");
+        assert_eq!(target.get("config.toml").unwrap(), right);
+        *liar.wrong_config.lock().unwrap() = None;
+
+        // What is altered on the way there is told, and the next attempt mends it.
+        let target = Arc::new(Liar::new());
+        let local = || replica_local(dir.path(), &format!("pushed{at}"));
+        *target.wrong_config.lock().unwrap() = lie(true, 0);
+        assert_eq!(here.make_replica(target.clone(), local()).err().unwrap().code(), Code::StorageCorrupted);
+        assert_eq!(target.get("config.toml").unwrap(), wrong_config(&right, behind));
+        assert!(here.is_half_made(&*target).unwrap());
+        let made = here.make_replica(target.clone(), local()).unwrap();
+        assert_eq!((target.get("config.toml").unwrap(), here.is_half_made(&*target).unwrap()), (right.clone(), false));
+        both_ways(&here, &made);
+        assert_whole(&made);
+        // Where something was backed up nothing is replaced.
+        target.put("config.toml", &wrong_config(&right, behind)).unwrap();
+        assert!(!here.is_half_made(&*target).unwrap());
+        assert_eq!(here.make_replica(target.clone(), local()).err().unwrap().code(), Code::ConfigInvalid);
+    }
+    // Nor in a new repository of somebody else.
+    let other = Arc::new(MemBackend::new());
+    scene::init_over(other.clone(), &dir.path().join("other")).unwrap();
+    assert!(!here.is_half_made(&*other).unwrap());
+    let wrong = wrong_config(&other.get("config.toml").unwrap(), WRONG[0]);
+    other.put("config.toml", &wrong).unwrap();
+    assert!(!here.is_half_made(&*other).unwrap());
+}
+
+#[test]
+fn a_damaged_key_slot_is_not_copied() {
+    let dir = scene::quick_dir();
+    let here = scene::init(dir.path());
+    let name = scene::files(&scene::repository(dir.path())).into_iter().find(|name| name.starts_with("keys/")).unwrap();
+    let slot = scene::repository(dir.path()).join(name);
+    let sound = std::fs::read(&slot).unwrap();
+    harm(&slot, 0);
+    let target = Arc::new(MemBackend::new());
+    let local = || replica_local(dir.path(), "there");
+    assert_eq!(here.make_replica(target.clone(), local()).err().unwrap().code(), Code::StorageCorrupted);
+    assert!(target.stat("config.toml").unwrap().is_none() && target.list("keys", &mut |_, _| panic!("stored")).is_ok());
+    std::fs::write(&slot, sound).unwrap();
+    here.make_replica(target, local()).unwrap();
+}
+
+#[test]
+fn a_wrong_configuration_is_not_mirrored() {
+    let dir = scene::quick_dir();
+    let here = scene::init(dir.path());
+    scene::back_up(&here, &source(dir.path(), 1)).unwrap();
+    let files = FsBackend::new(scene::repository(dir.path()));
+    let right = files.get("config.toml").unwrap();
+    for behind in WRONG {
+        for (is_stored, after) in [(false, 0), (false, 1), (true, 0)] {
+            let (liar, plain) = (Liar::new(), MemBackend::new());
+            mirror(&files, &liar, false, 2, &Silent).unwrap();
+            let (from, to): (&dyn Backend, &dyn Backend) = match is_stored {
+                true => {
+                    liar.delete("config.toml").unwrap();
+                    (&files, &liar)
+                }
+                false => (&liar, &plain),
+            };
+            *liar.wrong_config.lock().unwrap() = Some(WrongConfig { behind, is_stored, right: after });
+            mirror(from, to, false, 2, &Silent).unwrap_err();
+            assert!(liar.wrong_config.lock().unwrap().is_none() && to.stat("config.toml").unwrap().is_none());
+            mirror(from, to, false, 2, &Silent).unwrap();
+            assert_eq!(to.get("config.toml").unwrap(), right);
+        }
+    }
+    // One that is there and is none is replaced; one that says something else is told, and which it is is left to the key.
+    let to = MemBackend::new();
+    mirror(&files, &to, false, 2, &Silent).unwrap();
+    to.put("config.toml", &wrong_config(&right, WRONG[0])).unwrap();
+    mirror(&files, &to, false, 2, &Silent).unwrap();
+    assert_eq!(to.get("config.toml").unwrap(), right);
+    to.put("config.toml", &wrong_config(&right, WRONG[1])).unwrap();
+    let error = mirror(&files, &to, false, 2, &Silent).unwrap_err();
+    assert!(error.code() == Code::ConfigInvalid && error.to_string().contains("is not the same"), "{error}");
+    // A source whose own is none gives nothing.
+    files.put("config.toml", &wrong_config(&right, WRONG[0])).unwrap();
+    assert_eq!(mirror(&files, &MemBackend::new(), false, 2, &Silent).unwrap_err().code(), Code::ConfigInvalid);
+}
+
+/// Says stop once anything was carried.
+#[derive(Default)]
+struct StopsOnTheWay(AtomicU64);
+
+impl Monitor for StopsOnTheWay {
+    fn event(&self, event: &Event<'_>) {
+        if let Event::Advance { bytes, .. } = event {
+            self.0.fetch_add(*bytes, Ordering::SeqCst);
+        }
+    }
+    fn is_cancelled(&self) -> bool {
+        self.0.load(Ordering::SeqCst) > 0
+    }
+}
+
+#[test]
+fn what_was_stopped_counts_no_snapshot_that_is_not_there() {
+    let dir = scene::quick_dir();
+    let here = scene::init(dir.path());
+    scene::back_up(&here, &source(dir.path(), 1)).unwrap();
+    let chosen = Selection { only_snapshots: true, ..Selection::default() };
+    let ways = [SyncOptions { jobs: 1, ..scene::syncing() }, SyncOptions { selection: chosen, ..scene::syncing() }];
+    for (at, options) in ways.iter().enumerate() {
+        let local = replica_local(dir.path(), &format!("there{at}"));
+        let there = here.make_replica(Arc::new(MemBackend::new()), local).unwrap();
+        let stopped = sync(&here, &there, options, &StopsOnTheWay::default()).unwrap();
+        assert!(stopped.is_stopped && ids(&there).is_empty());
+        assert_eq!((stopped.pushed.snapshots, stopped.pushed.roots), (0, 0), "{stopped:?}");
+        let dry = sync(&here, &there, &SyncOptions { dry_run: true, ..options.clone() }, &Silent).unwrap();
+        let whole = sync(&here, &there, options, &Silent).unwrap();
+        assert_eq!((whole.pushed.snapshots, dry.pushed.snapshots, ids(&there).len()), (1, 1, 1));
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::backend::{
 };
 use crate::config::{self, Remotes, Settings};
 use crate::crypto::seal::Scheme;
-use crate::error::{Code, Error, IoContext, Result};
+use crate::error::{Code, Error, IoContext, Result, fail};
 use crate::fs::{PRIVATE_DIR, create_dir_durable};
 use crate::id::ShortId;
 use crate::repo::lock::{Lock, Mode, Wait};
@@ -265,7 +265,12 @@ impl Place {
             Scheme::None => secrets.read()?,
             Scheme::Aes256Gcm => Some(secrets.find_or_ask(asker, false)?),
         };
-        Repo::open(self.backend(), self.local()?, secret.as_ref().map(OwnedSecret::as_secret), options)
+        let repo = Repo::open(self.backend(), self.local()?, secret.as_ref().map(OwnedSecret::as_secret), options)?;
+        // What is local is kept by the id that was read first, before anything could tell that it was altered.
+        match *repo.id() == self.format()?.id {
+            true => Ok(repo),
+            false => fail(Code::ConfigInvalid, format!("config.toml at {} changes while it is read", self.location)),
+        }
     }
 
     /// What is local to this machine. A replica that `sync` knows has a history of its own there: it may lag behind

@@ -36,11 +36,15 @@ impl Ends {
     /// INVALID_KEY; what [`Place::open`] and [`Repo::make_replica`] answer.
     pub fn open(here: Repo, there: &Place, may_make: bool, dry_run: bool) -> Result<Ends> {
         if there.is_there()? {
-            let local = there.as_replica_of(&here)?;
-            let there = here.open_replica(there.backend(), local)?;
-            return Ok(Ends { here, there, is_made: false, _temp: None });
-        }
-        if !may_make {
+            match there.as_replica_of(&here).and_then(|local| here.open_replica(there.backend(), local)) {
+                // It was begun, and its configuration did not arrive as it is: it is made again.
+                Err(error)
+                    if may_make
+                        && error.code() == Code::ConfigInvalid
+                        && here.is_half_made(there.backend().as_ref())? => {}
+                answer => return Ok(Ends { here, there: answer?, is_made: false, _temp: None }),
+            }
+        } else if !may_make {
             return Err(no_repository(there));
         }
         if dry_run {

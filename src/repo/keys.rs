@@ -11,6 +11,7 @@ use crate::error::{Code, Error, Result, fail};
 use crate::fs::{PRIVATE_DIR, PRIVATE_FILE, create_dir_durable, write_durable};
 use crate::id::{Id, ShortId};
 use crate::object::hash;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// A slot is smaller than this by far; a longer file is not read.
@@ -229,6 +230,32 @@ fn slot_path(name: &Id) -> String {
     format!("keys/{name}")
 }
 
+/// The names of the files that may be key slots.
+///
+/// # Errors
+/// What listing can answer.
+pub(crate) fn slot_names(backend: &dyn Backend) -> Result<BTreeSet<String>> {
+    Ok(slot_files(backend)?.into_iter().map(|(path, _)| path).filter(|path| slot_name(path).is_some()).collect())
+}
+
+/// Copies every key slot as it is, compared with its name before it is stored. Answers how many there are.
+///
+/// # Errors
+/// STORAGE_CORRUPTED for one that is damaged; STORAGE_FULL and what a medium answers.
+pub(crate) fn copy_slots(from: &dyn Backend, to: &dyn Backend) -> Result<usize> {
+    let mut copied = 0;
+    for (path, len) in slot_files(from)?.into_iter().filter(|(path, _)| slot_name(path).is_some()) {
+        let (_, bytes) = read_slot(from, &path, len)?;
+        to.put(&path, &bytes)?;
+        copied += 1;
+    }
+    Ok(copied)
+}
+
+fn slot_name(path: &str) -> Option<Id> {
+    path.trim_start_matches("keys/").parse().ok()
+}
+
 fn slot_files(backend: &dyn Backend) -> Result<Vec<(String, u64)>> {
     let mut files = Vec::new();
     backend.list("keys", &mut |path, len| {
@@ -243,7 +270,7 @@ fn slot_files(backend: &dyn Backend) -> Result<Vec<(String, u64)>> {
 
 fn read_slot(backend: &dyn Backend, path: &str, len: u64) -> Result<(Id, Vec<u8>)> {
     let corrupted = |how: &str| Error::new(Code::StorageCorrupted, format!("{path} {how}"));
-    let name: Id = path.trim_start_matches("keys/").parse().map_err(|_| corrupted("is not a key slot"))?;
+    let name = slot_name(path).ok_or_else(|| corrupted("is not a key slot"))?;
     if len > SLOT_BYTES_MAX {
         return Err(corrupted("is too long for a key slot"));
     }

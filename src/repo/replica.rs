@@ -39,31 +39,71 @@ impl Repo {
         Repo::with_keyring(backend, local, keyring, format, OpenOptions::default())
     }
 
-    /// Makes an empty replica of this repository on a medium, with the same key slots, and opens it.
+    /// Makes an empty replica of this repository on a medium, with the same key slots, and opens it. One whose making
+    /// failed before is made again.
     ///
     /// # Errors
-    /// CONFIG_INVALID when there is a repository; FILE_IO, STORAGE_FULL and network codes.
+    /// CONFIG_INVALID when there is a repository, or the configuration of this one is not what it was opened by;
+    /// STORAGE_CORRUPTED when a key slot is damaged, or the configuration is not stored as it was sent; FILE_IO,
+    /// STORAGE_FULL and network codes.
     pub fn make_replica(&self, backend: Arc<dyn Backend>, local: Local) -> Result<Repo> {
-        if backend.stat(format::CONFIG_FILE)?.is_some() {
-            return fail(Code::ConfigInvalid, format!("{} holds a repository already", backend.location()));
+        let is_begun = backend.stat(format::CONFIG_FILE)?.is_some();
+        let holds_one = || fail(Code::ConfigInvalid, format!("{} holds a repository already", backend.location()));
+        if is_begun && !self.is_half_made(backend.as_ref())? {
+            return holds_one();
         }
-        let mut slots = Vec::new();
-        self.backend().list("keys", &mut |path, _| {
-            slots.push(path.to_string());
-            Ok(())
-        })?;
-        for path in &slots {
-            backend.put(path, &self.backend().get(path)?)?;
+        // These bytes are judged, and no others are stored.
+        let (format, text) = format::load(self.backend().as_ref())?;
+        format::check_mac(&text, self.keyring())?;
+        if format != *self.config() {
+            let message = format!("config.toml at {} is not as it was when it was opened", self.backend().location());
+            return fail(Code::ConfigInvalid, message);
         }
-        if self.config().scheme != Scheme::None && keys::list_slots(backend.as_ref())?.slots.is_empty() {
-            return fail(Code::StorageCorrupted, "no key slot can be read here, so none could be copied");
+        if keys::copy_slots(self.backend().as_ref(), backend.as_ref())? == 0 && self.config().scheme != Scheme::None {
+            return fail(Code::StorageCorrupted, "there is no key slot here, so none could be copied");
         }
         // The configuration comes last: before it, there is no repository there.
-        let text = self.backend().get(format::CONFIG_FILE)?;
-        if !backend.put_new(format::CONFIG_FILE, &text)? {
-            return fail(Code::ConfigInvalid, format!("{} holds a repository already", backend.location()));
+        match is_begun {
+            true => backend.put(format::CONFIG_FILE, &text)?,
+            false if backend.put_new(format::CONFIG_FILE, &text)? => {}
+            false => return holds_one(),
+        }
+        if backend.get(format::CONFIG_FILE)? != text {
+            let message = format!("config.toml at {} has other bytes than were sent there", backend.location());
+            return Err(Error::new(Code::StorageCorrupted, message).with_hint(
+                "the medium or the way to it alters what it is given; the same command mends it once it does not",
+            ));
         }
         self.open_replica(backend, local)
+    }
+
+    /// Whether at a medium is what a failed attempt to make a replica of this repository leaves: key slots of this one, a
+    /// configuration that is not sound, and nothing that was ever backed up.
+    ///
+    /// # Errors
+    /// What asking the medium can answer.
+    pub fn is_half_made(&self, backend: &dyn Backend) -> Result<bool> {
+        let says_another = match format::load(backend) {
+            Ok((format, text)) if format == *self.config() && format::check_mac(&text, self.keyring()).is_ok() => {
+                return Ok(false);
+            }
+            Ok((format, _)) => format.id != *self.id(),
+            Err(error) if error.code() == Code::ConfigInvalid => false,
+            Err(error) => return Err(error),
+        };
+        let (theirs, ours) = (keys::slot_names(backend)?, keys::slot_names(self.backend().as_ref())?);
+        // Its slots tell whose it is where its id may be what is wrong.
+        if !theirs.is_subset(&ours) || (theirs.is_empty() && (says_another || self.config().scheme != Scheme::None)) {
+            return Ok(false);
+        }
+        let mut is_empty = true;
+        for dir in ["roots", "index", "packs"] {
+            backend.list(dir, &mut |_, _| {
+                is_empty = false;
+                Ok(())
+            })?;
+        }
+        Ok(is_empty)
     }
 
     /// Where nothing is encrypted each client keeps a list of whom it trusts: it is one list for all replicas.

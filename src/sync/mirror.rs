@@ -1,13 +1,15 @@
 //! Files of a repository copied by name, one way, where there is no key.
 //!
 //! What is named by its SHA-256 is compared with it on arrival. Roots are listed before segments before packs, and
-//! written in the other order, so that nothing there ever points at what is not there (promise 2). Nothing is deleted.
+//! written in the other order, so that nothing there ever points at what is not there (promise 2). Nothing is deleted
+//! but a configuration that did not arrive as it was sent.
 
 use crate::backend::{Backend, askers};
 use crate::error::{Code, Error, IoContext, Result, fail};
 use crate::id::Id;
 use crate::monitor::{Event, Monitor};
 use crate::object::Hasher;
+use crate::repo::Format;
 use crate::repo::promise::refuse_partial;
 use std::collections::HashMap;
 use std::io::Write;
@@ -39,8 +41,8 @@ pub struct MirrorStats {
 /// Copies every file of `from` that `to` lacks.
 ///
 /// # Errors
-/// CONFIG_MISSING when `from` holds no repository; CONFIG_INVALID when `to` holds another; PERMISSION_DENIED when a gc is
-/// not done there; STORAGE_CORRUPTED when a file does not have the bytes that its name says; STORAGE_FULL and what a
+/// CONFIG_MISSING when `from` holds no repository; CONFIG_INVALID when `to` holds another, or a configuration was changed
+/// on either side; PERMISSION_DENIED when a gc is not done there; STORAGE_CORRUPTED when a file does not have the bytes that its name says; STORAGE_FULL and what a
 /// medium answers.
 pub fn mirror(
     from: &dyn Backend,
@@ -58,13 +60,7 @@ pub fn mirror(
     for side in [from, to] {
         refuse_partial(side, "files alone would leave that behind")?;
     }
-    match to.get(CONFIG) {
-        Ok(other) if other != config => {
-            return fail(Code::ConfigInvalid, format!("{} holds another repository", to.location()));
-        }
-        Err(error) if !error.is_not_found() => return Err(error),
-        _ => {}
-    }
+    let has_config = is_there(from, to, &config)?;
     refuse_dooms(to)?;
     let mut stats = MirrorStats::default();
     for attempt in 1.. {
@@ -79,11 +75,59 @@ pub fn mirror(
     }
     // A gc that began meanwhile may take what was found to be there already: then the next mirror copies it.
     refuse_dooms(to)?;
-    if !dry_run && !stats.is_stopped && to.stat(CONFIG)?.is_none() {
-        to.put(CONFIG, &config)?;
+    if !dry_run && !stats.is_stopped && !has_config {
+        put_config(from, to, &config)?;
         stats.files += 1;
     }
     Ok(stats)
+}
+
+/// Whether `to` has the configuration already. One that is none is as good as absent where the one of `from` is sound as
+/// far as can be told without the key.
+fn is_there(from: &dyn Backend, to: &dyn Backend, config: &[u8]) -> Result<bool> {
+    let format = Format::parse(config)
+        .map_err(|error| Error::new(error.code(), format!("{}: {error}", from.location())).with_source(error))?;
+    let there = match to.get(CONFIG) {
+        Err(error) if error.is_not_found() => return Ok(false),
+        answer => answer?,
+    };
+    if there == config {
+        return Ok(true);
+    }
+    match Format::parse(&there) {
+        Err(_) => Ok(false),
+        Ok(other) if other.id != format.id => {
+            fail(Code::ConfigInvalid, format!("{} holds another repository", to.location()))
+        }
+        Ok(_) => {
+            let places = format!("{} and {}", from.location(), to.location());
+            let message = format!("config.toml is not the same at {places}: one of the two was changed");
+            Err(Error::new(Code::ConfigInvalid, message).with_hint(
+                "the key tells which: a command that opens the repository refuses the changed one. \
+                 If it is the copy's, delete that file there and run this again",
+            ))
+        }
+    }
+}
+
+/// Stores the configuration. Nothing names its bytes, and without the key nothing else tells that they are right: they
+/// are stored if two answers agree, and read again where they are then.
+fn put_config(from: &dyn Backend, to: &dyn Backend, config: &[u8]) -> Result<()> {
+    let altered = |side: &dyn Backend| {
+        let message = format!("config.toml came from {} with other bytes than before", side.location());
+        Error::new(Code::StorageCorrupted, message)
+            .with_hint("the medium or the way to it alters what it carries: run the same command again")
+    };
+    if from.get(CONFIG)? != config {
+        return Err(altered(from));
+    }
+    to.put(CONFIG, config)?;
+    if to.get(CONFIG)? == config {
+        return Ok(());
+    }
+    // Nothing may be opened by what arrived; without it the next mirror brings it.
+    to.delete(CONFIG)?;
+    Err(altered(to))
 }
 
 /// PERMISSION_DENIED while a gc is under way at `to`.

@@ -93,9 +93,9 @@ pub struct SyncOptions {
 /// What went one way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Moved {
-    /// Snapshots that the target did not have.
+    /// Snapshots that the target did not have, and has now: none if it was stopped before they were published.
     pub snapshots: u64,
-    /// Root records of every kind, snapshots among them.
+    /// Root records of every kind, snapshots among them; as they.
     pub roots: u64,
     /// Packs carried whole.
     pub packs: u64,
@@ -190,14 +190,18 @@ impl Journey<'_> {
             true => starts(self.source, &histories.at_source(way), clock::now())?,
             false => starts(self.source, &roots, clock::now())?,
         };
-        let is_snapshot = |root: &&&Root| root.record_type == SNAPSHOT;
-        (moved.roots, moved.snapshots) = (roots.len() as u64, roots.iter().filter(is_snapshot).count() as u64);
-        if self.options.dry_run {
-            moved.add(&self.estimate(&starts)?);
-            return Ok((moved, false));
-        }
-        let is_stopped = self.with_writer(&mut moved, &starts, &|_| self.publish(&roots))?;
+        let is_stopped = match self.options.dry_run {
+            true => {
+                moved.add(&self.estimate(&starts)?);
+                false
+            }
+            false => self.with_writer(&mut moved, &starts, &|_| self.publish(&roots))?,
+        };
         if !is_stopped {
+            let is_snapshot = |root: &&&Root| root.record_type == SNAPSHOT;
+            (moved.roots, moved.snapshots) = (roots.len() as u64, roots.iter().filter(is_snapshot).count() as u64);
+        }
+        if !is_stopped && !self.options.dry_run {
             self.target.remember_roots();
         }
         Ok((moved, is_stopped))

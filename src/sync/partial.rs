@@ -30,9 +30,10 @@ impl Journey<'_> {
         let roots = histories.lacking(Way::Pull);
         let snapshots = roots.iter().filter(|root| root.record_type == SNAPSHOT).count() as u64;
         let mut stats = SyncStats { is_dry_run: self.options.dry_run, ..SyncStats::default() };
-        stats.pulled = Moved { roots: roots.len() as u64, snapshots, ..Moved::default() };
+        let counted = |bytes| Moved { roots: roots.len() as u64, snapshots, bytes, ..Moved::default() };
         if self.options.dry_run {
-            stats.pulled.bytes = lacking(&self.segments_there()?, &self.segments_here()?).map(|(_, bytes)| bytes).sum();
+            let bytes = lacking(&self.segments_there()?, &self.segments_here()?).map(|(_, bytes)| bytes).sum();
+            stats.pulled = counted(bytes);
             return Ok(stats);
         }
         if self.target.backend().local_dir().is_none() {
@@ -55,6 +56,7 @@ impl Journey<'_> {
         }
         if !stats.is_stopped {
             self.publish(&roots)?;
+            stats.pulled = counted(stats.pulled.bytes);
             self.target.refresh()?;
             self.target.remember_roots();
         }

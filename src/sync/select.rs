@@ -55,19 +55,20 @@ pub fn copy(source: &Repo, target: &Repo, options: &CopyOptions, monitor: &dyn M
         .filter(is_named)
         .filter(|snapshot| !known.contains(&origin(snapshot)))
         .collect();
-    let mut moved = Moved { snapshots: chosen.len() as u64, roots: chosen.len() as u64, ..Moved::default() };
+    let whole = Moved { snapshots: chosen.len() as u64, roots: chosen.len() as u64, ..Moved::default() };
     if chosen.is_empty() || options.dry_run {
-        return Ok((moved, false));
+        return Ok((whole, false));
     }
     source.refresh()?;
     let starts: Vec<Start> = chosen.iter().flat_map(|snapshot| snapshot_starts(snapshot)).collect();
     let writer = target.writer(&options.writer)?;
     let carried = reseal(source, &writer, &starts, options.budget_bytes, options.jobs, monitor)?;
-    moved.entries = carried.entries;
-    moved.bytes = carried.bytes;
+    let mut moved = Moved::default();
     if !carried.is_stopped {
         publish_snapshots(&writer, &chosen)?;
+        moved = whole;
     }
+    (moved.entries, moved.bytes) = (carried.entries, carried.bytes);
     writer.finish()?;
     Ok((moved, carried.is_stopped))
 }
@@ -81,7 +82,7 @@ pub(super) fn carry_selected(journey: &Journey<'_>, histories: &Histories, way: 
     let snapshots = chosen_snapshots(histories.snapshots(), selection, &at_source, &at_target);
     let runs = if selection.has_runs() { chosen_runs(histories, &at_source, &at_target)? } else { Vec::new() };
     let roots = snapshots.len() as u64 + u64::from(!runs.is_empty());
-    let mut moved = Moved { snapshots: snapshots.len() as u64, roots, ..Moved::default() };
+    let mut moved = Moved::default();
     if roots == 0 {
         return Ok((moved, false));
     }
@@ -93,6 +94,7 @@ pub(super) fn carry_selected(journey: &Journey<'_>, histories: &Histories, way: 
     }
     if *dry_run {
         moved.add(&journey.estimate(&starts)?);
+        (moved.roots, moved.snapshots) = (roots, snapshots.len() as u64);
         return Ok((moved, false));
     }
     let is_stopped = journey.with_writer(&mut moved, &starts, &|writer| {
@@ -103,6 +105,9 @@ pub(super) fn carry_selected(journey: &Journey<'_>, histories: &Histories, way: 
         }
         Ok(())
     })?;
+    if !is_stopped {
+        (moved.roots, moved.snapshots) = (roots, snapshots.len() as u64);
+    }
     Ok((moved, is_stopped))
 }
 

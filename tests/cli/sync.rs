@@ -167,3 +167,39 @@ fn an_index_alone_makes_a_partial_repository() {
     assert!(!totals.ok().contains("promised"), "{}", totals.text());
     world.larder(&["-r", "part", "gc", "-q"]).clean();
 }
+
+#[test]
+fn a_replica_that_was_begun_with_a_wrong_configuration_is_made_again() {
+    let world = World::new();
+    world.write("secret", "right\n");
+    world.write("tree/a", "abc");
+    let larder = |words: &[&str]| world.larder(&[words, &["--passphrase-file", "secret"]].concat());
+    for words in [["init", "-q"].as_slice(), &["backup", "-q", "tree"], &["remote", "add", "-q", "disk", "disk"]] {
+        larder(words).clean();
+    }
+    larder(&["sync", "-q"]).clean();
+    let right = std::fs::read_to_string(world.path("disk/config.toml")).unwrap();
+    for (at, wrong) in [right.replace("level = ", "level = 1"), right.replace("gear-1", "cear-1")].iter().enumerate() {
+        let (pulled, index, pushed) = (format!("pulled{at}"), format!("index{at}"), format!("./pushed{at}"));
+        for begun in [&pulled, &index, &pushed] {
+            world.sh(&format!("mkdir {begun} && cp -r disk/keys {begun}/keys && rm -rf {begun}/keys/devices")).ok();
+            world.write(&format!("{begun}/config.toml"), wrong);
+        }
+        larder(&["-r", &pulled, "sync", "--pull"]).failed(5, "CONFIG_INVALID");
+        larder(&["-r", &pulled, "sync", "-q", "--pull", "disk"]).clean();
+        larder(&["-r", &index, "sync", "-q", "--index-only", "disk"]).ok();
+        larder(&["sync", "-q", "--push", &pushed]).clean();
+        for made in [&pulled, &index, &pushed] {
+            assert_eq!(larder(&["-r", made, "snapshots", "--json"]).clean(), larder(&["snapshots", "--json"]).clean());
+            larder(&["-r", made, "verify", "-q", "--read-data"]).clean();
+        }
+        // Nothing of a repository that holds something is replaced.
+        world.write(&format!("{pulled}/config.toml"), wrong);
+        larder(&["-r", &pulled, "sync", "--pull", "disk"]).failed(5, "CONFIG_INVALID");
+        assert_eq!(&std::fs::read_to_string(world.path(format!("{pulled}/config.toml"))).unwrap(), wrong);
+    }
+    world.write("pushed0/config.toml", right.replace("level = ", "level = 1"));
+    let refused = world.larder(&["sync", "--mirror", "./pushed0"]);
+    assert!(refused.err.contains("is not the same"), "{}", refused.err);
+    refused.failed(5, "CONFIG_INVALID");
+}

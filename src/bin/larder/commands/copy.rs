@@ -65,10 +65,10 @@ impl Subcommand for Copy {
             ("larder copy --to offsite --tag yearly", "Copies a choice to a remote."),
         ],
         exits: &[
-            (3, "It was interrupted. What had been copied stays."),
             (5, "The other one is a replica of this one, or there is none."),
             (10, "There is no such snapshot."),
             (13, "Something that should be copied is damaged, or a root record cannot be read."),
+            (130, "It was interrupted. What had been copied stays."),
         ],
         ..Manual::EMPTY
     };
@@ -110,7 +110,7 @@ impl Subcommand for Copy {
                 "duration_ms": (seconds * 1_000.0) as u64}))?;
         } else if !session.ui.is_quiet() {
             session.ui.line(&match (moved.snapshots, self.dry_run) {
-                (0, _) => "nothing to copy: every snapshot is there".to_string(),
+                (0, _) if !is_stopped => "nothing to copy: every snapshot is there".to_string(),
                 (count, true) => format!("would copy {count} snapshots"),
                 (count, false) => format!(
                     "copied {count} snapshots, {} objects, {} in {}",

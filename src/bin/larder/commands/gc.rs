@@ -82,9 +82,10 @@ impl Subcommand for Gc {
             ("larder forget -q --keep-daily 7 && larder gc -q --max-repack 10GiB", "From cron, within a time."),
         ],
         exits: &[
-            (3, "Something is damaged or missing and was left alone, or it was interrupted."),
+            (3, "Something is damaged or missing and was left alone."),
             (11, "Another gc is at work."),
             (13, "A root or tree cannot be read. Nothing is deleted then."),
+            (130, "It was interrupted. The next gc goes on."),
         ],
         ..Manual::EMPTY
     };

@@ -11,7 +11,7 @@ use larder::repo::lock::Mode;
 use larder::sync::{Moved, Selection, SyncOptions, SyncStats, mirror, sync};
 use larder::units::{format_duration, format_size};
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Arguments of `larder sync`.
 #[derive(clap::Args)]
@@ -85,10 +85,10 @@ impl Subcommand for Sync {
             ("larder sync --mirror disk", "Copies files where there is no key."),
         ],
         exits: &[
-            (3, "It was interrupted. What had arrived stays."),
             (5, "The two are not replicas of one repository, or there is none to pull from."),
             (10, "There is no remote of this name."),
             (13, "Something that should be carried is damaged, or the histories have a gap."),
+            (130, "It was interrupted. What had arrived stays."),
         ],
         plumbing: "larder copy --help tells how snapshots get into a repository with other keys.",
     };
@@ -154,8 +154,16 @@ impl Sync {
         };
         match (found, &self.name) {
             (Some(here), name) if here.is_there()? || name.is_none() => {
+                let repo = match session.repo() {
+                    // What a pull leaves to which a wrong configuration came: the same pull makes it anew.
+                    Err(error) if self.is_pull() && !self.dry_run && error.code() == Code::ConfigInvalid => {
+                        let made = name.as_ref().map(|name| self.make_here(session, here, name));
+                        return made.and_then(Result::ok).ok_or_else(|| error.into());
+                    }
+                    answer => answer?,
+                };
                 let (_, there) = session.remote(name.as_deref())?;
-                let ends = Ends::open(session.repo()?, &there, !self.is_pull(), self.dry_run)?;
+                let ends = Ends::open(repo, &there, !self.is_pull(), self.dry_run)?;
                 Ok((ends, there))
             }
             (Some(here), _) if !self.is_pull() => Err(no_repository(&here).into()),
@@ -169,18 +177,23 @@ impl Sync {
                     Some(here) => here,
                     None => Place::to_be(session.globals.repo.as_deref())?,
                 };
-                let there = Place::remote(None, name)?;
-                let options = OpenOptions { accept_rollback: session.globals.accept_rollback, new_device: false };
-                let ends = Ends::make_here(&here, &there, &session.secrets(), session, options, self.dry_run)?;
-                if !self.dry_run {
-                    let address = there.address()?;
-                    here.remotes()?.add(ORIGIN, &address.to_string_lossy())?;
-                    session.ui.status(&format!("made a replica of {} in {}", there.location(), here.location()));
-                }
-                Ok((ends, there))
+                self.make_here(session, here, name)
             }
             (Some(here), None) => Err(no_repository(&here).into()),
         }
+    }
+
+    /// A replica here, of what is at `name`.
+    fn make_here(&self, session: &Session, here: Place, name: &Path) -> anyhow::Result<(Ends, Place)> {
+        let there = Place::remote(None, name)?;
+        let options = OpenOptions { accept_rollback: session.globals.accept_rollback, new_device: false };
+        let ends = Ends::make_here(&here, &there, &session.secrets(), session, options, self.dry_run)?;
+        if !self.dry_run {
+            let address = there.address()?;
+            here.remotes()?.add(ORIGIN, &address.to_string_lossy())?;
+            session.ui.status(&format!("made a replica of {} in {}", there.location(), here.location()));
+        }
+        Ok((ends, there))
     }
 
     fn copy_files(self, session: &Session) -> anyhow::Result<Exit> {
