@@ -46,18 +46,21 @@ pub use metrics::RunStats;
 pub use options::{RunOptions, Show};
 
 use crate::clock::Stopwatch;
-use crate::error::Result;
+use crate::error::{Code, Error, IoContext, Result};
 use crate::fs::raise_file_limit;
 use crate::monitor::{Event, Monitor, TaskEnd, TaskEvent};
 use crate::repo::Repo;
 use engine::{Desk, Engine};
 use lockfile::{RunLock, lock_dir};
 use outputs::{Clearing, Started};
+use pattern::{Pattern, ancestors, is_hidden};
 use portable::WorkTree;
 use process::Stop;
 use project::{Project, Standing, Survey};
 use state::files::FileNo;
 use std::collections::HashMap;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 use std::sync::OnceLock;
 
 /// The file that names outputs which are being made, beside the state.
@@ -102,6 +105,7 @@ pub fn run<'r>(
     }
     raise_file_limit();
     let repo = open()?;
+    check_own(&project, options.own.iter().chain([&repo.local().cache]))?;
     let writer = repo.writer(&options.writer)?;
     let tree = WorkTree::open(project.root())?;
     crate::fs::create_dir_durable(&options.state_dir, crate::fs::PRIVATE_DIR)?;
@@ -136,6 +140,30 @@ pub fn run<'r>(
     count_tasks(&mut stats, &survey);
     stats.finish(&watch);
     Ok(stats)
+}
+
+/// Outputs are cleared away, so none may hold or match what larder itself stands on: the repository in use, a key.
+fn check_own<'p>(project: &Project, own: impl Iterator<Item = &'p PathBuf>) -> Result<()> {
+    let root = project.root().canonicalize().at("find", project.root())?;
+    let real: Vec<PathBuf> = own.filter_map(|path| path.canonicalize().ok()).collect();
+    let within = real.iter().filter_map(|path| path.strip_prefix(&root).ok()).map(|path| path.as_os_str().as_bytes());
+    for path in within.filter(|path| !path.is_empty() && !is_hidden(path)) {
+        // A pattern may match what a repository holds and not the repository.
+        let marker = portable::join(path, b"config.toml");
+        let is_met = |output: &Pattern| {
+            let all = [path, &marker].into_iter().chain(ancestors(path));
+            all.filter(|path| !path.is_empty()).any(|path| output.matches(path))
+        };
+        let outputs = project.manifest()?.tasks.iter().flat_map(|task| &task.outputs);
+        if let Some(output) = outputs.into_iter().find(|output| is_met(output)) {
+            let (output, path) = (output.text(), path.escape_ascii());
+            let message =
+                format!("the output `{}` would remove `{path}`, which larder itself uses", output.escape_ascii());
+            let error = Error::new(Code::ConfigInvalid, message);
+            return Err(error.with_hint("a repository, and a key, is safe in `.larder` and outside of the project"));
+        }
+    }
+    Ok(())
 }
 
 fn tell_leftovers(project: &Project, monitor: &dyn Monitor) {

@@ -46,6 +46,8 @@ pub struct RunOptions {
     pub run_token: Option<String>,
     /// The machine's name.
     pub host: String,
+    /// What larder itself stands on beside the repository, such as the key file: no output may be there.
+    pub own: Vec<PathBuf>,
     /// How the repository is written.
     pub writer: WriterOptions,
 }

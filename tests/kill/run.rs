@@ -76,6 +76,7 @@ fn go_over(backend: Arc<dyn Backend>, dir: &Path, project: &str) -> RunStats {
         state_dir: options.state_dir.clone(),
         run_token: None,
         host: "host".into(),
+        own: Vec::new(),
         writer: writing(),
     };
     let repo = std::cell::OnceCell::new();

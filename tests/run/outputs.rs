@@ -88,3 +88,26 @@ fn a_long_run_prints_little_to_a_log() {
     let said = world.run(&[]).did(0, 2_000);
     assert!(said.out.len() + said.err.len() < 1_000, "{} bytes", said.out.len() + said.err.len());
 }
+
+#[test]
+fn an_output_never_covers_the_repository_or_the_key_in_use() {
+    let task =
+        |output: &str| format!("[task.make]\ncmd = \"mkdir -p out; echo 1 > out/f.o\"\noutputs = [\"{output}\"]\n");
+    let world = World::bare();
+    world.write("larder.toml", task("out"));
+    world.larder(&["-r", "out/repo", "init", "-q"]).ok();
+    for output in ["out", "o*", "out/*", "out/repo/**", "out/**/*.toml"] {
+        world.write("larder.toml", task(output));
+        let said = world.larder(&["-r", "out/repo", "run"]).failed(5, "CONFIG_INVALID").warned("out/repo");
+        assert!(world.has("out/repo/config.toml") && !world.has("out/f.o"), "{output}: {said:?}");
+    }
+    world.write("larder.toml", task("out/f.o"));
+    world.write("out/key", "0123456789abcdef");
+    world.larder(&["-r", "out/repo", "run"]).did(1, 0);
+    world.larder(&["-r", "out/repo", "clean"]).ok();
+    world.larder(&["-r", "out/repo", "verify", "--all", "-q"]).ok();
+    world.larder(&["--key-file", "out/key", "init", "-q"]).ok();
+    world.write("larder.toml", task("out"));
+    world.larder(&["--key-file", "out/key", "run"]).failed(5, "CONFIG_INVALID").warned("out/key");
+    assert!(world.has("out/key"));
+}

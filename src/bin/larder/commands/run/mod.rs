@@ -9,7 +9,7 @@ use super::{gc, tasks};
 use crate::session::Session;
 use larder::clock;
 use larder::config::{self, Settings};
-use larder::context::{jobs, reach_options};
+use larder::context::{jobs, own_paths, reach_options};
 use larder::error::{Error, Result};
 use larder::keep;
 use larder::run::lockfile::TOKEN_VARIABLE;
@@ -242,6 +242,7 @@ impl Run {
             state_dir: project.state_dir.clone(),
             run_token: config::variable(TOKEN_VARIABLE).and_then(|token| token.into_string().ok()),
             host: larder::fs::host_name(),
+            own: own_paths(&session.secrets())?,
             writer: session.writer_options()?,
         })
     }
