@@ -5188,7 +5188,7 @@ _larder() {
             return 0
             ;;
         larder__subcmd__restore)
-            opts="-t -n -r -q -v -h --target --path --include --exclude --overwrite --delete --dry-run --verify --sparse --owners --strict-metadata --keep-going --fail-fast --inputs --repo --quiet --verbose --json --no-color --banner --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
+            opts="-t -n -r -q -v -h --target --path --include --exclude --overwrite --delete --allow-partial --dry-run --verify --sparse --owners --strict-metadata --keep-going --fail-fast --inputs --repo --quiet --verbose --json --no-color --banner --no-progress --progress-interval --lock-wait --passphrase-file --passphrase-command --passphrase-fd --key-file --accept-rollback --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -289,6 +289,7 @@ complete -c larder -n "__fish_larder_using_subcommand restore" -l passphrase-com
 complete -c larder -n "__fish_larder_using_subcommand restore" -l passphrase-fd -d 'Read the passphrase from this open file descriptor' -r
 complete -c larder -n "__fish_larder_using_subcommand restore" -l key-file -d 'Open the repository with this key file instead of a passphrase' -r -F
 complete -c larder -n "__fish_larder_using_subcommand restore" -l delete -d 'Remove what the snapshot does not have'
+complete -c larder -n "__fish_larder_using_subcommand restore" -l allow-partial -d 'With --delete: also by a snapshot that lacks what could not be read when it was made'
 complete -c larder -n "__fish_larder_using_subcommand restore" -s n -l dry-run -d 'Say what would be done, and do nothing'
 complete -c larder -n "__fish_larder_using_subcommand restore" -l verify -d 'Read everything back afterwards and compare it'
 complete -c larder -n "__fish_larder_using_subcommand restore" -l sparse -d 'Write no zeros that fill whole blocks, even of files that were not sparse'

@@ -125,3 +125,22 @@ fn rot_under_the_same_size_and_time_is_mended() {
     assert!(said.clean().starts_with("restored 1 file, 1 directory, 1 already right: "), "{}", said.text());
     assert_eq!(world.sh("cat tree/a").clean(), "abc");
 }
+
+#[test]
+fn what_a_backup_could_not_read_is_not_deleted_for_that() {
+    let world = world();
+    world.write("list", "tree\nnowhere\n");
+    assert_eq!(world.larder(&["backup", "--files-from", "list"]).exit, 3);
+    world.write("tree/kept", "unread");
+    let source = format!("latest:{}", world.path("tree").display());
+    let words = ["restore", &source, "-t", "tree", "--delete"];
+    let said = world.larder(&words);
+    said.failed(4, "SNAPSHOT_INVALID");
+    assert!(said.err.contains("lacks 1 item that could not be read"), "{}", said.err);
+    world.larder(&[&words[..], &["-n"]].concat()).failed(4, "SNAPSHOT_INVALID");
+    assert!(world.path("tree/kept").exists());
+    world.larder(&words[..4]).ok();
+    world.larder(&[&words[..], &["--allow-partial"]].concat()).ok();
+    assert!(!world.path("tree/kept").exists());
+    world.larder(&["restore", "latest", "tree", "--allow-partial"]).failed(2, "INVALID_ARG");
+}

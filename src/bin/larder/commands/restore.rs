@@ -44,6 +44,10 @@ pub struct Restore {
     #[arg(long)]
     delete: bool,
 
+    /// With --delete: also by a snapshot that lacks what could not be read when it was made
+    #[arg(long, requires = "delete")]
+    allow_partial: bool,
+
     /// Say what would be done, and do nothing
     #[arg(short = 'n', long)]
     dry_run: bool,
@@ -108,7 +112,8 @@ impl Subcommand for Restore {
             stored data is damaged is named and left out; the rest is restored. Nothing outside of the target is \
             touched, whatever links the snapshot or the target holds. The repository in use, its key file, and larder's \
             own directories of state, settings and cache stay as they are wherever they lie, with --delete too; a \
-            warning names them.\n\n\
+            warning names them. By a snapshot that is partial, or made with errors, --delete removes nothing without \
+            --allow-partial.\n\n\
             Of a run, what it left: `run:` and its id, or the beginning of it, or `latest`. With --inputs, what it read \
             comes first; runs keep that only if they were told to. The target gets the paths of the project.\n\n\
             Who is not root cannot set every owner and attribute: one warning says so, unless --strict-metadata.",
@@ -147,6 +152,9 @@ impl Subcommand for Restore {
             }
         };
         source.trees.iter().try_for_each(|tree| super::ls_tree::check_tree(&repo, tree))?;
+        if self.delete && !self.allow_partial {
+            source.snapshot.map_or(Ok(()), must_be_whole)?;
+        }
         let target = self.target.or(self.dir).unwrap_or_default();
         let patterns = |given: Vec<OsString>| given.into_iter().map(|text| text.as_bytes().to_vec()).collect();
         let options = RestoreOptions {
@@ -181,6 +189,17 @@ impl Subcommand for Restore {
         }
         Ok(exit_of(&stats))
     }
+}
+
+/// What a backup could not read is no reason to delete it where it still is.
+fn must_be_whole(body: &SnapshotBody) -> Result<(), Error> {
+    let lacks = match (body.is_partial, body.stats.errors) {
+        (true, _) => "is partial: the backup was interrupted".to_string(),
+        (_, 0) => return Ok(()),
+        (_, errors) => format!("lacks {} that could not be read", counted(errors, "item", "items")),
+    };
+    let message = format!("the snapshot {lacks}, and --delete would remove what it does not have");
+    Err(Error::new(Code::SnapshotInvalid, message).with_hint("leave out --delete, or say --allow-partial as well"))
 }
 
 /// The deepest directory that is, or is above, all of these paths; one path alone is that path.
