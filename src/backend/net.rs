@@ -59,8 +59,8 @@ impl Net {
         handle.block_on(async { tokio::time::timeout(patience, step).await }).map_err(|_| silent(location, patience))
     }
 
-    /// The pieces of an answer of `len` bytes, together; a piece that goes beyond them is the last. It is done on the
-    /// threads here: to wake whoever waits for each piece costs more than the piece.
+    /// The pieces of an answer, together, in room for `len` bytes; a piece that goes beyond `len_max` is the last. It is
+    /// done on the threads here: to wake whoever waits for each piece costs more than the piece.
     ///
     /// # Errors
     /// NETWORK_TIMEOUT when one of them does not come; the inner failure is that of the stream.
@@ -68,7 +68,8 @@ impl Net {
         &self,
         location: &str,
         len: u64,
-        mut pieces: impl Stream<Item = std::result::Result<B, E>> + Send + Unpin + 'static,
+        len_max: u64,
+        pieces: impl Stream<Item = std::result::Result<B, E>> + Send + 'static,
     ) -> Result<std::result::Result<Vec<u8>, E>>
     where
         B: AsRef<[u8]> + Send + 'static,
@@ -76,8 +77,9 @@ impl Net {
     {
         let patience = Duration::from_millis(self.silence_ms_max);
         let work = async move {
+            let mut pieces = std::pin::pin!(pieces);
             let mut bytes = Vec::with_capacity(len.min(GET_BYTES_MAX) as usize);
-            while bytes.len() as u64 <= len {
+            while bytes.len() as u64 <= len_max {
                 match tokio::time::timeout(patience, pieces.next()).await {
                     Ok(Some(Ok(piece))) => bytes.extend_from_slice(piece.as_ref()),
                     Ok(Some(Err(error))) => return Ok(Err(error)),

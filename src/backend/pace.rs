@@ -21,6 +21,11 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 const AT_ONCE_MAX: usize = 8;
 /// What is tried first; rclone carries as many files at once.
 const AT_ONCE_FIRST: usize = 4;
+/// Bodies of requests that are under way have so many bytes together at most, as they may be held in memory; one of them
+/// may always go.
+const BODY_BYTES_MAX: u64 = 64 << 20;
+/// Of one file no more is in memory: longer ones go in parts.
+const BODY_BYTES: u64 = 24 << 20;
 /// A request costs as much as so many bytes more, whatever it moves.
 const REQUEST_BYTES: u64 = 256 << 10;
 /// Of what one more of so many would bring if nothing else were in the way, a step is to bring this share.
@@ -98,6 +103,15 @@ impl Window {
 struct State {
     window: Window,
     under_way: usize,
+    body_bytes: u64,
+}
+
+impl State {
+    /// Whether a request with so long a body has to wait.
+    fn is_full(&self, bytes: u64) -> bool {
+        let is_long = bytes > 0 && self.body_bytes > 0 && self.body_bytes + bytes > BODY_BYTES_MAX;
+        self.under_way >= self.window.width || is_long
+    }
 }
 
 /// Keeps pace with a medium.
@@ -112,11 +126,15 @@ pub struct PaceBackend {
 struct Pass<'a> {
     pace: &'a PaceBackend,
     halvings: u64,
+    bytes: u64,
 }
 
 impl Drop for Pass<'_> {
     fn drop(&mut self) {
-        self.pace.lock().under_way -= 1;
+        let mut state = self.pace.lock();
+        state.under_way -= 1;
+        state.body_bytes -= self.bytes;
+        drop(state);
         // A window that grew has room for a second one.
         self.pace.freed.notify_all();
     }
@@ -125,7 +143,7 @@ impl Drop for Pass<'_> {
 impl PaceBackend {
     /// Asks `inner` no more at once than it takes.
     pub fn new(inner: Arc<dyn Backend>) -> Self {
-        let state = Mutex::new(State { window: Window::new(), under_way: 0 });
+        let state = Mutex::new(State { window: Window::new(), under_way: 0, body_bytes: 0 });
         PaceBackend { inner, state, freed: Condvar::new(), watch: Stopwatch::start() }
     }
 
@@ -133,21 +151,28 @@ impl PaceBackend {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for its turn. Each request before it ends: a medium bounds how long it is silent.
-    fn enter(&self) -> Pass<'_> {
-        let state = self.lock();
-        let is_full = |state: &mut State| state.under_way >= state.window.width;
-        let mut state = self.freed.wait_while(state, is_full).unwrap_or_else(PoisonError::into_inner);
+    /// Waits for its turn with a body of so many bytes. Each request before it ends: a medium bounds how long it is silent.
+    fn enter(&self, bytes: u64) -> Pass<'_> {
+        let bytes = bytes.min(BODY_BYTES);
+        let state = self.freed.wait_while(self.lock(), |state| state.is_full(bytes));
+        let mut state = state.unwrap_or_else(PoisonError::into_inner);
         state.under_way += 1;
-        Pass { pace: self, halvings: state.window.halvings }
+        state.body_bytes += bytes;
+        Pass { pace: self, halvings: state.window.halvings, bytes }
     }
 
-    /// Does one request in its turn; `bytes` is how many of them an answer moved.
-    fn ask<T>(&self, name: &str, bytes: impl Fn(&T) -> u64, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    /// Does one request in its turn, with a body of so many bytes; `bytes` is how many an answer moved.
+    fn ask<T>(
+        &self,
+        name: &str,
+        body_bytes: u64,
+        bytes: impl Fn(&T) -> u64,
+        work: impl FnOnce() -> Result<T>,
+    ) -> Result<T> {
         if name.starts_with("leases/") {
             return work();
         }
-        let pass = self.enter();
+        let pass = self.enter(body_bytes);
         let answer = work();
         let now_us = (self.watch.elapsed_seconds() * 1e6) as u64;
         let state = &mut *self.lock();
@@ -167,11 +192,11 @@ impl Backend for PaceBackend {
     }
 
     fn put(&self, name: &str, bytes: &[u8]) -> Result<()> {
-        self.ask(name, |()| bytes.len() as u64, || self.inner.put(name, bytes))
+        self.ask(name, bytes.len() as u64, |()| bytes.len() as u64, || self.inner.put(name, bytes))
     }
 
     fn put_new(&self, name: &str, bytes: &[u8]) -> Result<bool> {
-        self.ask(name, |_| bytes.len() as u64, || self.inner.put_new(name, bytes))
+        self.ask(name, bytes.len() as u64, |_| bytes.len() as u64, || self.inner.put_new(name, bytes))
     }
 
     fn spool(&self) -> Result<Spool> {
@@ -180,23 +205,23 @@ impl Backend for PaceBackend {
 
     fn put_spool(&self, name: &str, spool: Spool) -> Result<()> {
         let len = spool.as_file().metadata().map_or(0, |meta| meta.len());
-        self.ask(name, |()| len, || self.inner.put_spool(name, spool))
+        self.ask(name, len, |()| len, || self.inner.put_spool(name, spool))
     }
 
     fn get(&self, name: &str) -> Result<Vec<u8>> {
-        self.ask(name, |bytes: &Vec<u8>| bytes.len() as u64, || self.inner.get(name))
+        self.ask(name, 0, |bytes: &Vec<u8>| bytes.len() as u64, || self.inner.get(name))
     }
 
     fn get_range(&self, name: &str, offset: u64, len: usize) -> Result<Vec<u8>> {
-        self.ask(name, |bytes: &Vec<u8>| bytes.len() as u64, || self.inner.get_range(name, offset, len))
+        self.ask(name, len as u64, |bytes: &Vec<u8>| bytes.len() as u64, || self.inner.get_range(name, offset, len))
     }
 
     fn stat(&self, name: &str) -> Result<Option<u64>> {
-        self.ask(name, |_| 0, || self.inner.stat(name))
+        self.ask(name, 0, |_| 0, || self.inner.stat(name))
     }
 
     fn modified(&self, name: &str) -> Result<Option<Time>> {
-        self.ask(name, |_| 0, || self.inner.modified(name))
+        self.ask(name, 0, |_| 0, || self.inner.modified(name))
     }
 
     fn list(&self, prefix: &str, each: &mut dyn FnMut(&str, u64) -> Result<()>) -> Result<()> {
@@ -204,7 +229,7 @@ impl Backend for PaceBackend {
     }
 
     fn delete(&self, name: &str) -> Result<()> {
-        self.ask(name, |()| 0, || self.inner.delete(name))
+        self.ask(name, 0, |()| 0, || self.inner.delete(name))
     }
 
     fn creates_exclusively(&self) -> bool {

@@ -3,6 +3,7 @@
 use super::http::ERROR_HEADER;
 use super::net::{Net, Quiet};
 use crate::error::{Code, Error, Result, fail};
+use futures_util::stream;
 use hyper::body::Bytes;
 use reqwest::{Client, RequestBuilder, Response};
 use std::time::Duration;
@@ -131,22 +132,25 @@ impl Web {
     pub(super) fn receive(
         &self,
         what: &str,
-        mut answer: Response,
+        answer: Response,
         skip: u64,
         len: Option<u64>,
         bytes_max: u64,
     ) -> Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        let mut passed = skip;
-        while len.is_none_or(|len| (bytes.len() as u64) < len) {
-            let Some(piece) = self.next_piece(what, &mut answer)? else { break };
-            let start = passed.min(piece.len() as u64);
-            passed -= start;
-            bytes.extend_from_slice(&piece[start as usize..]);
-            if bytes.len() as u64 > bytes_max {
-                let message = format!("what {} answers to {what} is longer than it can be", self.location);
-                return fail(Code::StorageCorrupted, message);
-            }
+        let room = len.or(answer.content_length()).unwrap_or(0).min(bytes_max);
+        let pieces = stream::unfold((answer, skip), |(mut answer, skip)| async move {
+            let mut piece = match answer.chunk().await.transpose()? {
+                Ok(piece) => piece,
+                Err(error) => return Some((Err(error), (answer, skip))),
+            };
+            let passed = skip.min(piece.len() as u64);
+            Some((Ok(piece.split_off(passed as usize)), (answer, skip - passed)))
+        });
+        let bytes = self.net.gather(&self.location, room, len.unwrap_or(bytes_max).min(bytes_max), pieces)?;
+        let mut bytes = bytes.map_err(|error| self.lost(what, &error))?;
+        if bytes.len() as u64 > bytes_max {
+            let message = format!("what {} answers to {what} is longer than it can be", self.location);
+            return fail(Code::StorageCorrupted, message);
         }
         match len {
             Some(len) if (bytes.len() as u64) < len => self.short(what),

@@ -117,7 +117,7 @@ impl CloudBackend {
     /// The bytes of an answer, as many as it says.
     fn receive(&self, name: &str, answer: GetResult) -> Result<Vec<u8>> {
         let len = answer.range.end.saturating_sub(answer.range.start);
-        let bytes = self.net.gather(&self.location, len, answer.into_stream())?;
+        let bytes = self.net.gather(&self.location, len, len, answer.into_stream())?;
         let bytes = bytes.map_err(|error| self.failed("read", name, &error))?;
         if bytes.len() as u64 > len {
             return fail(Code::NetworkError, format!("{} sends more of {name} than there is", self.location));

@@ -139,7 +139,7 @@ fn as_many_as_the_window_is_wide_ask_at_once() {
 #[test]
 fn who_finds_the_window_full_waits_until_one_is_done() {
     let pace = PaceBackend::new(Arc::new(MemBackend::new()));
-    let mut passes: Vec<Pass<'_>> = (0..AT_ONCE_FIRST).map(|_| pace.enter()).collect();
+    let mut passes: Vec<Pass<'_>> = (0..AT_ONCE_FIRST).map(|_| pace.enter(0)).collect();
     std::thread::scope(|scope| {
         let asks = scope.spawn(|| pace.put("packs/a", b"x").unwrap());
         for _ in 0..1_000 {
@@ -150,6 +150,20 @@ fn who_finds_the_window_full_waits_until_one_is_done() {
         asks.join().unwrap();
         assert_eq!(pace.stat_beneath("packs/a"), Some(1));
     });
+}
+
+#[test]
+fn long_bodies_wait_for_each_other_and_what_has_none_passes_by() {
+    let pace = PaceBackend::new(Arc::new(MemBackend::new()));
+    let is_full = |bytes| pace.lock().is_full(bytes);
+    // However long it is, one goes, and no more of it is counted than is held of it.
+    let alone = pace.enter(u64::MAX);
+    assert!(!is_full(BODY_BYTES_MAX - BODY_BYTES) && is_full(BODY_BYTES_MAX - BODY_BYTES + 1));
+    let rest = pace.enter(BODY_BYTES);
+    assert!(is_full(2 * BODY_BYTES + 1) && !is_full(0));
+    drop((alone, rest));
+    assert!(!is_full(BODY_BYTES_MAX));
+    assert_eq!(pace.lock().body_bytes, 0);
 }
 
 impl PaceBackend {
@@ -169,7 +183,7 @@ fn a_medium_that_wants_less_is_asked_by_one_and_a_lease_passes_by() {
     assert!(pace.get("packs/none").is_err());
     assert_eq!(pace.lock().window.width, 1);
     fault.set(Plan::NONE);
-    let pass = pace.enter();
+    let pass = pace.enter(0);
     assert!(pace.put_new("leases/w/1", b"here I am").unwrap());
     drop(pass);
     pace.put("packs/a", b"x").unwrap();

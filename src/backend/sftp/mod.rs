@@ -4,23 +4,26 @@
 //! The files are those of a plain directory: whoever can reach it otherwise may use it as one. A file is written beside
 //! its place, synced where the other side can, and renamed. `rename` of this protocol never replaces, so it creates.
 
+mod pool;
 mod session;
 
 use super::net::Net;
 use super::stdio::{SshAddress, sftp_program};
-use super::{Access, Backend, GET_BYTES_MAX, Program, Spool, check_name, spool_in};
+use super::{Access, Backend, GET_BYTES_MAX, Spool, check_name, spool_in};
 use crate::clock::Time;
 use crate::crypto::seal::random;
 use crate::error::{Code, IoContext, Result, fail};
 use crate::id::hex;
 use futures_util::future::join_all;
+use futures_util::{StreamExt, stream};
+use pool::Pool;
 use russh_sftp::client::error::Error as SftpError;
 use russh_sftp::protocol::{FileAttributes, OpenFlags};
 use session::{Session, is_absent, is_end, text_path};
 use std::ffi::OsStr;
 use std::io::{Read, Seek};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// What every server reads or writes in one request, bytes.
 const PIECE_BYTES: usize = 32 << 10;
@@ -33,13 +36,11 @@ const NEW: &str = ".new-";
 
 /// A directory behind SFTP.
 pub struct SftpBackend {
-    program: Program,
     root: String,
     location: String,
     temp: Option<PathBuf>,
-    silence_ms_max: u64,
     net: Net,
-    session: Mutex<Option<Arc<Session>>>,
+    pool: Pool,
 }
 
 /// Refuses what is no address of this scheme.
@@ -54,13 +55,16 @@ pub(super) fn check(rest: &OsStr) -> Result<()> {
 pub(super) fn open(rest: &OsStr, shown: String, access: &Access) -> Result<Arc<dyn Backend>> {
     let address = SshAddress::parse("sftp", rest)?;
     Ok(Arc::new(SftpBackend {
-        program: sftp_program(&address, access),
         root: text_path(address.path)?,
+        pool: Pool::new(
+            sftp_program(&address, &[], access),
+            sftp_program(&address, &["-o", "BatchMode=yes"], access),
+            shown.clone(),
+            access.silence_ms_max,
+        ),
         location: shown,
         temp: access.temp.clone(),
-        silence_ms_max: access.silence_ms_max,
         net: Net::new(access.silence_ms_max)?,
-        session: Mutex::default(),
     }))
 }
 
@@ -75,16 +79,8 @@ impl SftpBackend {
         check_name(name).map(|()| format!("{}/{name}", self.root.trim_end_matches('/')))
     }
 
-    fn session(&self) -> Result<Arc<Session>> {
-        let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(session) = session.as_ref().filter(|session| !session.is_broken()) {
-            return Ok(session.clone());
-        }
-        *session = None;
-        let opened = Session::open(&self.program, &self.location, self.silence_ms_max);
-        let opened = Arc::new(self.net.wait(&self.location, 0, opened)??);
-        *session = Some(opened.clone());
-        Ok(opened)
+    fn session(&self, bytes: u64) -> Result<Arc<Session>> {
+        self.pool.session(&self.net, bytes)
     }
 
     /// Asks, and tells of a failure in our words.
@@ -103,16 +99,13 @@ impl SftpBackend {
     /// Writes a file beside its place, and gives it its name; false when it was to be new and the name is taken.
     fn write(&self, name: &str, len: u64, bytes: &mut dyn Read, is_new: bool) -> Result<bool> {
         let path = self.path(name)?;
-        let session = self.session()?;
+        let session = self.session(len)?;
         let (dir, _) = path.rsplit_once('/').unwrap_or((".", ""));
         let temp = format!("{dir}/{NEW}{}", hex(&random::<8>()?));
         let ask = |step| self.ask(&session, ("write", name), 0, step);
         let (handle, parents) = ask(create(&session, dir, &temp))?;
         let written = self.fill(&session, name, &handle, len, bytes);
-        let closed = self.ask(&session, ("write", name), 0, async {
-            session.sync(&handle).await?;
-            session.raw.close(handle.as_str()).await
-        });
+        let closed = self.ask(&session, ("write", name), 0, session.sync_and_close(&handle));
         let named = written.and(closed).and_then(|_| {
             let step = async {
                 if is_new {
@@ -136,47 +129,51 @@ impl SftpBackend {
             let is_stored = !session.can_replace() && there == Some(len) && is_named_by_hash(name);
             return if is_stored { Ok(true) } else { Err(error) };
         }
-        parents.iter().chain([&dir]).try_for_each(|dir| self.sync_dir(&session, dir, name))?;
+        self.sync_dirs(&session, parents.into_iter().chain([dir]), name)?;
         Ok(true)
     }
 
-    /// Where a directory can be synced like a file, it is; elsewhere the other side keeps its names by itself. A connection
-    /// that ended is another matter.
-    fn sync_dir(&self, session: &Session, dir: &str, name: &str) -> Result<()> {
-        let synced = self.net.wait(&self.location, 0, async {
-            let handle = session.raw.open(dir, OpenFlags::READ, FileAttributes::empty()).await?.handle;
-            session.sync(&handle).await?;
-            session.raw.close(handle).await
-        })?;
-        match synced {
-            Ok(_) | Err(SftpError::Status(_)) => Ok(()),
+    /// Where directories can be synced like files, they are; elsewhere the other side keeps its names by itself. A
+    /// connection that ended is another matter.
+    fn sync_dirs<'a>(&self, session: &Session, dirs: impl Iterator<Item = &'a str>, name: &str) -> Result<()> {
+        let synced = self.net.wait(
+            &self.location,
+            0,
+            join_all(dirs.map(async |dir| {
+                let handle = session.raw.open(dir, OpenFlags::READ, FileAttributes::empty()).await?.handle;
+                session.sync_and_close(&handle).await
+            })),
+        )?;
+        synced.into_iter().try_for_each(|synced| match synced {
+            Ok(()) | Err(SftpError::Status(_)) => Ok(()),
             Err(error) => Err(session.failed(&self.location, "write", name, &error)),
-        }
+        })
     }
 
+    /// Writes all of a file: a piece is read when there is room for one more request.
     fn fill(&self, session: &Session, name: &str, handle: &str, len: u64, bytes: &mut dyn Read) -> Result<()> {
-        let mut offset = 0;
-        while offset < len {
-            let mut writes = Vec::new();
-            while offset < len && writes.len() < AT_ONCE {
-                let mut piece = vec![0; (len - offset).min(PIECE_BYTES as u64) as usize];
-                bytes.read_exact(&mut piece).at("read what is to become", name)?;
-                let at = offset;
-                offset += piece.len() as u64;
-                writes.push(session.raw.write(handle, at, piece));
+        let writes = stream::iter((0..len).step_by(PIECE_BYTES)).map(|at| {
+            let mut piece = vec![0; (len - at).min(PIECE_BYTES as u64) as usize];
+            let read = bytes.read_exact(&mut piece).at("read what is to become", name);
+            async move {
+                read?;
+                let written = session.raw.write(handle, at, piece).await;
+                written.map_err(|error| session.failed(&self.location, "write", name, &error))
             }
-            let moved = (writes.len() * PIECE_BYTES) as u64;
-            for written in self.net.wait(&self.location, moved, join_all(writes))? {
-                written.map_err(|error| session.failed(&self.location, "write", name, &error))?;
+        });
+        let mut writes = writes.buffer_unordered(AT_ONCE);
+        self.net.wait(&self.location, len, async {
+            while let Some(written) = writes.next().await {
+                written?;
             }
-        }
-        Ok(())
+            Ok(())
+        })?
     }
 
-    /// Opens a file, hands it with its length to `read`, and closes it.
-    fn reading<T>(&self, name: &str, read: impl FnOnce(&Session, &str, u64) -> Result<T>) -> Result<T> {
+    /// Opens a file of which `bytes` are wanted, hands it with its length to `read`, and closes it.
+    fn reading<T>(&self, name: &str, bytes: u64, read: impl FnOnce(&Session, &str, u64) -> Result<T>) -> Result<T> {
         let path = self.path(name)?;
-        let session = self.session()?;
+        let session = self.session(bytes)?;
         let handle = self
             .ask(&session, ("read", name), 0, session.raw.open(path, OpenFlags::READ, FileAttributes::empty()))?
             .handle;
@@ -193,28 +190,33 @@ impl SftpBackend {
     fn receive(&self, session: &Session, name: &str, handle: &str, offset: u64, len: usize) -> Result<Vec<u8>> {
         let mut bytes = Vec::with_capacity(len);
         while bytes.len() < len {
-            let left = len - bytes.len();
-            let starts = (0..left).step_by(PIECE_BYTES).take(AT_ONCE);
-            let start = offset + bytes.len() as u64;
-            let reads: Vec<_> = starts
-                .map(|at| session.raw.read(handle, start + at as u64, (left - at).min(PIECE_BYTES) as u32))
-                .collect();
-            let moved = (reads.len() * PIECE_BYTES) as u64;
-            let wanted: Vec<usize> = (0..left).step_by(PIECE_BYTES).map(|at| (left - at).min(PIECE_BYTES)).collect();
-            for (piece, wanted) in self.net.wait(&self.location, moved, join_all(reads))?.into_iter().zip(wanted) {
-                match piece {
-                    // A server that says nothing of the end, and gives nothing.
-                    Ok(piece) if piece.data.is_empty() => return self.short(name),
-                    Ok(piece) => {
-                        bytes.extend_from_slice(&piece.data[..piece.data.len().min(wanted)]);
-                        // What follows a piece that came short is asked for anew.
-                        if piece.data.len() < wanted {
-                            break;
+            let (first, left) = (offset + bytes.len() as u64, len - bytes.len());
+            let mut reads = stream::iter((0..left).step_by(PIECE_BYTES))
+                .map(|at| {
+                    let wanted = (left - at).min(PIECE_BYTES);
+                    async move { (wanted, session.raw.read(handle, first + at as u64, wanted as u32).await) }
+                })
+                .buffered(AT_ONCE);
+            let is_short = self.net.wait(&self.location, left as u64, async {
+                while let Some((wanted, piece)) = reads.next().await {
+                    match piece {
+                        // A server that says nothing of the end, and gives nothing.
+                        Ok(piece) if piece.data.is_empty() => return Ok(true),
+                        Ok(piece) => {
+                            bytes.extend_from_slice(&piece.data[..piece.data.len().min(wanted)]);
+                            // What follows a piece that came short is asked for anew.
+                            if piece.data.len() < wanted {
+                                break;
+                            }
                         }
+                        Err(error) if is_end(&error) => return Ok(true),
+                        Err(error) => return Err(session.failed(&self.location, "read", name, &error)),
                     }
-                    Err(error) if is_end(&error) => return self.short(name),
-                    Err(error) => return Err(session.failed(&self.location, "read", name, &error)),
                 }
+                Ok(false)
+            })??;
+            if is_short {
+                return self.short(name);
             }
         }
         Ok(bytes)
@@ -226,7 +228,7 @@ impl SftpBackend {
 
     fn attributes(&self, name: &str) -> Result<Option<FileAttributes>> {
         let path = self.path(name)?;
-        let session = self.session()?;
+        let session = self.session(0)?;
         match self.net.wait(&self.location, 0, session.raw.stat(path))? {
             Ok(found) => Ok(Some(found.attrs).filter(|attributes| !is_dir(attributes))),
             Err(error) if is_absent(&error) => Ok(None),
@@ -260,7 +262,7 @@ impl Backend for SftpBackend {
     }
 
     fn get(&self, name: &str) -> Result<Vec<u8>> {
-        self.reading(name, |session, handle, len| {
+        self.reading(name, 0, |session, handle, len| {
             if len > GET_BYTES_MAX {
                 let message = format!("{name} at {} is longer than a file of its kind can be", self.location);
                 return fail(Code::StorageCorrupted, message);
@@ -270,7 +272,7 @@ impl Backend for SftpBackend {
     }
 
     fn get_range(&self, name: &str, offset: u64, len: usize) -> Result<Vec<u8>> {
-        self.reading(name, |session, handle, size| {
+        self.reading(name, len as u64, |session, handle, size| {
             let end = offset.saturating_add(len as u64);
             if end > size.min(OFFSET_MAX) {
                 return self.short(name);
@@ -289,7 +291,7 @@ impl Backend for SftpBackend {
 
     fn list(&self, prefix: &str, each: &mut dyn FnMut(&str, u64) -> Result<()>) -> Result<()> {
         let top = self.path(prefix)?;
-        let session = self.session()?;
+        let session = self.session(0)?;
         let mut dirs = vec![prefix.to_string()];
         while !dirs.is_empty() {
             let some: Vec<String> = dirs.drain(..dirs.len().min(AT_ONCE)).collect();
@@ -324,7 +326,7 @@ impl Backend for SftpBackend {
 
     fn delete(&self, name: &str) -> Result<()> {
         let path = self.path(name)?;
-        let session = self.session()?;
+        let session = self.session(0)?;
         match self.net.wait(&self.location, 0, session.raw.remove(path))? {
             Err(error) if !is_absent(&error) => Err(session.failed(&self.location, "delete", name, &error)),
             _ => Ok(()),
@@ -361,14 +363,22 @@ async fn create<'a>(session: &Session, dir: &'a str, temp: &str) -> Answer<(Stri
         Err(error) if is_absent(&error) => {}
         answer => return answer.map(|opened| (opened.handle, Vec::new())),
     }
-    let ends = dir.match_indices('/').map(|(at, _)| at).filter(|at| *at > 0).chain([dir.len()]);
-    let mut parents = Vec::new();
-    for end in ends {
+    let above = |dir: &'a str| match dir.rsplit_once('/') {
+        None => ".",
+        Some(("", _)) => "/",
+        Some((above, _)) => above,
+    };
+    let (mut parents, whole) = (Vec::new(), dir.len());
+    // Most times it is only the last one that is not there.
+    let ends = dir.match_indices('/').map(|(at, _)| at).filter(|at| *at > 0);
+    let below = |end: usize| &dir[..end];
+    for dir in [dir].into_iter().chain(ends.map(below)).chain([dir]) {
         // It may be there, or be made by somebody else meanwhile: what counts is whether the file can be opened.
-        if session.raw.mkdir(&dir[..end], private(0o700)).await.is_ok() {
-            parents.push(
-                dir[..end].rsplit_once('/').map_or(".", |(parent, _)| if parent.is_empty() { "/" } else { parent }),
-            );
+        if session.raw.mkdir(dir, private(0o700)).await.is_ok() {
+            parents.push(above(dir));
+            if dir.len() == whole {
+                break;
+            }
         }
     }
     session.raw.open(temp, flags, private(0o600)).await.map(|opened| (opened.handle, parents))

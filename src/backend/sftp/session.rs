@@ -3,6 +3,7 @@
 use crate::backend::Program;
 use crate::backend::stdio::ssh_failure;
 use crate::error::{Code, Error, Result, fail};
+use futures_util::future::join;
 use russh_sftp::client::RawSftpSession;
 use russh_sftp::client::error::Error as SftpError;
 use russh_sftp::protocol::{Packet, Status, StatusCode};
@@ -17,7 +18,8 @@ use tokio::process::{Child, Command};
 const COMPLAINT_BYTES_MAX: usize = 2 << 10;
 /// So long we wait to hear why ssh ended.
 const LAST_WORDS: Duration = Duration::from_secs(5);
-/// Requests of many threads go over one session at once.
+
+/// A connection, over which requests of many threads go at once.
 pub(super) struct Session {
     pub(super) raw: RawSftpSession,
     _ssh: Child,
@@ -81,9 +83,12 @@ impl Session {
         self.is_broken.load(Ordering::Relaxed)
     }
 
-    /// Makes what was written to a handle durable, where the other side can.
-    pub(super) async fn sync(&self, handle: &str) -> std::result::Result<(), SftpError> {
-        if self.can_sync { self.raw.fsync(handle).await.map(drop) } else { Ok(()) }
+    /// Makes what was written to a handle durable, where the other side can, and closes it. Both go at once: what is about
+    /// one file is done in the order in which it comes (draft-ietf-secsh-filexfer-02, section 4.1).
+    pub(super) async fn sync_and_close(&self, handle: &str) -> std::result::Result<(), SftpError> {
+        let sync = async { if self.can_sync { self.raw.fsync(handle).await.map(drop) } else { Ok(()) } };
+        let (synced, closed) = join(sync, self.raw.close(handle)).await;
+        synced.and(closed.map(drop))
     }
 
     /// Whether a name that is taken can be given to another file.

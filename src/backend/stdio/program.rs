@@ -110,9 +110,9 @@ pub fn ssh_program(rest: &OsStr, access: &Access) -> Result<Program> {
     Ok(address.program(&[], OsString::from_vec(there), access))
 }
 
-/// The program for an sftp address: ssh, and on the other side whatever it has for files.
-pub fn sftp_program(address: &SshAddress<'_>, access: &Access) -> Program {
-    address.program(&["-s"], OsString::from("sftp"), access)
+/// The program for an sftp address: ssh with these options, and on the other side whatever it has for files.
+pub fn sftp_program(address: &SshAddress<'_>, options: &[&str], access: &Access) -> Program {
+    address.program(&[options, &["-s"]].concat(), OsString::from("sftp"), access)
 }
 
 /// What ssh's last words are called, when asking again at once is no use.
