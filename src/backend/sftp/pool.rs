@@ -48,7 +48,8 @@ impl Pool {
     /// # Errors
     /// As [`Session::open`], when there is none yet.
     pub(super) fn session(&self, net: &Net, bytes: u64) -> Result<Arc<Session>> {
-        let open = |program| net.wait(&self.location, 0, Session::open(program, &self.location, self.silence_ms_max))?;
+        let open =
+            |program| net.wait(&self.location, 0, Session::open(program, &self.location, self.silence_ms_max))?;
         let mut state = self.lock();
         state.open.retain(|session| !session.is_broken());
         let Some(least) = state.open.iter().min_by_key(|session| Arc::strong_count(session)).cloned() else {
