@@ -270,7 +270,9 @@ impl Error {
             Code::SnapshotNotFound => "`larder snapshots` lists what there is",
             Code::ConfigMissing => "`larder init` makes a repository; `-r PATH` names one elsewhere",
             Code::RollbackDetected => {
-                "if you brought an old copy back on purpose, say `--accept-rollback` once; else the medium is not to be trusted"
+                "a mirror, a copy or an interrupted sync that is behind is brought up to date by `larder sync` (or `--mirror` \
+                 again); an old copy that was brought back on purpose is taken with `--accept-rollback`, once, and is a fork \
+                 from then on; else the medium is not to be trusted"
             }
             _ => return None,
         };

@@ -184,9 +184,7 @@ impl Location {
         let is_address = scheme.is_some() || (is_word(&name) && rest.starts_with(b"//"));
         let (scheme, rest) = match scheme {
             _ if !is_address => (&SCHEMES[0], bytes),
-            Some(scheme) if scheme.name == "file" => {
-                (scheme, rest.strip_prefix(b"//").filter(|rest| rest.starts_with(b"/")).unwrap_or(rest))
-            }
+            Some(scheme) if scheme.name == "file" => (scheme, file_path(rest)?),
             Some(scheme) => (scheme, rest),
             None => return Err(unknown(&name)),
         };
@@ -259,6 +257,17 @@ impl PartialEq for Location {
 
 impl Eq for Location {}
 
+/// The path of a `file:` address. What stands for a host is not shown: it may have a password in it.
+fn file_path(rest: &[u8]) -> Result<&[u8]> {
+    let Some(rest) = rest.strip_prefix(b"//") else { return Ok(rest) };
+    let (host, path) = rest.split_at(rest.iter().position(|byte| *byte == b'/').unwrap_or(rest.len()));
+    if host.is_empty() || host.eq_ignore_ascii_case(b"localhost") {
+        return Ok(path);
+    }
+    Err(Error::new(Code::InvalidArg, "a `file:` address names a directory of this machine, and no host")
+        .with_hint("say file:///path, or the path alone; `ssh://` and `sftp://` name directories of other machines"))
+}
+
 fn empty(what: &str) -> Error {
     Error::new(Code::InvalidArg, format!("{what} is empty"))
 }
@@ -296,6 +305,7 @@ mod tests {
             ("file:a", "file", "a"),
             ("file:///a", "file", "/a"),
             ("FILE:/a", "file", "/a"),
+            ("file://localhost/a", "file", "/a"),
             ("exec:./x", "exec", "exec:./x"),
             ("ssh://me@host:22/a b", "ssh", "ssh://me@host:22/a b"),
             ("s3://bucket/x", "s3", "s3://bucket/x"),
@@ -307,13 +317,23 @@ mod tests {
             assert_eq!((location.scheme(), location.to_string().as_str()), (scheme, shown), "{text}");
             assert_eq!(parse(location.address().to_str().unwrap()).unwrap(), location);
         }
-        for text in
-            ["", "file:", "exec: ", "s3://me:secret@bucket/x", "rclone:disk", "nonsense://x", "ssh://", "ssh://host"]
-        {
+        for text in [
+            "",
+            "file:",
+            "file://",
+            "file://host/a",
+            "exec: ",
+            "s3://me:secret@bucket/x",
+            "rclone:disk",
+            "nonsense://x",
+            "ssh://",
+            "ssh://host",
+        ] {
             assert_eq!(parse(text).map(|_| ()).unwrap_err().code(), Code::InvalidArg, "{text}");
         }
         assert!(parse("ssh://me:secret@host/x").unwrap_err().to_string().contains("password"));
         assert!(parse("ssh://-oProxyCommand=x/y").is_err());
+        assert!(!format!("{:?}", parse("file://me:secret@host/x").unwrap_err()).contains("secret"));
     }
 
     #[test]

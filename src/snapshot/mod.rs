@@ -63,7 +63,7 @@ pub struct Snapshots {
 }
 
 /// Which snapshots are meant. Empty lists leave out nothing.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
     /// Any of these machines.
     pub hosts: Vec<String>,

@@ -105,7 +105,7 @@ impl Carrier<'_> {
 
     /// Carries one pack; answers how many bytes were moved: none if it was there already.
     fn carry_pack(&self, pack: &Chosen, is_there: bool, is_listed: bool) -> Result<u64> {
-        let (target, monitor) = (self.target, self.monitor);
+        let (source, target, monitor) = (self.source, self.target, self.monitor);
         if is_there && target.take_pack_there(&pack.name, is_listed).is_ok() {
             self.note_whole(pack, is_listed)?;
             monitor.event(&Event::Advance { items: 1, bytes: pack.file_bytes });
@@ -118,12 +118,12 @@ impl Carrier<'_> {
                 return Ok(0);
             }
             let step = STEP_BYTES.min(pack.file_bytes - offset);
-            let bytes = self.source.backend().get_range(&path, offset, step as usize)?;
+            let bytes = source.backend().get_range(&path, offset, step as usize)?;
             spool.write_all(&bytes).at("write", spool.path())?;
             offset += step;
             monitor.event(&Event::Advance { items: 0, bytes: step });
         }
-        target.take_pack(pack.name, spool)?;
+        target.take_pack(pack.name, spool).map_err(|error| came_from(source, error))?;
         self.note_whole(pack, is_listed)?;
         monitor.event(&Event::Advance { items: 1, bytes: 0 });
         Ok(pack.file_bytes)
@@ -177,7 +177,7 @@ impl Carrier<'_> {
         let failed: Mutex<Option<Error>> = Mutex::new(None);
         let kinds: Vec<Kind> = wants.iter().map(|want| kind_of(source, &want.key)).collect::<Result<_>>()?;
         source.fetch(wants, self.jobs, &|at, bytes| {
-            let put = bytes.and_then(|bytes| {
+            let put = bytes.map_err(|error| came_from(source, error)).and_then(|bytes| {
                 putter.lock().unwrap_or_else(PoisonError::into_inner).copy_entry(wants[at].key, kinds[at], bytes)
             });
             if let Err(error) = put {
@@ -186,6 +186,16 @@ impl Carrier<'_> {
         })?;
         failed.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
     }
+}
+
+/// Damage is told with the side that it came from.
+fn came_from(source: &Repo, error: Error) -> Error {
+    if error.class() != crate::error::Class::Damaged {
+        return error;
+    }
+    let location = source.backend().location();
+    Error::new(error.code(), format!("{error}: it came from {location}"))
+        .with_hint(format!("`larder -r {location} verify --read-data` lists all damage there"))
 }
 
 /// The kind of an entry, as it was stored.

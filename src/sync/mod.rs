@@ -27,7 +27,7 @@ use crate::reach::{ReachOptions, Start};
 use crate::repo::doom::Dooms;
 use crate::repo::records::{RUNS, SNAPSHOT};
 use crate::repo::{Repo, Root, Writer, WriterOptions};
-use crate::snapshot::Filter;
+use crate::snapshot::{Filter, Snapshot};
 use carry::{Carried, Carrier};
 use history::{Histories, Way, starts};
 use plan::{Target, plan};
@@ -124,6 +124,8 @@ pub struct SyncStats {
     pub packs_promised: u64,
     /// It was a dry run.
     pub is_dry_run: bool,
+    /// No snapshot that could be carried is one that the filter means.
+    pub is_unmatched: bool,
     /// The monitor said stop: what had arrived stays, and the next sync goes on from there.
     pub is_stopped: bool,
 }
@@ -144,6 +146,7 @@ pub fn sync(here: &Repo, there: &Repo, options: &SyncOptions, monitor: &dyn Moni
         return Journey { source: there, target: here, options, monitor }.take_index(&histories, address);
     }
     let mut stats = SyncStats { is_dry_run: options.dry_run, ..SyncStats::default() };
+    stats.is_unmatched = options.is_unmatched(&histories);
     for (way, is_wanted) in [(Way::Pull, options.pull), (Way::Push, options.push)] {
         if !is_wanted || stats.is_stopped {
             continue;
@@ -161,6 +164,21 @@ pub fn sync(here: &Repo, there: &Repo, options: &SyncOptions, monitor: &dyn Moni
         }
     }
     Ok(stats)
+}
+
+impl SyncOptions {
+    fn is_unmatched(&self, histories: &Histories) -> bool {
+        let filter = &self.selection.filter;
+        if *filter == Filter::default() {
+            return false;
+        }
+        // Where it is at the side that it would come from.
+        let is_meant = |snapshot: &Snapshot| {
+            (self.push && histories.has(Way::Pull, &snapshot.id))
+                || (self.pull && histories.has(Way::Push, &snapshot.id))
+        };
+        !histories.snapshots().select(filter).any(is_meant)
+    }
 }
 
 /// One way, once.

@@ -109,8 +109,9 @@ fn damaged_source(source: &Repo, count: usize, error: &Error) -> Error {
         "{count} objects that should be carried are damaged or missing at {}: {error}",
         source.backend().location()
     );
+    let verify = format!("larder -r {} verify", source.backend().location());
     Error::new(Code::StorageCorrupted, what)
-        .with_hint("`larder verify` names them; `larder verify --repair` mends what another replica has")
+        .with_hint(format!("`{verify}` names them; `{verify} --repair` mends what another replica has"))
 }
 
 fn sorter<const N: usize>(options: &ReachOptions) -> IdSorter<N> {

@@ -36,7 +36,7 @@ fn a_push_makes_the_remote_and_a_second_one_moves_nothing() {
     let again = summary(&world, &["sync", "--sync-to-remote", "disk"]);
     let nothing = serde_json::json!({"snapshots": 0, "records": 0, "packs": 0, "objects": 0, "bytes": 0});
     assert_eq!((&again["pushed"], &again["pulled"], &again["made"]), (&nothing, &nothing, &Value::Bool(false)));
-    assert_eq!(world.larder(&["sync"]).clean(), "nothing to carry: both sides have the same\n");
+    assert_eq!(world.larder(&["sync"]).clean(), "nothing to carry: both sides have the same records\n");
     assert_eq!(ids(&world, "disk"), ids(&world, ".larder"));
     let listed = world.larder(&["ls-remote", "disk"]);
     let lines: Vec<Vec<&str>> = listed.clean().lines().map(|line| line.split('\t').collect()).collect();
@@ -81,6 +81,12 @@ fn a_choice_travels() {
     assert_eq!(ids(&world, "disk").len(), 1);
     assert_eq!(summary(&world, &["sync", "--push", "--tag", "old"])["pushed"]["snapshots"], 0);
     assert_eq!(summary(&world, &["sync", "--push", "--runs"])["pushed"]["records"], 0);
+    assert_eq!(summary(&world, &["sync", "--push", "--tag", "old"])["unmatched"], false);
+    for typo in [["--tag", "nosuch"], ["--host", "nosuch"], ["--path", "/nosuch"]] {
+        let words = [["sync"].as_slice(), &typo].concat();
+        assert_eq!(world.larder(&words).clean(), "nothing to carry: no snapshot matches\n");
+        assert_eq!(summary(&world, &words)["unmatched"], true);
+    }
     world.larder(&["sync", "--runs", "--tag", "old"]).failed(2, "INVALID_ARG");
     world.larder(&["sync", "--push", "--pull"]).failed(2, "INVALID_ARG");
     world.larder(&["init", "-q", "--encryption", "none", "other"]).clean();
@@ -202,4 +208,31 @@ fn a_replica_that_was_begun_with_a_wrong_configuration_is_made_again() {
     let refused = world.larder(&["sync", "--mirror", "./pushed0"]);
     assert!(refused.err.contains("is not the same"), "{}", refused.err);
     refused.failed(5, "CONFIG_INVALID");
+}
+
+#[test]
+fn a_mirror_that_is_behind_says_how_it_is_brought_up_to_date() {
+    let world = world();
+    for again in [["sync", "-q", "disk"].as_slice(), &["sync", "-q", "--mirror", "./mirror"]] {
+        let mirror = if again.contains(&"--mirror") { "mirror" } else { "disk" };
+        world.larder(&["sync", "-q", "--mirror", &format!("./{mirror}")]).clean();
+        assert_eq!(ids(&world, mirror), ids(&world, ".larder"));
+        world.larder(&["backup", "-q", "tree"]).clean();
+        let behind = world.larder(&["-r", mirror, "snapshots"]);
+        assert!(behind.failed(13, "ROLLBACK_DETECTED").err.contains("`larder sync`"), "{}", behind.err);
+        world.larder(again).clean();
+        assert_eq!(ids(&world, mirror), ids(&world, ".larder"));
+    }
+}
+
+#[test]
+fn damage_is_told_with_the_side_it_came_from() {
+    let world = world();
+    world.sh("for pack in .larder/packs/*/*; do chmod u+w $pack; printf x | dd of=$pack bs=1 seek=300 conv=notrunc; done").ok();
+    let here = world.path(".larder").display().to_string();
+    let said = world.larder(&["sync", "--push", "disk"]);
+    assert!(said.failed(13, "STORAGE_CORRUPTED").err.contains(&format!("larder -r {here} verify")), "{}", said.err);
+    world.larder(&["remote", "add", "-q", "away", "http://127.0.0.1:9"]).clean();
+    let said = world.larder(&["verify", "--repair", "--from", "away"]);
+    assert!(said.failed(13, "STORAGE_CORRUPTED").err.contains("no replica could be asked"), "{}", said.err);
 }

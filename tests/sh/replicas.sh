@@ -39,7 +39,7 @@ larder verify -q --read-data
 larder restore -q "latest:$PWD/tree" --target out
 same_tree tree out
 larder remote add -q disk "$PWD/disk"
-[ "$(larder sync disk)" = "nothing to carry: both sides have the same" ] || fail "a replica that was made anew differs"
+[ "$(larder sync disk)" = "nothing to carry: both sides have the same records" ] || fail "a replica that was made anew differs"
 
 # A machine with another home, and the key: it forgets, and tags.
 mkdir home2

@@ -68,7 +68,7 @@ impl Subcommand for Copy {
             (5, "The other one is a replica of this one, or there is none."),
             (10, "There is no such snapshot."),
             (13, "Something that should be copied is damaged, or a root record cannot be read."),
-            (130, "It was interrupted. What had been copied stays."),
+            (130, "Ended by signal n, 130 by Ctrl-C. What had been copied stays."),
         ],
         ..Manual::EMPTY
     };

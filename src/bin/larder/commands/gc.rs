@@ -85,7 +85,7 @@ impl Subcommand for Gc {
             (3, "Something is damaged or missing and was left alone."),
             (11, "Another gc is at work."),
             (13, "A root or tree cannot be read. Nothing is deleted then."),
-            (130, "It was interrupted. The next gc goes on."),
+            (130, "Ended by signal n, 130 by Ctrl-C. The next gc goes on."),
         ],
         ..Manual::EMPTY
     };

@@ -11,14 +11,14 @@ use serde_json::json;
 use std::path::PathBuf;
 
 /// Asks the remotes `from`, or every remote there is, until nothing is wrong or none of them can give more. Answers what
-/// is found then.
+/// is found then, and whether any could be asked.
 pub fn mend(
     session: &Session,
     here: Repo,
     options: &VerifyOptions,
     mut report: Report,
     from: &[PathBuf],
-) -> Result<Report> {
+) -> Result<(Report, bool)> {
     let place = session.place()?;
     let names = match from.is_empty() {
         false => from.to_vec(),
@@ -76,7 +76,7 @@ pub fn mend(
         let again = here.open_replica(place.backend(), place.local()?)?;
         report = verify(&again, options, &session.ui.progress("verifying"))?;
     }
-    Ok(report)
+    Ok((report, !healers.is_empty()))
 }
 
 /// What is wrong, as far as another replica can help: not a bad copy beside a sound one.

@@ -61,7 +61,8 @@ impl Subcommand for Sync {
         description: "Replicas of a repository have the same id and the same keys. What one has and the other lacks comes \
             over: packs first, then what lists them, then snapshots and results of tasks, so that nothing ever points at \
             what is not there. What was forgotten or tagged on one side is so on both afterwards. Everything is compared \
-            with its name on arrival. What is interrupted goes on from there, and a second sync moves nothing.\n\n\
+            with its name on arrival. What is interrupted goes on from there, and a second sync moves nothing. \
+            Records are compared, and not the packs behind them: `larder -r REMOTE verify` looks at those.\n\n\
             Where there is no repository yet at the remote, one is made with the same keys. With --pull and an address, \
             and no repository here, one is made here, and the address becomes its remote `origin`.\n\n\
             A choice of snapshots or of runs is made anew at the other side, with their origin noted: they have other ids \
@@ -70,7 +71,9 @@ impl Subcommand for Sync {
             the remote when it is needed, so the remote must be within reach then. What is backed up here is whole all the \
             same: nothing relies on what is only there. gc is refused here. The same again brings it up to date, and a sync \
             without --index-only brings everything.\n\n\
-            --mirror needs no key. While it works, no gc may run at the place it copies to.\n\n\
+            --mirror needs no key. While it works, no gc may run at the place it copies to. Whether the source's own \
+            config.toml was changed is told only by the key, when the copy is opened. A mirror that is behind what this \
+            machine has seen is refused as a history that went back, until the same again or a sync brings it up to date.\n\n\
             `--sync-to-remote` and `--sync-from-remote` are other words for --push and --pull.",
         examples: &[
             ("larder sync", "Both ways with the only remote, or with `origin`."),
@@ -88,7 +91,7 @@ impl Subcommand for Sync {
             (5, "The two are not replicas of one repository, or there is none to pull from."),
             (10, "There is no remote of this name."),
             (13, "Something that should be carried is damaged, or the histories have a gap."),
-            (130, "It was interrupted. What had arrived stays."),
+            (130, "Ended by signal n, 130 by Ctrl-C. What had arrived stays, and the next sync goes on from there."),
         ],
         plumbing: "larder copy --help tells how snapshots get into a repository with other keys.",
     };
@@ -250,7 +253,7 @@ fn report(session: &Session, stats: &SyncStats, is_made: bool, seconds: f64) -> 
     let ways = [("pulled", stats.pulled), ("pushed", stats.pushed)];
     if session.ui.is_json() {
         let mut value = json!({"type": "summary", "dry_run": stats.is_dry_run, "stopped": stats.is_stopped,
-            "made": is_made, "packs_promised": stats.packs_promised, "duration_ms": (seconds * 1_000.0) as u64});
+            "unmatched": stats.is_unmatched, "made": is_made, "packs_promised": stats.packs_promised, "duration_ms": (seconds * 1_000.0) as u64});
         ways.iter().for_each(|(name, moved)| value[*name] = json_of(moved));
         return session.ui.json(&value);
     }
@@ -274,7 +277,10 @@ fn report(session: &Session, stats: &SyncStats, is_made: bool, seconds: f64) -> 
         ))?;
     }
     if is_nothing && !stats.is_stopped {
-        session.ui.line("nothing to carry: both sides have the same")?;
+        session.ui.line(match stats.is_unmatched {
+            true => "nothing to carry: no snapshot matches",
+            false => "nothing to carry: both sides have the same records",
+        })?;
     }
     Ok(())
 }

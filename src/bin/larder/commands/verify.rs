@@ -86,6 +86,7 @@ impl Subcommand for Verify {
     }
 
     fn run(self, session: &Session) -> anyhow::Result<Exit> {
+        let mut none_asked = false;
         let report = if self.scrub {
             scrub(session.place()?.backend().as_ref(), jobs(), &session.ui.progress("verifying"))?
         } else {
@@ -106,7 +107,11 @@ impl Subcommand for Verify {
             drop(names);
             let report = verify(&repo, &options, &session.ui.progress("verifying"))?;
             match self.repair && !report.is_clean() {
-                true => super::mend::mend(session, repo, &options, report, &self.from)?,
+                true => {
+                    let (mended, was_any_asked) = super::mend::mend(session, repo, &options, report, &self.from)?;
+                    none_asked = !was_any_asked;
+                    mended
+                }
                 false => report,
             }
         };
@@ -124,6 +129,7 @@ impl Subcommand for Verify {
         let message = format!("{things}, {objects} lost");
         let hint = match (report.objects_lost, report.damage.iter().any(|damage| damage.item == Item::File)) {
             (0, false) => "every damaged copy has a sound one beside it, which is what is read",
+            _ if none_asked => "what is named above is hurt, and no replica could be asked for it",
             _ if self.repair => "what is named above is hurt, and no replica that was asked has it",
             _ if report.roots_unread > 0 => {
                 "what is named above is hurt, and what those root records keep cannot be restored before they can be \

@@ -31,11 +31,15 @@ pub struct Failure {
 
 impl Failure {
     /// From what `command` ended with. What is no error of the library is a failure of the system.
-    pub fn of(error: &anyhow::Error, command: Option<&str>) -> Failure {
+    pub fn of(error: &anyhow::Error, command: Option<&str>, repo: Option<&str>) -> Failure {
         let ours = error.chain().find_map(|link| link.downcast_ref::<Error>());
         let mut texts: Vec<String> = error.chain().map(ToString::to_string).collect();
         texts.dedup();
         let message = if texts.is_empty() { String::new() } else { texts.remove(0) };
+        let where_it_is = |hint: String| match repo {
+            Some(repo) => hint.replace("`larder verify", &format!("`larder -r {repo} verify")),
+            None => hint,
+        };
         Failure {
             code: ours.map_or(Code::SystemError, Error::code),
             message,
@@ -46,7 +50,7 @@ impl Failure {
                 if frees {
                     Some(ROOM_FIRST.to_string())
                 } else {
-                    ours.hint().or_else(|| is_usage.then(|| help_on(command)))
+                    ours.hint().map(where_it_is).or_else(|| is_usage.then(|| help_on(command)))
                 }
             }),
         }
@@ -155,8 +159,16 @@ mod tests {
     #[test]
     fn what_frees_space_says_where_to_begin() {
         let error = anyhow::Error::from(Error::new(Code::StorageFull, "no space"));
-        let hint = |command| Failure::of(&error, Some(command)).hint.unwrap_or_default();
+        let hint = |command| Failure::of(&error, Some(command), None).hint.unwrap_or_default();
         assert!(hint("gc").contains("index.sqlite") && hint("forget").contains("tmp/"));
         assert!(!hint("backup").contains("index.sqlite"));
+    }
+
+    #[test]
+    fn damage_is_looked_for_where_it_was_met() {
+        let error = anyhow::Error::from(Error::new(Code::StorageCorrupted, "damaged"));
+        let hint = |repo| Failure::of(&error, Some("restore"), repo).hint.unwrap_or_default();
+        assert!(hint(None).contains("`larder verify --read-data`"));
+        assert!(hint(Some("s3://bucket/x")).contains("`larder -r s3://bucket/x verify --read-data`"));
     }
 }

@@ -23,12 +23,14 @@ use crate::commands::Exit;
 use crate::globals::Globals;
 use failure::Failure;
 use indicatif::ProgressBar;
+use larder::backend::Location;
 use larder::config;
 use larder::error::{Code, Error};
 use larder::run::process::Stop;
 use signals::{Cancellation, Told};
 use std::backtrace::BacktraceStatus;
 use std::io::{self, BufWriter, IsTerminal, StderrLock, Stdout, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -39,6 +41,8 @@ const ANSWER_BUFFER_BYTES: usize = 64 << 10;
 /// The way to the user.
 pub struct Ui {
     command: Option<&'static str>,
+    /// What -r names, where it can be shown as it is typed.
+    repo: Option<String>,
     quiet: bool,
     verbose: u8,
     json: AtomicBool,
@@ -60,6 +64,14 @@ pub struct Ui {
 #[error("the reader of the output went away")]
 pub struct ClosedPipe;
 
+/// A repository's address as one types it; none, if a part of it is not shown or a shell would take it apart.
+fn typed(repo: &Path) -> Option<String> {
+    let location = Location::parse(repo.as_os_str()).ok()?;
+    let shown = location.to_string();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/:.-_@+,".contains(c);
+    (location.address() == *shown && shown.chars().all(is_plain)).then_some(shown)
+}
+
 impl Ui {
     /// For these options, this terminal, and the command that is run, if one is.
     pub fn new(globals: &Globals, command: Option<&'static str>) -> Ui {
@@ -68,6 +80,7 @@ impl Ui {
         let out_is_terminal = io::stdout().is_terminal();
         Ui {
             command,
+            repo: globals.repo.as_deref().and_then(typed),
             quiet: globals.quiet,
             verbose: globals.verbose,
             json: AtomicBool::new(globals.json),
@@ -234,7 +247,7 @@ impl Ui {
             _ if self.closed.load(Ordering::Relaxed) => signals::end_by_closed_pipe(),
             Ok(exit) => ExitCode::from(signal.map_or(exit.0, |signal| 128 + signal)),
             Err(error) => {
-                let failure = Failure::of(&error, self.command);
+                let failure = Failure::of(&error, self.command, self.repo.as_deref());
                 self.say(&match (self.is_json(), self.quiet) {
                     (true, _) => format!("{}\n", failure.json()),
                     (false, true) => failure.line(self.paint_err),

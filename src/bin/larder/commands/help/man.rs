@@ -152,6 +152,11 @@ const EXITS: &[(&str, &str)] = &[
     ("128+n", "Ended by signal n."),
 ];
 
+/// Whether a status is one of a row: all that signals give are of one.
+fn is_of(number: u8, row: &str) -> bool {
+    number.to_string() == row || (number > 128 && row == "128+n")
+}
+
 /// A page being written.
 struct Roff {
     text: String,
@@ -280,7 +285,7 @@ impl Roff {
         let always: &[&str] = &["0", "2", "4", "16"];
         let repository: &[&str] = &["5", "10", "11", "12", "13"];
         for (status, meaning) in EXITS {
-            let own = row.manual.exits.iter().find(|(number, _)| number.to_string() == *status);
+            let own = row.manual.exits.iter().find(|(number, _)| is_of(*number, status));
             let is_listed = always.contains(status) || (opens && repository.contains(status));
             if let Some(meaning) = own.map(|(_, meaning)| meaning).or(is_listed.then_some(meaning)) {
                 self.terms(&[(status, meaning)]);
