@@ -13,6 +13,18 @@ const SLOWEST_BYTES_PER_SECOND: u64 = 16 << 10;
 /// Nobody is left alone for longer, seconds.
 const QUIET_SECONDS_MAX: u64 = 60;
 
+/// Room for so many bytes is worth a mapping of its own.
+const LONG_BYTES: usize = 1 << 20;
+
+/// What is longer than 32 MiB glibc maps by itself and gives back when it is freed (DEFAULT_MMAP_THRESHOLD_MAX of its malloc);
+/// what is shorter it soon keeps, for each thread: 258 MiB instead of 123 in a transfer (docs/design/0014).
+const MAPPED_BYTES: usize = 33 << 20;
+
+/// Room for so many bytes of a body. What is not written to takes no memory.
+pub(super) fn room(bytes: usize) -> Vec<u8> {
+    Vec::with_capacity(if bytes < LONG_BYTES { bytes } else { bytes.max(MAPPED_BYTES) })
+}
+
 /// Until when the other side wants to be left alone, by all threads.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Quiet(Arc<Mutex<Option<Instant>>>);
@@ -78,7 +90,7 @@ impl Net {
         let patience = Duration::from_millis(self.silence_ms_max);
         let work = async move {
             let mut pieces = std::pin::pin!(pieces);
-            let mut bytes = Vec::with_capacity(len.min(GET_BYTES_MAX) as usize);
+            let mut bytes = room(len.min(GET_BYTES_MAX) as usize);
             while bytes.len() as u64 <= len_max {
                 match tokio::time::timeout(patience, pieces.next()).await {
                     Ok(Some(Ok(piece))) => bytes.extend_from_slice(piece.as_ref()),

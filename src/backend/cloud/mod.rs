@@ -16,7 +16,7 @@ pub(super) use az::{check as check_az, open as open_az};
 pub(super) use gs::{check as check_gs, open as open_gs};
 pub(super) use s3::{check as check_s3, open as open_s3};
 
-use super::net::Net;
+use super::net::{Net, room};
 use super::{Access, Backend, GET_BYTES_MAX, Spool, check_name, spool_in};
 use crate::clock::Time;
 use crate::error::{Code, Error, IoContext, Result, fail};
@@ -319,7 +319,7 @@ impl Backend for CloudBackend {
 
 /// So many bytes of a file of ours.
 fn exactly(file: &mut dyn Read, len: u64, name: &str) -> Result<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(len as usize);
+    let mut bytes = room(len as usize);
     file.take(len).read_to_end(&mut bytes).at("read what is to become", name)?;
     if bytes.len() as u64 == len {
         return Ok(bytes);

@@ -7,7 +7,7 @@
 mod pool;
 mod session;
 
-use super::net::Net;
+use super::net::{Net, room};
 use super::stdio::{SshAddress, sftp_program};
 use super::{Access, Backend, GET_BYTES_MAX, Spool, check_name, spool_in};
 use crate::clock::Time;
@@ -188,7 +188,7 @@ impl SftpBackend {
     }
 
     fn receive(&self, session: &Session, name: &str, handle: &str, offset: u64, len: usize) -> Result<Vec<u8>> {
-        let mut bytes = Vec::with_capacity(len);
+        let mut bytes = room(len);
         while bytes.len() < len {
             let (first, left) = (offset + bytes.len() as u64, len - bytes.len());
             let mut reads = stream::iter((0..left).step_by(PIECE_BYTES))
