@@ -63,15 +63,15 @@ impl Session {
         repo.refresh()?;
         repo.index().forget_strays()?;
         let doomed: HashSet<Id> = dooms.into_iter().flat_map(|doom| doom.packs).collect();
-        // The index first: what it lists was there before. Whoever deletes a listed pack has left a doom until it is not
-        // listed any more, so that what is missing otherwise is lost, and has to be stored again.
-        let known = repo.index().view()?.packs()?;
         let mut gone = HashSet::new();
         let files: Option<HashSet<Id>> = match repo.backend().local_dir() {
             // What is promised is not relied on either, but it may come under its name.
             _ if is_partial => Some(repo.own_packs()?),
             None if !has_fences && !repo.may_lack_packs()? => None,
             _ => {
+                // The index first: what it lists was there before. Whoever deletes a listed pack has left a doom until it is
+                // not listed any more, so that what is missing otherwise is lost, and has to be stored again.
+                let known = repo.index().view()?.packs()?;
                 let files = repo.pack_files()?;
                 let is_whole = |pack: &PackBrief| files.get(&pack.name) == Some(&pack.file_bytes);
                 let lost = known.iter().filter(|pack| !is_whole(pack) && !doomed.contains(&pack.name));
