@@ -62,7 +62,7 @@ impl Repo {
             let packs = std::mem::take(&mut reader.packs);
             let speak: Vec<bool> = packs.iter().map(|pack| speaking.insert(pack.name)).collect();
             packs.iter().zip(&speak).filter(|(_, speaks)| **speaks).for_each(|(pack, _)| said.add_pack(pack));
-            let mut last = None;
+            let (mut key, mut told) = (None, Vec::new());
             loop {
                 let record = match reader.next() {
                     Ok(Some(record)) => record,
@@ -70,12 +70,15 @@ impl Repo {
                     Err(error) if error.code() == Code::FileNotFound || is_damage(&error) => return Ok(true),
                     Err(error) => return Err(error),
                 };
-                let at = record.pack as usize;
-                // A pack may list an entry twice; the index keeps the first.
-                if speak.get(at) == Some(&true) && last != Some((record.key, record.pack)) {
-                    said.add_record(&record, &packs[at].name);
+                if key.replace(record.key) != Some(record.key) {
+                    told.clear();
                 }
-                last = Some((record.key, record.pack));
+                // A pack may list an entry twice; the index keeps the first.
+                let at = record.pack as usize;
+                if speak.get(at) == Some(&true) && !told.contains(&at) {
+                    said.add_record(&record, &packs[at].name);
+                    told.push(at);
+                }
             }
         }
         match sum_of(&view) {
