@@ -396,7 +396,56 @@ fn a_damaged_key_slot_is_not_copied() {
     assert_eq!(here.make_replica(target.clone(), local()).err().unwrap().code(), Code::StorageCorrupted);
     assert!(target.stat("config.toml").unwrap().is_none() && target.list("keys", &mut |_, _| panic!("stored")).is_ok());
     std::fs::write(&slot, sound).unwrap();
-    here.make_replica(target, local()).unwrap();
+    // Beside one that is sound it is left behind.
+    let damaged = format!("keys/{}", "d".repeat(64));
+    std::fs::write(scene::repository(dir.path()).join(&damaged), "junk").unwrap();
+    here.make_replica(target.clone(), local()).unwrap();
+    assert_eq!(target.stat(&damaged).unwrap(), None);
+}
+
+#[test]
+fn nothing_is_made_over_another_repository_whatever_became_of_its_configuration() {
+    let dir = scene::quick_dir();
+    let here = scene::init(dir.path());
+    scene::back_up(&here, &source(dir.path(), 1)).unwrap();
+    let files = FsBackend::new(scene::repository(dir.path()));
+    let other = Arc::new(MemBackend::new());
+    scene::init_over(other.clone(), &dir.path().join("other")).unwrap();
+    let theirs = other.get("config.toml").unwrap();
+    let later = String::from_utf8(theirs.clone()).unwrap().replacen("format = 1", "format = 2", 1);
+    assert_ne!(later.as_bytes(), theirs);
+    for config in [Some(wrong_config(&theirs, WRONG[0])), Some(later.into_bytes()), None] {
+        match &config {
+            Some(bytes) => other.put("config.toml", bytes).unwrap(),
+            None => other.delete("config.toml").unwrap(),
+        }
+        let refused = mirror(&files, &*other, false, 2, &Silent).unwrap_err();
+        assert_eq!(refused.code(), Code::ConfigInvalid, "{refused}");
+        let refused = here.make_replica(other.clone(), replica_local(dir.path(), "there")).err().unwrap();
+        assert_eq!(refused.code(), Code::ConfigInvalid, "{refused}");
+        assert_eq!(other.get("config.toml").ok(), config);
+        let nothing = &mut |name: &str, _| panic!("{name} was brought");
+        assert!(other.list("packs", nothing).is_ok());
+    }
+}
+
+#[test]
+fn what_was_in_packs_that_the_target_lost_is_carried_again() {
+    let dir = scene::quick_dir();
+    let here = scene::init(dir.path());
+    let files = source(dir.path(), 1);
+    scene::back_up(&here, &files).unwrap();
+    let place = dir.path().join("there");
+    let there = here
+        .make_replica(Arc::new(FsBackend::new(&place)), Local { cache: place.clone(), device: dir.path().join("d") })
+        .unwrap();
+    both_ways(&here, &there);
+    std::fs::remove_dir_all(place.join("packs")).unwrap();
+    std::fs::write(files.join("new"), "new").unwrap();
+    let newest = scene::back_up(&here, &files).unwrap().snapshot.unwrap();
+    both_ways(&here, &there);
+    // What the older one alone had, of directories above the source, was not carried and is lost there.
+    assert!(!scene::verify_all(&there).snapshots_invalid.contains(&newest));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::config::{self, Remotes, Settings};
 use crate::crypto::seal::Scheme;
 use crate::error::{Code, Error, IoContext, Result, fail};
 use crate::fs::{PRIVATE_DIR, create_dir_durable};
-use crate::id::ShortId;
+use crate::id::{Id, ShortId};
 use crate::repo::lock::{Lock, Mode, Wait};
 use crate::repo::promise::Promise;
 use crate::repo::{Format, InitOptions, Local, OpenOptions, Repo};
@@ -399,7 +399,11 @@ fn text_pair((name, value): (OsString, OsString)) -> Option<(String, String)> {
 }
 
 fn nothing_at(path: &Path) -> Error {
-    let has_records = |dir: &PathBuf| dir.join("roots").read_dir().is_ok_and(|mut records| records.next().is_some());
+    let is_record = |name: OsString| name.to_str().is_some_and(|name| name.parse::<Id>().is_ok());
+    let has_records = |dir: &PathBuf| {
+        let records = dir.join("roots").read_dir();
+        records.is_ok_and(|records| records.flatten().any(|record| is_record(record.file_name())))
+    };
     if let Some(dir) = [path.to_path_buf(), path.join(REPOSITORY_DIR)].iter().find(|dir| has_records(dir)) {
         return crate::repo::format::config_lost(&dir.display().to_string());
     }

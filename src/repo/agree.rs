@@ -9,7 +9,7 @@ use super::segment::{PackFacts, Record, SegmentReader, put_frames, put_record};
 use super::view::View;
 use crate::error::{Code, Result};
 use crate::id::Id;
-use crate::object::hash;
+use crate::object::{Key, hash};
 use std::collections::{HashMap, HashSet};
 
 /// How many packs and entries there are, and a sum over the hashes of all.
@@ -87,6 +87,34 @@ impl Repo {
             kept => Ok(kept? == Some(said)),
         }
     }
+}
+
+impl Repo {
+    /// Makes the index anew, as [`Repo::rebuild_index`], and keeps which copies were found damaged.
+    ///
+    /// # Errors
+    /// As [`Repo::rebuild_index`].
+    pub(crate) fn rebuild_index_with_marks(&self) -> Result<()> {
+        // What cannot be read of them will be found again.
+        let marks = self.index().view().and_then(|view| marks_of(&view)).unwrap_or_default();
+        self.rebuild_index()?;
+        let packs = self.index().view()?.packs()?;
+        for pack in packs {
+            let keys = marks.get(&pack.name);
+            keys.map_or(Ok(()), |keys| self.index().mark_bad(keys, pack.number))?;
+        }
+        Ok(())
+    }
+}
+
+/// The copies that were found damaged, by the name of their pack.
+fn marks_of(view: &View<'_>) -> Result<HashMap<Id, Vec<Key>>> {
+    let names: HashMap<u32, Id> = view.packs()?.into_iter().map(|pack| (pack.number, pack.name)).collect();
+    let mut marks: HashMap<Id, Vec<Key>> = HashMap::new();
+    for (key, pack) in view.bad()? {
+        names.get(&pack).into_iter().for_each(|name| marks.entry(*name).or_default().push(key));
+    }
+    Ok(marks)
 }
 
 /// What the index has of packs that a segment lists; `None` where an entry is of no pack.

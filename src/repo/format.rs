@@ -14,6 +14,7 @@ use crate::error::{Code, Error, Result, fail};
 use crate::id::{ShortId, hex};
 use jiff::Timestamp;
 use serde::Deserialize;
+use std::collections::HashSet;
 
 /// Its name in a repository.
 pub const CONFIG_FILE: &str = "config.toml";
@@ -190,10 +191,36 @@ pub fn has_records(backend: &dyn Backend) -> Result<bool> {
     Ok(found)
 }
 
+/// Refuses a place without a sound configuration that holds slots of keys or records which `from` lacks: another
+/// repository's, or what only that replica has.
+///
+/// # Errors
+/// CONFIG_INVALID; what listing the media answers.
+pub fn refuse_others(from: &dyn Backend, to: &dyn Backend) -> Result<()> {
+    let names = |backend: &dyn Backend, dir: &str| {
+        let mut names = HashSet::new();
+        backend.list(dir, &mut |name, _| {
+            names.extend((!name.starts_with("keys/devices/")).then(|| name.to_string()));
+            Ok(())
+        })?;
+        Ok::<_, Error>(names)
+    };
+    for dir in ["keys", "roots"] {
+        let there = names(to, dir)?;
+        if !there.is_empty() && !there.is_subset(&names(from, dir)?) {
+            let message =
+                format!("{} holds a repository without a sound {CONFIG_FILE}, and not this one", to.location());
+            return Err(Error::new(Code::ConfigInvalid, message)
+                .with_hint(format!("bring its {CONFIG_FILE} back from a copy of it, or take another place")));
+        }
+    }
+    Ok(())
+}
+
 /// What is said of a place that holds the records of a repository and no configuration.
 pub fn config_lost(location: &str) -> Error {
     Error::new(
-        Code::ConfigInvalid,
+        Code::ConfigMissing,
         format!("{location} holds the records of a repository, but its {CONFIG_FILE} is gone"),
     )
     .with_hint(format!(
@@ -204,7 +231,7 @@ pub fn config_lost(location: &str) -> Error {
 /// Reads the configuration of a repository, with its text for [`check_mac`].
 ///
 /// # Errors
-/// CONFIG_MISSING when there is none; CONFIG_INVALID when it alone is gone, and as [`Format::parse`]; FILE_IO and network codes.
+/// CONFIG_MISSING when there is none, or it alone is gone; CONFIG_INVALID as [`Format::parse`]; FILE_IO and network codes.
 pub fn load(backend: &dyn Backend) -> Result<(Format, Vec<u8>)> {
     match backend.stat(CONFIG_FILE)? {
         None if has_records(backend)? => return Err(config_lost(&backend.location())),

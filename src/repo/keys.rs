@@ -238,18 +238,25 @@ pub(crate) fn slot_names(backend: &dyn Backend) -> Result<BTreeSet<String>> {
     Ok(slot_files(backend)?.into_iter().map(|(path, _)| path).filter(|path| slot_name(path).is_some()).collect())
 }
 
-/// Copies every key slot as it is, compared with its name before it is stored. Answers how many there are.
+/// Copies every sound key slot as it is, compared with its name before it is stored. Answers how many there are.
 ///
 /// # Errors
-/// STORAGE_CORRUPTED for one that is damaged; STORAGE_FULL and what a medium answers.
+/// STORAGE_CORRUPTED where all are damaged; STORAGE_FULL and what a medium answers.
 pub(crate) fn copy_slots(from: &dyn Backend, to: &dyn Backend) -> Result<usize> {
-    let mut copied = 0;
+    let (mut copied, mut damaged) = (0, None);
     for (path, len) in slot_files(from)?.into_iter().filter(|(path, _)| slot_name(path).is_some()) {
-        let (_, bytes) = read_slot(from, &path, len)?;
-        to.put(&path, &bytes)?;
+        match read_slot(from, &path, len) {
+            Ok((_, bytes)) => to.put(&path, &bytes)?,
+            Err(error) if error.code() == Code::StorageCorrupted => {
+                damaged = Some(error);
+                continue;
+            }
+            Err(error) => return Err(error),
+        }
         copied += 1;
     }
-    Ok(copied)
+    // Another slot opens what is copied as it opens this one.
+    damaged.filter(|_| copied == 0).map_or(Ok(copied), Err)
 }
 
 fn slot_name(path: &str) -> Option<Id> {

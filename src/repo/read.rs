@@ -23,7 +23,7 @@ const FRAME_CACHE_BYTES: usize = 24 << 20;
 const GAP_BYTES: u64 = 128 << 10;
 /// So many frames are read in one request at most: about 4 MiB of them.
 const STRETCH_FRAMES: usize = 8;
-/// Under this name the index keeps 1 when packs were missed.
+/// Under this name the index keeps 1 when packs were missed; one that is made anew has to miss them again.
 const LOST_NOTE: &str = "packs-lost";
 /// Zeros to feed a hash with.
 static ZEROS: [u8; 64 << 10] = [0; 64 << 10];

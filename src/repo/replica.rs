@@ -52,6 +52,9 @@ impl Repo {
         if is_begun && !self.is_half_made(backend.as_ref())? {
             return holds_one();
         }
+        if !is_begun {
+            format::refuse_others(self.backend().as_ref(), backend.as_ref())?;
+        }
         // These bytes are judged, and no others are stored.
         let (format, text) = format::load(self.backend().as_ref())?;
         format::check_mac(&text, self.keyring())?;

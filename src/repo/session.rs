@@ -145,6 +145,11 @@ impl Session {
         &self.doomed
     }
 
+    /// Packs that the index listed and that were not there, or not to their end.
+    pub(crate) fn gone(&self) -> &HashSet<Id> {
+        &self.gone
+    }
+
     /// See [`super::Writer::has_lost_packs`]. Of a writer that was declared dead, segments may list packs that a gc deleted.
     pub(crate) fn has_lost_packs(&self) -> bool {
         self.there.is_none() && !self.gone.is_empty()

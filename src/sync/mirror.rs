@@ -10,6 +10,7 @@ use crate::id::Id;
 use crate::monitor::{Event, Monitor};
 use crate::object::Hasher;
 use crate::repo::Format;
+use crate::repo::format::refuse_others;
 use crate::repo::promise::refuse_partial;
 use std::collections::HashMap;
 use std::io::Write;
@@ -83,19 +84,19 @@ pub fn mirror(
 }
 
 /// Whether `to` has the configuration already. One that is none is as good as absent where the one of `from` is sound as
-/// far as can be told without the key.
+/// far as can be told without the key, and all else there is of the same repository.
 fn is_there(from: &dyn Backend, to: &dyn Backend, config: &[u8]) -> Result<bool> {
     let format = Format::parse(config)
         .map_err(|error| Error::new(error.code(), format!("{}: {error}", from.location())).with_source(error))?;
     let there = match to.get(CONFIG) {
-        Err(error) if error.is_not_found() => return Ok(false),
+        Err(error) if error.is_not_found() => Vec::new(),
         answer => answer?,
     };
     if there == config {
         return Ok(true);
     }
     match Format::parse(&there) {
-        Err(_) => Ok(false),
+        Err(_) => refuse_others(from, to).map(|()| false),
         Ok(other) if other.id != format.id => {
             fail(Code::ConfigInvalid, format!("{} holds another repository", to.location()))
         }

@@ -251,6 +251,13 @@ impl Journey<'_> {
     ) -> Result<bool> {
         for _ in 0..ATTEMPTS {
             let writer = self.target.writer(&self.options.writer)?;
+            if writer.has_lost_packs() {
+                let place = self.target.backend().location();
+                let message = format!(
+                    "packs are lost at {place}: what is carried now does not rely on them; verify says what is"
+                );
+                self.monitor.event(&Event::Warning(&message));
+            }
             let carried = self.carry_reached(&writer, starts)?;
             moved.add(&carried);
             if carried.is_stopped {
@@ -275,7 +282,8 @@ impl Journey<'_> {
         let mut attempt = 0;
         loop {
             attempt += 1;
-            let target = Target::new(self.target, writer.doomed())?;
+            let mut target = Target::new(self.target, writer.doomed())?;
+            target.absent.extend(writer.gone());
             let plan = plan(self.source, &target, starts, &self.reach_options(), self.monitor)?;
             match carrier.carry(&plan, &mut all) {
                 // A gc at the source moved what was to be carried: it is looked for where it is now.

@@ -29,7 +29,7 @@ pub(super) struct Target<'a> {
     pub(super) repo: &'a Repo,
     /// Packs that are about to go there.
     pub(super) doomed: &'a HashSet<Id>,
-    /// Packs that were only promised to it.
+    /// Packs that were only promised to it, or that it has lost.
     pub(super) absent: HashSet<Id>,
 }
 

@@ -75,6 +75,7 @@ pub struct VerifyOptions {
 /// looked at; SYSTEM_ERROR when the monitor says stop before anything can be said.
 pub fn verify(repo: &Repo, options: &VerifyOptions, monitor: &dyn Monitor) -> Result<Report> {
     let (mut attempt, mut is_anew) = (0, false);
+    let cursor = repo.index().note(CURSOR_NOTE)?;
     loop {
         attempt += 1;
         let (mut report, packs) = look(repo, options, monitor)?;
@@ -93,8 +94,13 @@ pub fn verify(repo: &Repo, options: &VerifyOptions, monitor: &dyn Monitor) -> Re
         if is_anew || repo.index_agrees()? {
             return Ok(report);
         }
-        let cursor = repo.index().note(CURSOR_NOTE)?;
-        repo.rebuild_index()?;
+        if let Err(error) = repo.rebuild_index_with_marks() {
+            report
+                .remarks
+                .push(format!("the index says other things than the segments, and cannot be made anew: {error}"));
+            return Ok(report);
+        }
+        // The same part is read once more.
         cursor.map_or(Ok(()), |cursor| repo.index().set_note(CURSOR_NOTE, cursor))?;
         is_anew = true;
     }

@@ -270,6 +270,22 @@ fn what_is_wrong_with_the_index_alone_is_no_damage() {
         assert_eq!(reopen(dir.path()).check_index().expect("checked"), "ok");
     }
     assert!(found >= 3 && cured >= 3, "{found} {cured}");
+    // What was found damaged before is known as damaged afterwards.
+    let repo = reopen(dir.path());
+    let (key, pack) = {
+        let view = repo.index().view().expect("view");
+        let mut first = None;
+        view.for_each(&mut |record| {
+            first.get_or_insert((record.key, record.pack));
+            Ok(())
+        })
+        .expect("entries");
+        first.expect("an entry")
+    };
+    repo.index().mark_bad(&[key], pack).expect("marked");
+    repo.rebuild_index_with_marks().expect("rebuilt");
+    assert!(repo.index().lookup_good(&key).expect("looked up").is_empty());
+    drop(repo);
     // Damage that is damage stays so, and what was said of the index does not come with it.
     flip(&files(dir.path(), "packs")[0], 300);
     let report = verify(&reopen(dir.path()), &options(ALL), &Silent).expect("verify");

@@ -107,7 +107,7 @@ fn a_lost_configuration_is_no_missing_repository() {
     std::fs::remove_file(&config).unwrap();
     for words in [&["-r", ".larder", "snapshots"][..], &["-r", ".", "snapshots"], &["init", "--encryption", "none"]] {
         let said = world.larder(words);
-        said.failed(5, "CONFIG_INVALID");
+        said.failed(5, "CONFIG_MISSING");
         assert!(said.err.contains("config.toml is gone") && said.err.contains("bring it back"), "{}", said.err);
     }
     assert!(!config.exists());

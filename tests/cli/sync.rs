@@ -110,6 +110,11 @@ fn files_are_mirrored_without_a_key() {
     assert_eq!(summary(&world, &["sync", "--mirror", "disk"])["files"], 0);
     assert_eq!(summary(&world, &["-r", "third", "sync", "--mirror", "--pull", "disk"])["files"], copied["files"]);
     world.larder(&[["-r", "third", "verify", "-q", "--read-data"].as_slice(), &secret].concat()).clean();
+    // The configuration comes last: where a mirror broke off, the next goes on.
+    for words in [&["sync", "--mirror", "disk"][..], &["-r", "disk", "sync", "--mirror", "--pull", "third"]] {
+        std::fs::remove_file(world.path("disk/config.toml")).unwrap();
+        assert_eq!(summary(&world, words)["files"], 1);
+    }
     world.larder(&["sync", "--mirror", "--runs"]).failed(2, "INVALID_ARG");
 }
 

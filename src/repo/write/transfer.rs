@@ -25,6 +25,11 @@ impl Writer {
         self.shared.session.doomed()
     }
 
+    /// Packs that segments list here and that are not there, or not to their end.
+    pub(crate) fn gone(&self) -> &HashSet<Id> {
+        self.shared.session.gone()
+    }
+
     /// Whether segments list packs that are not there and that no gc took: what was in them is stored again when it is met
     /// again. At a medium elsewhere nobody looks before something was missed there.
     pub fn has_lost_packs(&self) -> bool {
