@@ -19,8 +19,10 @@ pub const TAKEN_BYTES_MAX: u64 = 1 << 30;
 
 /// What a repository shares: a name is one of these, or below one that ends with a slash.
 const SHARED: [&str; 8] = ["config.toml", "gc/", "index/", "keys/", "leases/", "packs/", "roots/", "tmp/"];
-/// A file below one of these has the hash of its bytes for a name.
-const NAMED_BY_HASH: [&str; 3] = ["packs/", "index/", "roots/"];
+/// A file below one of these has the hash of its bytes for a name (FORMAT section 1).
+const NAMED_BY_HASH: [&str; 4] = ["packs/", "index/", "roots/", "keys/"];
+/// But below this one that of a public key.
+const NAMED_BY_KEY: &str = "keys/devices/";
 
 /// Bytes of a file that are hashed at once.
 const STEP_BYTES: u64 = 1 << 20;
@@ -91,9 +93,9 @@ fn refused<T>(what: &str) -> Result<T> {
     fail(Code::PermissionDenied, format!("this connection may not {what}"))
 }
 
-/// The hash that a file is named by.
-fn named_sum(name: &str) -> Option<Id> {
-    let is_below = NAMED_BY_HASH.iter().any(|dir| name.starts_with(dir));
+/// The SHA-256 of its bytes that a file of a repository is named by; `None` where it is not.
+pub fn named_sum(name: &str) -> Option<Id> {
+    let is_below = NAMED_BY_HASH.iter().any(|dir| name.starts_with(dir)) && !name.starts_with(NAMED_BY_KEY);
     name.rsplit('/').next().filter(|_| is_below)?.parse().ok()
 }
 

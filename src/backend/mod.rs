@@ -27,7 +27,7 @@ mod web;
 
 pub use fault::{Fault, FaultBackend, Plan};
 pub use fs::FsBackend;
-pub use grant::{Grant, GrantBackend, HELD_BYTES_MAX, TAKEN_BYTES_MAX, take};
+pub use grant::{Grant, GrantBackend, HELD_BYTES_MAX, TAKEN_BYTES_MAX, named_sum, take};
 pub use http::{ERROR_HEADER, MODIFIED_HEADER, PROTOCOL_HEADER, VERSION};
 pub use limit::{LimitBackend, Limits};
 pub use location::{Access, Location, SCHEMES, Scheme};

@@ -4,7 +4,7 @@
 //! every byte before it, so a changed byte is CONFIG_INVALID. Feature names that a program does not know forbid it that
 //! class of use and no other.
 
-use crate::backend::Backend;
+use crate::backend::{Backend, named_sum};
 use crate::chunker::Sizes;
 use crate::compress::{Algorithm, Compression};
 use crate::crypto::keyring::Keyring;
@@ -200,7 +200,7 @@ pub fn refuse_others(from: &dyn Backend, to: &dyn Backend) -> Result<()> {
     let names = |backend: &dyn Backend, dir: &str| {
         let mut names = HashSet::new();
         backend.list(dir, &mut |name, _| {
-            names.extend((!name.starts_with("keys/devices/")).then(|| name.to_string()));
+            names.extend(named_sum(name));
             Ok(())
         })?;
         Ok::<_, Error>(names)

@@ -409,8 +409,10 @@ impl Repo {
         if error.class() != ErrorClass::Damaged || is_missing(&error) {
             return error;
         }
-        // A replica that cannot be written to is read all the same.
-        let _ = self.index().mark_bad(&self.frame_of(key, pack), pack);
+        // With the first of a frame all of it is known. A replica that cannot be written to is read all the same.
+        if self.index().lookup_good(key).is_ok_and(|copies| copies.iter().any(|copy| copy.pack == pack)) {
+            let _ = self.index().mark_bad(&self.frame_of(key, pack), pack);
+        }
         match self.index().pack(pack) {
             Ok(facts) => error.context(format!("{} is damaged in {}", describe(key), pack_path(&facts.name))),
             Err(_) => error,

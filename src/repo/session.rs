@@ -177,11 +177,13 @@ impl Session {
             return Ok(Adopted::default());
         }
         self.publishes();
-        let files = match &self.files {
-            Some(files) => files.clone(),
-            None => self.repo.pack_files()?.into_keys().collect(),
-        };
-        self.repo.adopt_beside(self.held.writer(), &files, &self.doomed)
+        match &self.files {
+            Some(files) => self.repo.adopt_beside(self.held.writer(), files, &self.doomed),
+            None => {
+                let files = self.repo.pack_files()?.into_keys().collect();
+                self.repo.adopt_beside(self.held.writer(), &files, &self.doomed)
+            }
+        }
     }
 
     /// Shows a sign of life.

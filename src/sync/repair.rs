@@ -6,7 +6,7 @@
 
 use super::carry::kind_of;
 use super::reseal::put_large;
-use crate::backend::{Backend, Spool};
+use crate::backend::{Backend, Spool, named_sum};
 use crate::error::{Code, Error, IoContext, Result};
 use crate::id::Id;
 use crate::monitor::{Event, Monitor};
@@ -21,8 +21,6 @@ use std::sync::{Mutex, PoisonError};
 const STEP_BYTES: u64 = 8 << 20;
 /// Entries that are asked for at once.
 const BATCH: usize = 4_096;
-/// The directories whose files are named by the SHA-256 of their bytes.
-const NAMED_BY_HASH: [&str; 4] = ["packs/", "index/", "roots/", "keys/"];
 
 /// What is wrong, and not mended yet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -78,7 +76,7 @@ pub fn repair(
     monitor.event(&Event::Phase("repairing"));
     monitor.event(&Event::Total { items: (wounds.files.len() + wounds.entries.len()) as u64, bytes: 0 });
     let segments: Vec<Id> =
-        wounds.files.iter().filter(|path| path.starts_with("index/")).filter_map(|path| name_of(path)).collect();
+        wounds.files.iter().filter(|path| path.starts_with("index/")).filter_map(|path| named_sum(path)).collect();
     here.give_up_segments(&segments)?;
     // A writer, so that no gc here deletes what is being mended.
     let writer = here.writer(options)?;
@@ -114,7 +112,7 @@ impl Repair<'_> {
                 left.push(path);
                 continue;
             }
-            if let Some(name) = path.strip_prefix("packs/").and_then(|_| name_of(&path)) {
+            if let Some(name) = path.strip_prefix("packs/").and_then(|_| named_sum(&path)) {
                 self.here.pack_is_whole(&name)?;
             }
             self.monitor.event(&Event::Advance { items: 1, bytes: 0 });
@@ -126,7 +124,7 @@ impl Repair<'_> {
 
     /// Fetches one file; false if the other side cannot give it.
     fn file(&mut self, path: &str) -> Result<bool> {
-        let Some(name) = name_of(path) else { return Ok(false) };
+        let Some(name) = named_sum(path) else { return Ok(false) };
         let spool = self.here.backend().spool()?;
         match fetch(self.from.backend().as_ref(), path, &name, spool) {
             Ok((spool, bytes)) => {
@@ -228,12 +226,6 @@ fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 fn is_theirs(error: &Error) -> bool {
     use crate::error::Class::{Damaged, Network, NotFound, Timeout};
     matches!(error.class(), Damaged | Network | NotFound | Timeout)
-}
-
-/// The hash that a file is named by.
-fn name_of(path: &str) -> Option<Id> {
-    let is_named_by_hash = NAMED_BY_HASH.iter().any(|dir| path.starts_with(dir)) && !path.starts_with("keys/devices/");
-    path.rsplit('/').next().filter(|_| is_named_by_hash)?.parse().ok()
 }
 
 enum Fetch {

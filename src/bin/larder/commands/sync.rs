@@ -160,8 +160,13 @@ impl Sync {
                 let repo = match session.repo() {
                     // What a pull leaves to which a wrong configuration came: the same pull makes it anew.
                     Err(error) if self.is_pull() && !self.dry_run && error.code() == Code::ConfigInvalid => {
-                        let made = name.as_ref().map(|name| self.make_here(session, here, name));
-                        return made.and_then(Result::ok).ok_or_else(|| error.into());
+                        let Some(name) = name else { return Err(error.into()) };
+                        let is_invalid = |error: &Error| error.code() == Code::ConfigInvalid;
+                        return match self.make_here(session, here, name) {
+                            // More than an attempt lies here: what was wrong at first says more.
+                            Err(made) if made.downcast_ref().is_some_and(is_invalid) => Err(error.into()),
+                            made => made,
+                        };
                     }
                     answer => answer?,
                 };
